@@ -1,0 +1,1 @@
+"""One symbol, one loop: from a closed candle to a protected position."""

@@ -1,0 +1,76 @@
+"""One closed candle, and which exit level it touches first.
+
+`first_touch` and `touch_price` are the fill rule of a bar. They are plain scalar functions over
+floats and integers, so a compiled backtest kernel and the simulated exchange share them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NO_TOUCH = 0
+STOP = 1
+STOP_GAP = 2
+TARGET = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One closed kline. Named by `open_time_ms`; known only from `close_time_ms` on."""
+
+    symbol: str
+    open_time_ms: int
+    close_time_ms: int  # first millisecond after the bar: the open time of the next one
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+def first_touch(
+    sign: int,
+    bar_open: float,
+    high: float,
+    low: float,
+    stop: float,
+    target: float,
+    is_entry_bar: bool,
+) -> int:
+    """Which level a bar touches first: the stop when in doubt, equality included.
+
+    Parameters
+    ----------
+    sign : +1 for a long position, -1 for a short
+    bar_open, high, low : of the bar, in quote currency
+    stop, target : levels in quote currency; NaN where there is none
+    is_entry_bar : the position was opened at this bar's open, which cannot gap past its own stop
+
+    Returns
+    -------
+    NO_TOUCH, STOP, STOP_GAP (the bar opens strictly beyond the stop) or TARGET.
+    """
+    if sign > 0:
+        if not is_entry_bar and bar_open < stop:
+            return STOP_GAP
+        if low <= stop:
+            return STOP
+        if high >= target:
+            return TARGET
+    else:
+        if not is_entry_bar and bar_open > stop:
+            return STOP_GAP
+        if high >= stop:
+            return STOP
+        if low <= target:
+            return TARGET
+    return NO_TOUCH
+
+
+def touch_price(touch: int, bar_open: float, stop: float, target: float) -> float:
+    """Price at which a touch fills, before slippage: a gap at the open, a level at the level."""
+    if touch == STOP_GAP:
+        return bar_open
+    if touch == STOP:
+        return stop
+    return target

@@ -1,0 +1,158 @@
+"""Orders as we speak of them: side, kind, request, report, fill, client order id."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+OWN_PREFIX = "ct-"  # marks what this program opened; it never touches anything else
+_DIGITS = string.digits + string.ascii_lowercase
+
+
+class Side(StrEnum):
+    """Direction of a position."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.LONG else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SHORT if self is Side.LONG else Side.LONG
+
+    @property
+    def entry(self) -> OrderSide:
+        return OrderSide.BUY if self is Side.LONG else OrderSide.SELL
+
+    @property
+    def exit(self) -> OrderSide:
+        return self.opposite.entry
+
+    @staticmethod
+    def of_sign(sign: int) -> Side | None:
+        return None if sign == 0 else Side.LONG if sign > 0 else Side.SHORT
+
+
+class OrderSide(StrEnum):
+    """Direction of an order."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is OrderSide.BUY else -1
+
+
+class OrderKind(StrEnum):
+    MARKET = "MARKET"
+    STOP_MARKET = "STOP_MARKET"
+    TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+
+    @property
+    def is_conditional(self) -> bool:
+        """Conditional orders wait for their trigger price; on Binance they live elsewhere."""
+        return self is not OrderKind.MARKET
+
+
+class OrderStatus(StrEnum):
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+
+class Leg(StrEnum):
+    """What an order is for. One letter: it is part of the client order id."""
+
+    ENTRY = "e"
+    STOP = "s"
+    TARGET = "t"
+    TRAIL = "m"  # the moving stop inside the outer one
+    CLOSE = "c"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order to be sent. A `close_position` order has no quantity: it closes whatever is open."""
+
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    kind: OrderKind
+    quantity: Decimal | None = None
+    trigger_price: Decimal | None = None  # on the last price
+    reduce_only: bool = False
+    close_position: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """What the exchange says of one order."""
+
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    kind: OrderKind
+    status: OrderStatus
+    updated_ms: int
+    quantity: Decimal | None = None
+    filled_quantity: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    close_position: bool = False
+    reduce_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. `trade_id` is unique per symbol: fold fills by it, they may arrive twice."""
+
+    symbol: str
+    trade_id: int
+    client_order_id: str
+    side: OrderSide
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal  # in quote currency, positive when paid
+    at_ms: int
+
+
+def client_order_id(symbol: str, bar_open_ms: int, leg: Leg, attempt: int = 0) -> str:
+    """The one id of one intent, so that asking twice is recognisably asking the same.
+
+    At most 36 characters of ``[A-Za-z0-9-]``; a symbol that does not fit is named by its hash.
+    """
+    fits = len(symbol) <= 16 and symbol.isascii() and symbol.isalnum()
+    name = symbol if fits else "h" + hashlib.sha256(symbol.encode()).hexdigest()[:12]
+    return f"{OWN_PREFIX}{name}-{_base36(bar_open_ms // 1000)}-{leg.value}{attempt}"
+
+
+def leg_of(order_id: str) -> Leg | None:
+    """The leg in one of our client order ids; None for anybody else's."""
+    if not order_id.startswith(OWN_PREFIX):
+        return None
+    try:
+        return Leg(order_id.rsplit("-", 1)[1][:1])
+    except ValueError:
+        return None
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits or "0"

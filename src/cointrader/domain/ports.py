@@ -1,0 +1,175 @@
+"""What the core needs from the world, as small Protocols. Adapters live in their own rooms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from cointrader.domain.candle import Candle
+from cointrader.domain.clock import Clock
+from cointrader.domain.events import AccountEvent, FeedEvent
+from cointrader.domain.instrument import Instrument
+from cointrader.domain.order import OrderReport, OrderRequest
+from cointrader.domain.position import Position
+from cointrader.domain.records import (
+    Alert,
+    FundingPaid,
+    Intent,
+    PositionOpened,
+    Record,
+    RiskState,
+    TradeClosed,
+)
+
+__all__ = [
+    "Account",
+    "CandleSource",
+    "Clock",
+    "Exchange",
+    "Journal",
+    "MarketFeed",
+    "Notifier",
+    "Quote",
+    "Settlement",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Money, in quote currency. `equity` marks open positions; `available` is free margin."""
+
+    wallet: Decimal
+    equity: Decimal
+    available: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a market order would fill at now: `ask` to buy, `bid` to sell; and the mark price."""
+
+    bid: Decimal
+    ask: Decimal
+    mark: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One recorded funding settlement. Without a stored mark price the bar's open is used."""
+
+    at_ms: int
+    rate: float
+    mark_price: float | None = None
+
+
+class Exchange(Protocol):
+    """One account on one exchange.
+
+    Raises `Unreachable`, `RateLimited`, `Rejected`, `OutcomeUnknown`: see `domain.errors`.
+    """
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """Send an order. Its fills arrive as account events, maybe before this returns."""
+        ...
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """Cancel an open order; None when there is no open order of that id."""
+        ...
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """What the exchange knows of an order of ours; None when it never saw it."""
+        ...
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        """Plain and conditional orders that may still execute, whoever sent them."""
+        ...
+
+    async def position(self, symbol: str) -> Position | None:
+        """The open position of `symbol`, None when flat."""
+        ...
+
+    async def account(self) -> Account: ...
+
+    async def quote(self, symbol: str) -> Quote: ...
+
+    async def instrument(self, symbol: str) -> Instrument: ...
+
+    def account_events(self, symbol: str) -> AsyncIterator[AccountEvent]:
+        """Events of one symbol from the call on, in order. Each call is its own subscription."""
+        ...
+
+
+class MarketFeed(Protocol):
+    """Closed candles, as they close and as stored."""
+
+    async def history(self, symbol: str, *, before_ms: int, limit: int) -> Sequence[Candle]:
+        """The last `limit` closed candles that opened before `before_ms`, oldest first."""
+        ...
+
+    def candles(self, symbols: Sequence[str]) -> AsyncIterator[FeedEvent]:
+        """Candles of these symbols from the call on, as they close; each call is its own
+        bounded subscription. Candles of one symbol arrive in order, symbols in any order."""
+        ...
+
+
+class CandleSource(Protocol):
+    """Recorded or made-up market data that a simulated exchange plays back."""
+
+    @property
+    def label(self) -> str:
+        """What the data is, for results and people, e.g. ``"synthetic, seed 7"``."""
+        ...
+
+    @property
+    def interval_ms(self) -> int: ...
+
+    def symbols(self) -> Sequence[str]: ...
+
+    def candles(self, symbol: str) -> Sequence[Candle]:
+        """All candles of `symbol`, ascending, without gaps; empty for an unknown symbol."""
+        ...
+
+    def settlements(self, symbol: str) -> Sequence[Settlement]:
+        """Recorded funding settlements, ascending."""
+        ...
+
+    def open_interest(self, symbol: str) -> Sequence[tuple[int, float]]:
+        """(time known in ms, open interest in contracts), ascending; empty when not recorded."""
+        ...
+
+
+class Journal(Protocol):
+    """What happened. One writer; readers go through the journal room's reader."""
+
+    def note(self, record: Record) -> None:
+        """Queue a record for the next commit."""
+        ...
+
+    async def commit(self, *records: Record) -> None:
+        """Write all that was noted, then `records`, in one transaction; return once on disk."""
+        ...
+
+    def open_position(self, symbol: str) -> PositionOpened | None:
+        """The last `PositionOpened` of `symbol` that no `TradeClosed` has ended."""
+        ...
+
+    def funding_since(self, symbol: str, from_ms: int) -> Sequence[FundingPaid]: ...
+
+    def intents(self, symbol: str, bar_open_ms: int) -> Sequence[Intent]:
+        """What was about to be sent for one bar's decision."""
+        ...
+
+    def last_decided_bar(self, symbol: str) -> int | None:
+        """Open time of the last bar of `symbol` whose decision is on disk."""
+        ...
+
+    def risk_state(self) -> RiskState | None: ...
+
+    def trades(self, symbol: str | None = None) -> Sequence[TradeClosed]: ...
+
+
+class Notifier(Protocol):
+    """Tells people. Never blocks and never fails trading."""
+
+    def send(self, alert: Alert) -> None: ...

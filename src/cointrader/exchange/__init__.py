@@ -1,0 +1,1 @@
+"""What happens on an exchange: adapters of the `Exchange` and `MarketFeed` ports."""
