@@ -82,6 +82,7 @@ class Leg(StrEnum):
     TARGET = "t"
     TRAIL = "m"  # the moving stop inside the outer one
     CLOSE = "c"
+    EMERGENCY = "x"  # closed because its protection could not be confirmed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ from typing import Protocol
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.clock import Clock
-from cointrader.domain.events import AccountEvent, FeedEvent
+from cointrader.domain.events import AccountEvent, FeedEvent, FundingSettled
 from cointrader.domain.instrument import Instrument
-from cointrader.domain.order import OrderReport, OrderRequest
+from cointrader.domain.order import Fill, OrderReport, OrderRequest
 from cointrader.domain.position import Position
 from cointrader.domain.records import (
     Alert,
-    FundingPaid,
     Intent,
     PositionOpened,
     Record,
@@ -95,6 +94,14 @@ class Exchange(Protocol):
 
     async def instrument(self, symbol: str) -> Instrument: ...
 
+    async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
+        """All executions of `symbol` at or after `since_ms`, oldest first."""
+        ...
+
+    async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
+        """Funding booked to positions of `symbol` at or after `since_ms`, oldest first."""
+        ...
+
     def account_events(self, symbol: str) -> AsyncIterator[AccountEvent]:
         """Events of one symbol from the call on, in order. Each call is its own subscription."""
         ...
@@ -154,10 +161,16 @@ class Journal(Protocol):
         """The last `PositionOpened` of `symbol` that no `TradeClosed` has ended."""
         ...
 
-    def funding_since(self, symbol: str, from_ms: int) -> Sequence[FundingPaid]: ...
+    def intent(self, client_order_id: str) -> Intent | None:
+        """What was about to be sent under this id."""
+        ...
 
-    def intents(self, symbol: str, bar_open_ms: int) -> Sequence[Intent]:
-        """What was about to be sent for one bar's decision."""
+    def last_entry(self, symbol: str) -> Intent | None:
+        """The newest intent of `symbol` to open a position."""
+        ...
+
+    def has_trade(self, trade_id: str) -> bool:
+        """Whether the position opened by the entry order `trade_id` is closed and booked."""
         ...
 
     def last_decided_bar(self, symbol: str) -> int | None:

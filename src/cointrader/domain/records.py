@@ -57,6 +57,7 @@ class Intent:
     quantity: Decimal | None
     trigger_price: Decimal | None
     at_ms: int
+    exits: str = ""  # of an entry: how its stop and target follow from the fill
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,95 @@
+# Needs only GNU make and Python 3.11+ with pip; every target builds what it needs in .venv.
+# Versions and hashes come from requirements*.lock. uv is used when it is on PATH: same result, faster.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+PYTHON ?=
+UV ?= uv
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.installed-runtime
+TRAIN := $(VENV)/.installed-train
+DEV := $(VENV)/.installed-dev
+LOCKS := requirements.lock requirements-train.lock requirements-dev.lock
+
+# A stamp is worth nothing when the interpreter is gone or the folder was moved: then build anew.
+ifneq ($(wildcard $(VENV)),)
+ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && grep -sqF "$(CURDIR)/$(BIN)/python" $(BIN)/cointrader && echo whole),whole)
+$(shell rm -f $(RUNTIME) $(TRAIN) $(DEV))
+endif
+endif
+
+##@ Use
+.PHONY: paper
+paper: $(RUNTIME) ## Trade on paper: no key, no network. Options: make paper ARGS="--speed max"
+	@$(BIN)/cointrader paper $(ARGS)
+
+.PHONY: install
+install: $(RUNTIME) ## Only install: trading, backtests, sweeps
+	@echo "Ready: $(BIN)/cointrader --help"
+
+.PHONY: install-train
+install-train: $(TRAIN) ## The same, and what training and tuning models needs
+	@echo "Ready: $(BIN)/cointrader train --help"
+
+##@ Develop
+.PHONY: test
+test: $(DEV) ## Run the tests. Options: make test ARGS="-k risk"
+	@COINTRADER_ENV_READY=1 bash scripts/run_tests.sh $(ARGS)
+
+.PHONY: check
+check: lint types test ## Everything a change must pass: ruff, mypy --strict, tests (warnings are errors)
+
+.PHONY: lint
+lint: $(DEV) ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(DEV) ## mypy --strict
+	@$(BIN)/mypy --strict
+
+.PHONY: format
+format: $(DEV) ## Let ruff mend and format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(DEV) ## Measure: benchmarks/ with pytest-benchmark
+	@$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only $(ARGS)
+
+.PHONY: dev
+dev: $(DEV) ## Only build the development environment
+	@:
+
+.PHONY: lock
+lock: ## Resolve the locks anew; needs uv. Newer versions: make lock ARGS=--upgrade
+	@UV="$(UV)" sh scripts/lock.sh $(ARGS)
+
+.PHONY: clean
+clean: ## Remove the environment and everything generated; data/ and models/ stay
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage htmlcov
+	@find src tests scripts benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+.PHONY: help
+help: ## This page
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Each lock holds the one before it, in the same versions, so a bigger environment serves the smaller targets.
+$(RUNTIME): requirements.lock pyproject.toml scripts/install.sh
+	@UV="$(UV)" PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV) requirements.lock "to run cointrader"
+	@touch $@
+
+$(TRAIN): requirements-train.lock pyproject.toml scripts/install.sh
+	@UV="$(UV)" PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV) requirements-train.lock "to run and train cointrader"
+	@touch $(RUNTIME) $@
+
+$(DEV): requirements-dev.lock pyproject.toml scripts/install.sh
+	@UV="$(UV)" PYTHON="$(PYTHON)" sh scripts/install.sh $(VENV) requirements-dev.lock "to develop cointrader"
+	@touch $(RUNTIME) $(TRAIN) $@

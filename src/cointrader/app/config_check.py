@@ -1,0 +1,159 @@
+"""What a person should know about a configuration that is valid: `cointrader config check`.
+
+Settings without effect, deviations from the profile, and rules put into numbers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cointrader.app.config import Config
+from cointrader.app.config_values import SettingValues
+from cointrader.app.settings import SETTINGS, TABLE, Setting
+
+# Of the kill switches, and of the strategy that they should leave alone.
+_FAST_LOSSES = 8
+_SLOW_TRADES, _SLOW_PROFIT_FACTOR = 15, 0.75
+_HEALTHY_PROFIT_FACTOR = 1.5
+# With fixed:N none of the limits over all symbols holds, and the wallet is unlimited.
+_IDLE_WITH_FIXED = (
+    "leverage", "margin_max_ratio", "margin_min_ratio", "margin_decay_rate", "margin_decay",
+    "max_positions", "max_same_direction", "max_daily_loss", "max_drawdown", "kill_fast",
+    "kill_slow", "daily_loss_basis", "open_risk_bound", "slots_by", "check_margin",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One remark. `topic`: idle, deviation, number or warning."""
+
+    topic: str
+    text: str
+
+
+def findings(config: Config, balance: float, *, folder: Path | None = None) -> list[Finding]:
+    """All remarks on `config` for an account that was first started with `balance`."""
+    return [
+        *(Finding("warning", text) for text in _warnings(config, folder or Path())),
+        *(Finding("idle", text) for text in idle(config)),
+        *(
+            Finding("deviation", f"{name} = {value}; profile {config.profile}: {usual}")
+            for name, (value, usual) in config.deviations().items()
+        ),
+        Finding("number", margin_decay_in_numbers(config, balance)),
+        *(Finding("number", text) for text in kill_switches_in_numbers(config)),
+    ]
+
+
+def idle(config: Config) -> Iterator[str]:
+    """Settings that somebody set and that have no effect."""
+    yield from config.ignored
+    for setting in TABLE:
+        if config.given(setting.name) and (why := _why_idle(setting, config)):
+            yield f"{setting.env_name} ({config.source(setting.name)}) has no effect {why}"
+    for symbol in config.symbols:
+        view = config.for_symbol(symbol)
+        for name, given in config.own_values(symbol).items():
+            if why := _why_idle(SETTINGS[name], view):
+                yield f"{name.upper()}_{symbol} ({given.source}) has no effect {why}"
+
+
+def _why_idle(setting: Setting, values: SettingValues) -> str:
+    if setting.needs is not None:
+        other, wanted = setting.needs
+        now = getattr(values, other)
+        if now not in wanted:
+            text = SETTINGS[other].type.text
+            return f"while {other.upper()} is {text(now)}; it needs {text(wanted[0])}"
+    if setting.name in _IDLE_WITH_FIXED and values.fixed_notional is not None:
+        return f"while SIZING is {values.sizing}"
+    if setting.name in ("margin_min_ratio", "margin_decay") and not values.margin_decay_rate:
+        return "while MARGIN_DECAY_RATE is 0"
+    if setting.name == "tie_break" and values.tie_break == "probability" and values.no_ml_filter:
+        return "while NO_ML_FILTER is true: there is no probability"
+    return ""
+
+
+def margin_decay_in_numbers(values: SettingValues, balance: float) -> str:
+    """At which wallet the margin ratio reaches its minimum, for a base balance of `balance`."""
+    span = values.margin_max_ratio - values.margin_min_ratio
+    if not values.margin_decay_rate:
+        return f"MARGIN_DECAY_RATE = 0: the margin ratio stays {values.margin_max_ratio:g}"
+    if not span:
+        return f"the margin ratio is always {values.margin_max_ratio:g}: its bounds are equal"
+    growth = span / values.margin_decay_rate  # in quote currency, or in base balances
+    absolute = values.margin_decay == "absolute"
+    wallet = balance + growth if absolute else balance * (1 + growth)
+    text = (
+        f"MARGIN_DECAY = {values.margin_decay}: started with {balance:,.2f}, the margin ratio "
+        f"falls from {values.margin_max_ratio:g} to {values.margin_min_ratio:g} when the wallet "
+        f"reaches {wallet:,.2f} ({wallet / balance - 1:+,.1%})"
+    )
+    if absolute:
+        return text + (
+            f"; with ten times the balance at {10 * balance + growth:,.2f} "
+            f"({growth / (10 * balance):+,.1%})"
+        )
+    if growth > 10:
+        return text + ": at this MARGIN_DECAY_RATE it hardly decays at all"
+    return text
+
+
+def kill_switches_in_numbers(values: SettingValues) -> Iterator[str]:
+    """How often each switch would stop a healthy strategy by bad luck alone."""
+    atr = values.exit_mode == "atr"
+    payoff = (
+        values.atr_tp_mult / values.atr_sl_mult
+        if atr
+        else values.take_profit_pct / values.stop_loss_pct
+    )
+    wins = _HEALTHY_PROFIT_FACTOR / (_HEALTHY_PROFIT_FACTOR + payoff)
+    healthy = f"a healthy strategy (profit factor {_HEALTHY_PROFIT_FACTOR:g}, {wins:.0%} wins)"
+    run = (1 - wins) ** _FAST_LOSSES
+    fast = (1 - run) / (wins * run)  # mean waiting time for a run of losses
+    for name, trades in (("KILL_FAST", fast), ("KILL_SLOW", slow_trip_trades(wins, payoff))):
+        state = "on" if getattr(values, name.lower()) else "off"
+        often = "less than once in 100,000" if trades > 100_000 else f"about once in {trades:,.0f}"
+        yield f"{name} is {state}; it would stop {healthy} {often} trades of a symbol"
+
+
+@cache
+def slow_trip_trades(wins: float, payoff: float, rounds: int = 1_000) -> float:
+    """Mean trades until the slow switch stops a strategy that wins `wins` of its trades.
+
+    Played with a fixed seed; a win earns `payoff` for each 1 that a loss costs.
+    """
+    needed = _SLOW_PROFIT_FACTOR * _SLOW_TRADES / (payoff + _SLOW_PROFIT_FACTOR)
+    chance = random.Random(15)
+    window, limit, total, trips = (1 << _SLOW_TRADES) - 1, 200 * rounds, 0, 0
+    last, seen = 0, 0  # the last outcomes as bits, and how many there are since the start
+    while total < limit and trips < rounds:
+        last = (last << 1 | (chance.random() < wins)) & window
+        seen += 1
+        total += 1
+        if seen >= _SLOW_TRADES and last.bit_count() < needed:
+            trips += 1
+            last, seen = 0, 0  # lifted: the count starts anew
+    return total / trips if trips else float("inf")
+
+
+def _warnings(config: Config, folder: Path) -> Iterator[str]:
+    env = folder / ".env"
+    if env.exists() and env.stat().st_mode & 0o077:
+        yield f"{env} can be read by other users of this machine: chmod 600 {env}"
+    for name in ("binance_api", "binance_testnet_api"):
+        key, secret = getattr(config, f"{name}_key"), getattr(config, f"{name}_secret")
+        if bool(key) != bool(secret):
+            missing = f"{name}_{'secret' if key else 'key'}".upper()
+            yield f"{missing} is not set, but its other half is"
+    for symbol in config.symbols:
+        rule = config.for_symbol(symbol).signal
+        path, is_own, _ = rule.rpartition(":")
+        if is_own and not (folder / path).is_file():
+            yield f"the signal rule {rule} of {symbol}: there is no file {path}"
+    if config.fixed_notional is not None:
+        yield f"SIZING = {config.sizing} is for research: no limit over all symbols holds"

@@ -1,0 +1,104 @@
+"""What a run came to, read from its journal and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from cointrader.domain.order import Side
+from cointrader.domain.position import Trade
+from cointrader.journal.export import in_result_order
+from cointrader.journal.reader import JournalReader
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolLine:
+    """One symbol's share of the result, in quote currency."""
+
+    symbol: str
+    long_signals: int
+    short_signals: int
+    trades: int
+    wins: int
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Totals of a run. ``net = gross - fees + funding``; slippage is inside gross already."""
+
+    trades: Sequence[Trade]  # in the order in which they ended
+    symbols: Sequence[SymbolLine]
+    reasons: dict[str, int]  # how trades ended
+    refusals: dict[str, int]  # why entries were refused
+    gross: Decimal
+    fees: Decimal
+    funding: Decimal
+    slippage: Decimal
+    net: Decimal
+    profit_factor: float | None  # None without a loss
+    max_drawdown_ratio: float  # of equity marked at each bar's open
+    bars: int  # decisions written down
+
+
+def summarise(reader: JournalReader, symbols: Sequence[str], slippage: Decimal) -> Summary:
+    """Add up a journal. `slippage` is the fraction of the price each fill was moved against us."""
+    trades = in_result_order((record.trade for record in reader.trades()), symbols)
+    wins = sum((t.net for t in trades if t.net > 0), Decimal(0))
+    losses = -sum((t.net for t in trades if t.net < 0), Decimal(0))
+    return Summary(
+        trades=trades,
+        symbols=[_line(reader, symbol, trades) for symbol in symbols],
+        reasons=_count(t.reason.value for t in trades),
+        refusals=reader.count_refusals(),
+        gross=sum((t.gross for t in trades), Decimal(0)),
+        fees=sum((t.fee for t in trades), Decimal(0)),
+        funding=sum((t.funding for t in trades), Decimal(0)),
+        slippage=_slippage_cost(reader, slippage),
+        net=sum((t.net for t in trades), Decimal(0)),
+        profit_factor=float(wins / losses) if losses else None,
+        max_drawdown_ratio=max_drawdown(float(e.equity) for e in reader.equity()),
+        bars=sum(reader.count_actions().values()),
+    )
+
+
+def max_drawdown(equity: Iterable[float]) -> float:
+    """Largest fall below the highest value so far, as a fraction of it; 0 without a fall."""
+    peak, worst = float("-inf"), 0.0
+    for value in equity:
+        peak = max(peak, value)
+        if peak > 0:
+            worst = max(worst, (peak - value) / peak)
+    return worst
+
+
+def _line(reader: JournalReader, symbol: str, trades: Iterable[Trade]) -> SymbolLine:
+    own = [trade for trade in trades if trade.symbol == symbol]
+    sides = [decision.side for decision in reader.decisions(symbol) if decision.side]
+    return SymbolLine(
+        symbol=symbol,
+        long_signals=sides.count(Side.LONG),
+        short_signals=sides.count(Side.SHORT),
+        trades=len(own),
+        wins=sum(trade.net > 0 for trade in own),
+        net=sum((trade.net for trade in own), Decimal(0)),
+    )
+
+
+def _slippage_cost(reader: JournalReader, slippage: Decimal) -> Decimal:
+    if not slippage:
+        return Decimal(0)
+    cost = Decimal(0)
+    for seen in reader.fills():
+        sign = seen.fill.side.sign
+        unslipped = seen.fill.price / (1 + sign * slippage)
+        cost += (seen.fill.price - unslipped) * seen.fill.quantity * sign
+    return cost
+
+
+def _count(words: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))

@@ -1,0 +1,115 @@
+"""An event loop whose time is ours: it jumps, or runs N times as fast as the wall clock.
+
+At speed ``None`` nothing ever waits: when no task is ready the loop's time jumps to the next
+timer, so a year of the same async code runs in seconds, and in the same order every time. Timers,
+`asyncio.timeout` and `Clock` all follow the loop, so no other code knows.
+
+Real sockets have no place here (time would outrun their answers). Work handed to threads is
+waited for with time standing still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+_DRAIN_EVERY = 512  # loop turns between looks at the wake-up pipe while time jumps
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A selector loop with its own time.
+
+    Parameters
+    ----------
+    speed : seconds of loop time per second of wall time; None jumps from timer to timer
+    """
+
+    def __init__(self, speed: float | None = None) -> None:
+        self._speed = speed
+        self._virtual_s = 0.0
+        self._started_s = time.monotonic()
+        self._threads_busy = 0
+        super().__init__(_PacedSelector(self))
+        # The default of 1e-9 s vanishes beside a year of seconds, and the loop would spin for ever.
+        self._clock_resolution = 1e-6
+
+    def time(self) -> float:
+        if self._speed is None:
+            return self._virtual_s
+        return (time.monotonic() - self._started_s) * self._speed
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        future = super().run_in_executor(executor, func, *args)
+        self._threads_busy += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, _: asyncio.Future[Any]) -> None:
+        self._threads_busy -= 1
+
+    def wait_s(self, timeout: float | None) -> float | None:
+        """Wall seconds to wait before the next turn; moves virtual time instead where it can."""
+        if self._speed is not None:
+            return None if timeout is None else timeout / self._speed
+        if self._threads_busy:
+            return None if timeout != 0 else 0
+        if timeout is None:
+            raise RuntimeError("virtual time stands still: every task waits for something else")
+        if timeout > 0:
+            self._virtual_s = max(self._virtual_s, self._scheduled[0].when())  # type: ignore[attr-defined]
+        return 0
+
+
+class _PacedSelector(selectors.DefaultSelector):
+    """Asks the loop how long to wait; while time jumps it makes next to no system calls."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+        self._turns = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        wait_s = self._loop.wait_s(timeout)
+        self._turns += 1
+        if wait_s == 0 and self._turns % _DRAIN_EVERY:
+            return []
+        return super().select(wait_s)
+
+
+class LoopClock:
+    """The `Clock` of the running loop: epoch milliseconds counted from `start_ms`."""
+
+    def __init__(self, start_ms: int = 0) -> None:
+        self._start_ms = start_ms
+
+    def start_at(self, now_ms: int) -> None:
+        """Let it be `now_ms` now. Before anything waits on this clock."""
+        self._start_ms = now_ms - round(asyncio.get_running_loop().time() * 1000)
+
+    def now_ms(self) -> int:
+        return self._start_ms + round(asyncio.get_running_loop().time() * 1000)
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        await asyncio.sleep(duration_ms / 1000)
+
+    async def sleep_until_ms(self, at_ms: int) -> None:
+        await asyncio.sleep(max(0, at_ms - self.now_ms()) / 1000)
+
+
+class SystemClock:
+    """The `Clock` of the machine."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        await asyncio.sleep(duration_ms / 1000)
+
+    async def sleep_until_ms(self, at_ms: int) -> None:
+        await asyncio.sleep(max(0, at_ms - self.now_ms()) / 1000)

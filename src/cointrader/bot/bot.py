@@ -1,0 +1,260 @@
+"""One symbol, one loop: a closed candle, a decision, an order, a protected position.
+
+The bot owns its windows and its one position. Everything it shares with the others is the risk
+manager and the ports. It may be killed at any moment: `run` always begins by finding out what is
+true (`bot.recovery`), so a restart is an ordinary start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+from cointrader.bot.keeper import PositionKeeper
+from cointrader.bot.recovery import Recovery
+from cointrader.bot.settings import BotConfig, BotSettings
+from cointrader.bot.stream import Bar, BarStream
+from cointrader.domain.candle import Candle
+from cointrader.domain.errors import ConfigError
+from cointrader.domain.events import FeedEvent
+from cointrader.domain.ports import Clock, Exchange, Journal, MarketFeed
+from cointrader.domain.records import Decision as DecisionRecord
+from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
+from cointrader.signals.features import feature_row
+from cointrader.signals.indicators import Indicators
+from cointrader.signals.rules import Signal, SignalRule, latest
+from cointrader.strategy.decide import (
+    WARM_UP_BARS,
+    Decision,
+    Enter,
+    EntryFilter,
+    Exit,
+    Hold,
+    MarketView,
+    Reverse,
+    Unfiltered,
+    decide,
+)
+
+_NO_SIGNAL = Signal(side=None, strength=0, reasons=())
+
+
+class TradingBot:
+    """Trades one symbol.
+
+    Parameters
+    ----------
+    config : see `bot.settings.BotConfig`; read once
+    symbol : the bot's own; upper-case
+    risk : shared by all bots of the account
+    exchange, feed, journal, clock : the ports; nothing touches them before `run`
+    rule : the signal rule; the configured one by default
+    entry_filter : judges signals; without one every signal passes
+    """
+
+    def __init__(
+        self,
+        config: BotConfig,
+        *,
+        symbol: str,
+        risk: RiskManager,
+        exchange: Exchange | None = None,
+        feed: MarketFeed | None = None,
+        journal: Journal | None = None,
+        clock: Clock | None = None,
+        rule: SignalRule | None = None,
+        entry_filter: EntryFilter | None = None,
+    ) -> None:
+        self.config = config
+        self.symbol = symbol.upper()
+        self.risk = risk
+        self.settings = BotSettings.of(config, self.symbol)
+        self.stream = BarStream(
+            self.symbol, self.settings.correlation_symbols, self.settings.interval_ms
+        )
+        self.rule = self.settings.rule if rule is None else rule
+        self.ml_filter = entry_filter
+        self._ports = (exchange, feed, journal, clock)
+
+    async def run(self) -> None:
+        """Trade until the feed ends or until cancelled. Protection stays in place either way."""
+        exchange, feed, journal, clock = self._ports
+        if exchange is None or feed is None or journal is None or clock is None:
+            raise ConfigError(
+                f"the bot of {self.symbol} has no exchange to trade on",
+                todo="pass exchange=, feed=, journal= and clock=, as `cointrader paper` does",
+            )
+        await _Loop(self, exchange, feed, journal, clock).run()
+
+
+class _Loop:
+    """One run of a bot, from recovery to the end of the feed."""
+
+    def __init__(
+        self, bot: TradingBot, exchange: Exchange, feed: MarketFeed, journal: Journal, clock: Clock
+    ) -> None:
+        self._symbol = bot.symbol
+        self._bar_ms = bot.settings.interval_ms
+        self._settings = bot.settings
+        self._stream = bot.stream
+        self._risk = bot.risk
+        self._rule = bot.rule
+        self._filter: EntryFilter = bot.ml_filter or Unfiltered()
+        self._exchange = exchange
+        self._feed = feed
+        self._journal = journal
+        self._clock = clock
+        self._keeper = PositionKeeper(
+            bot.symbol,
+            risk=bot.risk,
+            exchange=exchange,
+            journal=journal,
+            clock=clock,
+            bar_ms=bot.settings.interval_ms,
+            slippage=bot.settings.slippage,
+        )
+        self._recovery = Recovery(
+            self._keeper,
+            journal=journal,
+            risk=bot.risk,
+            clock=clock,
+            bar_ms=bot.settings.interval_ms,
+            max_entry_delay_ms=bot.settings.max_entry_delay_ms,
+        )
+
+    async def run(self) -> None:
+        self._recovery.claim()
+        account_events = self._exchange.account_events(self._symbol)
+        candles = self._feed.candles(self._stream.symbols)
+        try:
+            async with asyncio.TaskGroup() as group:
+                listener = group.create_task(
+                    self._keeper.listen(account_events), name=f"account:{self._symbol}"
+                )
+                await self._trade(candles)
+                listener.cancel()
+        finally:
+            self._risk.leave(self._symbol)
+
+    async def _trade(self, candles: AsyncIterator[FeedEvent]) -> None:
+        now_bar_ms = self._clock.now_ms() // self._bar_ms * self._bar_ms
+        decided_ms = self._journal.last_decided_bar(self._symbol)
+        resume_ms = now_bar_ms if decided_ms is None else decided_ms + self._bar_ms
+        await self._stream.warm_up(self._feed, before_ms=min(resume_ms, now_bar_ms))
+        if self._stream.bars_stored:
+            self._risk.join(self._symbol)
+        await self._recovery.finish()
+        if resume_ms >= now_bar_ms:
+            await self._report_only(now_bar_ms)
+        async for bar in self._stream.missed(self._feed, until_ms=now_bar_ms):
+            await self._on_bar(bar, is_fresh=bar.candle.close_time_ms == now_bar_ms)
+        async for bar in self._stream.bars(candles, self._feed, self._clock):
+            self._risk.join(self._symbol)
+            await self._on_bar(bar, is_fresh=True)
+
+    async def _on_bar(self, bar: Bar, *, is_fresh: bool) -> None:
+        """Answer one closed bar: decide, close first, then ask for the entry, then write it down."""
+        candle = bar.candle
+        open_ms, now_open_ms = candle.open_time_ms, candle.close_time_ms
+        await self._keeper.settled()
+        await self._risk.begin_bar(now_open_ms)
+        view = self._view(candle)
+        decision = decide(view, self._keeper.held, self._filter, self._settings.exits)
+        if isinstance(decision, Exit | Reverse):
+            await self._keeper.close(open_ms)
+        entry = decision.entry if isinstance(decision, Reverse) else decision
+        if isinstance(entry, Enter):
+            may_enter = is_fresh and bar.complete
+            await self._enter(entry, view, now_open_ms, may_enter=may_enter, decision=decision)
+        else:
+            await self._risk.submit(now_open_ms, self._symbol, None)
+            self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
+        if self._settings.exits.trailing_stop_pct > 0:
+            await self._keeper.trail(
+                candle.close, open_ms, self._settings.exits.trailing_stop_pct
+            )
+
+    async def _enter(
+        self, entry: Enter, view: MarketView, now_open_ms: int, *, may_enter: bool, decision: Decision
+    ) -> None:
+        if not may_enter:
+            await self._risk.submit(now_open_ms, self._symbol, None)
+            self._journal.note(_record(view, decision, "late", "the bar is old or incomplete"))
+            return
+        quote = await self._exchange.quote(self._symbol)
+        price = float(quote.ask if entry.side.sign > 0 else quote.bid)
+        answer = await self._risk.submit(
+            now_open_ms,
+            self._symbol,
+            EntryRequest(
+                side=entry.side,
+                price=price,
+                stop_distance=entry.exits.stop_distance(price),
+                instrument=self._keeper.instrument,
+                probability=entry.probability,
+            ),
+        )
+        if isinstance(answer, Refusal):
+            self._journal.note(_record(view, decision, answer.reason, answer.detail))
+            return
+        assert answer is not None  # a request is always answered
+        written = _record(view, decision)
+        refused = await self._keeper.enter(view.open_time_ms, answer, entry.exits, written)
+        if refused:
+            self._journal.note(_record(view, decision, "rejected", refused))
+
+    async def _report_only(self, now_open_ms: int) -> None:
+        """The current bar was answered before a restart: tell the auction not to wait for it."""
+        if self._journal.last_decided_bar(self._symbol) is not None:
+            await self._risk.begin_bar(now_open_ms)
+            await self._risk.submit(now_open_ms, self._symbol, None)
+
+    def _view(self, candle: Candle) -> MarketView:
+        bars_before = self._stream.bars_stored - 1
+        signal, atr = _NO_SIGNAL, math.nan
+        frame = self._stream.frame()
+        if bars_before >= WARM_UP_BARS:
+            signal, indicators = latest(self._rule, frame, self._settings.periods)
+            atr = float(indicators.atr[-1])
+        return MarketView(
+            symbol=self._symbol,
+            open_time_ms=candle.open_time_ms,
+            closed_at_ms=candle.close_time_ms,
+            bars_before=bars_before,
+            signal=signal,
+            atr=atr,
+            features=lambda: feature_row(frame, Indicators(frame, self._settings.periods), signal),
+        )
+
+
+def _record(
+    view: MarketView, decision: Decision, refusal: str = "", detail: str = ""
+) -> DecisionRecord:
+    return DecisionRecord(
+        symbol=view.symbol,
+        bar_open_ms=view.open_time_ms,
+        action=type(decision).__name__.upper(),
+        side=view.signal.side,
+        strength=view.signal.strength,
+        reasons=view.signal.reasons,
+        refusal=refusal,
+        detail=detail,
+        probability=_probability_of(decision),
+    )
+
+
+def _probability_of(decision: Decision) -> float | None:
+    return decision.entry.probability if isinstance(decision, Reverse) else decision.probability
+
+
+def _refusal_of(decision: Decision) -> str:
+    """The key of whoever said no to an entry; a bar without a signal refuses nothing."""
+    why = decision.why if isinstance(decision, Hold | Exit) else ""
+    return why if why in ("filter", "no-model") else ""
+
+
+def _detail_of(decision: Decision) -> str:
+    if isinstance(decision, Hold):
+        return decision.detail or decision.why
+    return decision.detail if isinstance(decision, Exit) else ""

@@ -1,0 +1,154 @@
+"""Sends one order once, whatever the network does.
+
+The intent is on disk before the request leaves, under an id derived from (symbol, bar, leg). An id
+that is already on disk was perhaps sent: it is looked up before anything is sent again. Client ids
+do not deduplicate on the exchange, so asking first is the only protection against doubles.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from cointrader.domain.errors import OutcomeUnknown, RateLimited, Unreachable
+from cointrader.domain.order import (
+    Leg,
+    OrderKind,
+    OrderReport,
+    OrderRequest,
+    OrderSide,
+    client_order_id,
+)
+from cointrader.domain.ports import Clock, Exchange, Journal
+from cointrader.domain.records import Decision, Intent, OrderSeen
+
+_LOOK_UPS = 5  # an order may take a second or two to become visible
+_LOOK_UP_PAUSE_MS = 500
+_RETRIES = 4
+_RETRY_PAUSE_MS = 250
+
+
+class Execution:
+    """Orders of one symbol."""
+
+    def __init__(self, symbol: str, exchange: Exchange, journal: Journal, clock: Clock) -> None:
+        self.symbol = symbol
+        self._exchange = exchange
+        self._journal = journal
+        self._clock = clock
+
+    def order_id(self, bar_open_ms: int, leg: Leg, attempt: int = 0) -> str:
+        return client_order_id(self.symbol, bar_open_ms, leg, attempt)
+
+    def request_for(self, intent: Intent) -> OrderRequest:
+        """The order an intent stands for. Stop and target close whatever is open; a close reduces."""
+        protects = intent.leg in (Leg.STOP, Leg.TARGET)
+        return OrderRequest(
+            client_order_id=intent.client_order_id,
+            symbol=self.symbol,
+            side=intent.side,
+            kind=intent.kind,
+            quantity=None if protects else intent.quantity,
+            trigger_price=intent.trigger_price,
+            reduce_only=intent.leg in (Leg.CLOSE, Leg.TRAIL, Leg.EMERGENCY),
+            close_position=protects,
+        )
+
+    def market_intent(
+        self, bar_open_ms: int, leg: Leg, side: OrderSide, quantity: Decimal, exits: str = ""
+    ) -> Intent:
+        return Intent(
+            client_order_id=self.order_id(bar_open_ms, leg),
+            symbol=self.symbol,
+            bar_open_ms=bar_open_ms,
+            leg=leg,
+            side=side,
+            kind=OrderKind.MARKET,
+            quantity=quantity,
+            trigger_price=None,
+            at_ms=self._clock.now_ms(),
+            exits=exits,
+        )
+
+    def conditional_intent(
+        self,
+        bar_open_ms: int,
+        leg: Leg,
+        side: OrderSide,
+        trigger_price: Decimal,
+        *,
+        quantity: Decimal | None = None,
+        attempt: int = 0,
+    ) -> Intent:
+        kind = OrderKind.TAKE_PROFIT_MARKET if leg is Leg.TARGET else OrderKind.STOP_MARKET
+        return Intent(
+            client_order_id=self.order_id(bar_open_ms, leg, attempt),
+            symbol=self.symbol,
+            bar_open_ms=bar_open_ms,
+            leg=leg,
+            side=side,
+            kind=kind,
+            quantity=quantity,
+            trigger_price=trigger_price,
+            at_ms=self._clock.now_ms(),
+        )
+
+    async def carry_out(self, *intents: Intent, decision: Decision | None = None) -> None:
+        """Make sure that each intent's order exists, once, and that the journal knew before.
+
+        `decision` goes to disk with the intents, so that a restart knows the bar was answered.
+        Raises `Rejected` when the exchange refuses, `OutcomeUnknown` or `Unreachable` when it
+        could not be reached for longer than the retries last.
+        """
+        known = [self._journal.intent(intent.client_order_id) is not None for intent in intents]
+        fresh = [intent for intent, was in zip(intents, known, strict=True) if not was]
+        if fresh or decision is not None:
+            await self._journal.commit(*([decision] if decision else []), *fresh)
+        for intent, was_known in zip(intents, known, strict=True):
+            await self._send(intent, perhaps_sent=was_known)
+
+    async def cancel(self, order_id: str) -> None:
+        """Cancel an order if it is still open."""
+        report = await self._exchange.cancel(self.symbol, order_id)
+        if report is not None:
+            self._journal.note(OrderSeen(report))
+
+    async def look_up(self, order_id: str) -> OrderReport | None:
+        """What became of an order whose outcome is unknown; None: it never existed."""
+        for remaining in range(_LOOK_UPS, 0, -1):
+            try:
+                report = await self._exchange.order(self.symbol, order_id)
+            except (Unreachable, RateLimited):
+                if remaining == 1:
+                    raise
+                report = None
+            if report is not None:
+                return report
+            if remaining > 1:
+                await self._clock.sleep_ms(_LOOK_UP_PAUSE_MS)
+        return None
+
+    async def _send(self, intent: Intent, *, perhaps_sent: bool) -> None:
+        if perhaps_sent and await self.look_up(intent.client_order_id) is not None:
+            return
+        for remaining in range(_RETRIES, -1, -1):
+            try:
+                report = await self._exchange.place(self.request_for(intent))
+            except OutcomeUnknown:
+                found = await self.look_up(intent.client_order_id)
+                if found is None and remaining:
+                    continue
+                if found is None:
+                    raise
+                report = found
+            except RateLimited as limit:
+                if not remaining:
+                    raise
+                await self._clock.sleep_ms(limit.retry_after_ms)
+                continue
+            except Unreachable:
+                if not remaining:
+                    raise
+                await self._clock.sleep_ms(_RETRY_PAUSE_MS)
+                continue
+            self._journal.note(OrderSeen(report))
+            return

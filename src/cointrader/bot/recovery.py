@@ -1,0 +1,82 @@
+"""Every start is a recovery: the journal's memory, then the exchange's truth, then protection.
+
+The journal says what was meant (the last entry intent that no booked trade has ended), the
+exchange says what happened (its fills and funding). The position is the fold of those fills,
+exactly as it would have been without the interruption.
+"""
+
+from __future__ import annotations
+
+from cointrader.bot.keeper import PositionKeeper
+from cointrader.domain.order import Side
+from cointrader.domain.ports import Clock, Journal
+from cointrader.domain.records import Intent
+from cointrader.risk.manager import RiskManager
+from cointrader.strategy.plan import Exits
+
+
+class Recovery:
+    """Brings one bot's keeper up to date after a start."""
+
+    def __init__(
+        self,
+        keeper: PositionKeeper,
+        *,
+        journal: Journal,
+        risk: RiskManager,
+        clock: Clock,
+        bar_ms: int,
+        max_entry_delay_ms: int | None,
+    ) -> None:
+        self._keeper = keeper
+        self._journal = journal
+        self._risk = risk
+        self._clock = clock
+        self._bar_ms = bar_ms
+        self._max_entry_delay_ms = max_entry_delay_ms
+        self._entry: Intent | None = None
+
+    def claim(self) -> None:
+        """Take back the slot of an entry that may exist. Awaits nothing: no other bot of this start
+        can be served before every bot has claimed."""
+        entry = self._journal.last_entry(self._keeper.symbol)
+        if entry is None or self._journal.has_trade(entry.client_order_id):
+            return
+        self._entry = entry
+        side = _position_side(entry)
+        self._keeper.begin(entry, side)
+        self._risk.restore_position(self._keeper.symbol, side)
+
+    async def finish(self) -> None:
+        """Find out what became of that entry and put everything in order."""
+        keeper = self._keeper
+        await keeper.start()
+        if self._entry is None:
+            self._risk.restore_flat(keeper.symbol)
+            await keeper.protection.sweep()
+            return
+        if not await self._entry_exists(self._entry):
+            keeper.abandon()
+            self._risk.restore_flat(keeper.symbol)
+            await keeper.protection.sweep()
+            return
+        await keeper.restore(Exits.from_text(self._entry.exits))
+
+    async def _entry_exists(self, entry: Intent) -> bool:
+        """Whether the entry is on the exchange; sent now if it is not and still fresh."""
+        report = await self._keeper.execution.look_up(entry.client_order_id)
+        if report is not None:
+            return report.filled_quantity > 0 or not report.status.is_final
+        if not self._is_fresh(entry):
+            return False
+        await self._keeper.execution.carry_out(entry)
+        return True
+
+    def _is_fresh(self, entry: Intent) -> bool:
+        age_ms = self._clock.now_ms() - (entry.bar_open_ms + self._bar_ms)
+        limit_ms = self._bar_ms if self._max_entry_delay_ms is None else self._max_entry_delay_ms
+        return age_ms < limit_ms
+
+
+def _position_side(entry: Intent) -> Side:
+    return Side.LONG if entry.side is Side.LONG.entry else Side.SHORT

@@ -1,0 +1,105 @@
+"""What a bot reads from the configuration, and the parts it makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from cointrader.domain.clock import interval_ms
+from cointrader.domain.errors import ConfigError
+from cointrader.domain.instrument import to_decimal
+from cointrader.signals.indicators import Periods
+from cointrader.signals.rules import SignalRule
+from cointrader.signals.score import ScoreRule, ScoreSettings
+from cointrader.strategy.plan import ExitSettings
+
+
+class StrategyConfig(Protocol):
+    """Strategy settings of one symbol."""
+
+    @property
+    def signal(self) -> str: ...
+    @property
+    def signal_threshold(self) -> int: ...
+    @property
+    def vol_multiplier(self) -> float: ...
+    @property
+    def adx_threshold(self) -> float: ...
+    @property
+    def periods(self) -> Periods: ...
+    @property
+    def exit_mode(self) -> str: ...
+    @property
+    def atr_sl_mult(self) -> float: ...
+    @property
+    def atr_tp_mult(self) -> float: ...
+    @property
+    def stop_loss_pct(self) -> float: ...
+    @property
+    def take_profit_pct(self) -> float: ...
+    @property
+    def trailing_stop_pct(self) -> float: ...
+    @property
+    def slippage_bps(self) -> float: ...
+
+
+class BotConfig(Protocol):
+    """What a bot needs of the configuration."""
+
+    @property
+    def correlation_symbols(self) -> Sequence[str]: ...
+    @property
+    def interval(self) -> str: ...
+    @property
+    def max_entry_delay_ms(self) -> int | None: ...
+    def for_symbol(self, symbol: str) -> StrategyConfig: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BotSettings:
+    """One bot's settings, taken from the configuration once when the bot is made."""
+
+    correlation_symbols: tuple[str, ...]
+    interval_ms: int
+    max_entry_delay_ms: int | None  # None: an entry is never too late
+    rule: SignalRule
+    periods: Periods
+    exits: ExitSettings
+    slippage: Decimal  # fraction of the price expected against us on a market fill
+
+    @staticmethod
+    def of(config: BotConfig, symbol: str) -> BotSettings:
+        strategy = config.for_symbol(symbol)
+        return BotSettings(
+            correlation_symbols=tuple(config.correlation_symbols),
+            interval_ms=interval_ms(config.interval),
+            max_entry_delay_ms=config.max_entry_delay_ms,
+            rule=_rule(strategy),
+            periods=strategy.periods,
+            exits=ExitSettings(
+                mode=strategy.exit_mode,
+                atr_sl_mult=strategy.atr_sl_mult,
+                atr_tp_mult=strategy.atr_tp_mult,
+                stop_loss_pct=strategy.stop_loss_pct,
+                take_profit_pct=strategy.take_profit_pct,
+                trailing_stop_pct=strategy.trailing_stop_pct,
+            ),
+            slippage=to_decimal(strategy.slippage_bps) / 10_000,
+        )
+
+
+def _rule(strategy: StrategyConfig) -> SignalRule:
+    if strategy.signal != "score":
+        raise ConfigError(
+            "no signal rule of this name", where="SIGNAL", found=strategy.signal, allowed="score"
+        )
+    return ScoreRule(
+        ScoreSettings(
+            signal_threshold=strategy.signal_threshold,
+            vol_multiplier=strategy.vol_multiplier,
+            adx_threshold=strategy.adx_threshold,
+        )
+    )
+

@@ -1,0 +1,208 @@
+"""The bot's own bounded windows of candles, and bars that are whole.
+
+A bar is answered when the candles of all its symbols with the same open time are there, never on
+a mix of this bar and the one before. A missing candle is waited for, then fetched; a bar that
+stays incomplete is still reported, marked, so that exits go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from cointrader.domain.candle import Candle
+from cointrader.domain.errors import MissingCandles
+from cointrader.domain.events import FeedEnded, FeedEvent
+from cointrader.domain.ports import Clock, MarketFeed
+from cointrader.market.frame import Frame
+from cointrader.market.window import CandleWindow, frame_of
+
+WINDOW_BARS = 1_000
+CANDLE_DEADLINE_MS = 10_000  # after the bar's close; then the missing candle is fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One closed bar of the primary symbol; not `complete`: a correlation candle is missing."""
+
+    candle: Candle
+    complete: bool
+
+
+class BarStream:
+    """Windows of one primary symbol and its correlation symbols, filled from a shared feed.
+
+    `buffers` maps lower-case symbols to their windows.
+    """
+
+    def __init__(self, symbol: str, correlation_symbols: Sequence[str], interval_ms: int) -> None:
+        self.symbol = symbol
+        self.interval_ms = interval_ms
+        self._others = [other for other in correlation_symbols if other != symbol]
+        self.buffers = {
+            name.lower(): CandleWindow(name, interval_ms, capacity=WINDOW_BARS)
+            for name in (symbol, *self._others)
+        }
+        self._own = self.buffers[symbol.lower()]
+        self._other_windows = {name: self.buffers[name.lower()] for name in self._others}
+        self._awaited = set(self._others)  # those that still have candles to come
+        self._own_ended = False
+
+    @property
+    def symbols(self) -> list[str]:
+        return [self.symbol, *self._others]
+
+    def frame(self) -> Frame:
+        """All windows joined on time, the primary symbol's bars leading."""
+        return frame_of(self._own, self._other_windows)
+
+    async def warm_up(self, feed: MarketFeed, before_ms: int) -> None:
+        """Fill the windows with the stored candles that opened before `before_ms`."""
+        for name in self.symbols:
+            history = await feed.history(name, before_ms=before_ms, limit=WINDOW_BARS)
+            window = self.buffers[name.lower()]
+            for candle in history:
+                window.append(candle)
+
+    @property
+    def bars_stored(self) -> int:
+        """Bars of the primary symbol in its window."""
+        return len(self._own)
+
+    async def missed(self, feed: MarketFeed, *, until_ms: int) -> AsyncIterator[Bar]:
+        """Stored bars that follow the windows and opened before `until_ms`, one after another."""
+        last_ms = self._own.last_open_time_ms
+        if last_ms is None or last_ms + self.interval_ms >= until_ms:
+            return
+        count = (until_ms - last_ms) // self.interval_ms - 1
+        if count > WINDOW_BARS:
+            raise MissingCandles(
+                f"{self.symbol} was away for {count} bars, longer than a window", where=self.symbol
+            )
+        found = {
+            name: await feed.history(name, before_ms=until_ms, limit=count)
+            for name in self.symbols
+        }
+        for candle in found.pop(self.symbol):
+            for name, candles in found.items():
+                window = self.buffers[name.lower()]
+                for other in candles:
+                    if other.open_time_ms <= candle.open_time_ms:
+                        window.append(other)
+            self._own.append(candle)
+            yield Bar(candle, complete=self._is_whole(candle))
+
+    async def bars(
+        self, events: AsyncIterator[FeedEvent], feed: MarketFeed, clock: Clock
+    ) -> AsyncIterator[Bar]:
+        """Whole bars of the primary symbol, until its feed ends.
+
+        `events` must have been subscribed before `warm_up`, so that nothing falls between.
+        """
+        pending: Candle | None = None  # closed, but a correlation candle is still missing
+        reader = _Reader(events)
+        try:
+            while not self._own_ended:
+                event = await reader.next(self._patience_s(pending, clock))
+                if event is None and pending is None:
+                    return
+                if pending is not None and (event is None or self._is_own(event)):
+                    await self._fetch_missing(feed, pending)
+                    yield Bar(pending, complete=self._is_whole(pending))
+                    pending = None
+                if event is not None:
+                    pending = await self._take(event, feed) or pending
+                if pending is not None and self._is_whole(pending):
+                    yield Bar(pending, complete=True)
+                    pending = None
+        finally:
+            await reader.close()
+
+    def _is_own(self, event: FeedEvent) -> bool:
+        symbol = event.symbol if isinstance(event, FeedEnded) else event.candle.symbol
+        return symbol == self.symbol
+
+    def _patience_s(self, pending: Candle | None, clock: Clock) -> float | None:
+        if pending is None:
+            return None
+        return max(0, pending.close_time_ms + CANDLE_DEADLINE_MS - clock.now_ms()) / 1000
+
+    async def _take(self, event: FeedEvent, feed: MarketFeed) -> Candle | None:
+        """Put an event into the windows; the candle if it is a new one of the primary symbol."""
+        if isinstance(event, FeedEnded):
+            self._awaited.discard(event.symbol)
+            self._own_ended = self._own_ended or event.symbol == self.symbol
+            return None
+        candle = event.candle
+        window = self.buffers[candle.symbol.lower()]
+        try:
+            is_new = window.append(candle)
+        except MissingCandles:
+            await self._repair(window, feed, candle)
+            is_new = True
+        return candle if is_new and candle.symbol == self.symbol else None
+
+    async def _repair(self, window: CandleWindow, feed: MarketFeed, candle: Candle) -> None:
+        """Fetch what a silent stream left out before `candle`; `MissingCandles` if it is not there."""
+        last_ms = window.last_open_time_ms
+        assert last_ms is not None
+        missing = (candle.open_time_ms - last_ms) // self.interval_ms - 1
+        for found in await feed.history(
+            candle.symbol, before_ms=candle.open_time_ms, limit=min(missing, WINDOW_BARS)
+        ):
+            window.append(found)
+        window.append(candle)
+
+    async def _fetch_missing(self, feed: MarketFeed, bar: Candle) -> None:
+        for name, window in self._other_windows.items():
+            last_ms = window.last_open_time_ms
+            if last_ms is None or last_ms >= bar.open_time_ms:
+                continue
+            missing = (bar.open_time_ms - last_ms) // self.interval_ms
+            found = await feed.history(
+                name, before_ms=bar.close_time_ms, limit=min(missing, WINDOW_BARS)
+            )
+            for candle in found:
+                window.append(candle)
+
+    def _is_whole(self, bar: Candle) -> bool:
+        for name in self._awaited:
+            last_ms = self._other_windows[name].last_open_time_ms
+            if last_ms is not None and last_ms < bar.open_time_ms:
+                return False
+        return True
+
+
+class _Reader:
+    """Reads an async iterator with a patience that does not break it."""
+
+    def __init__(self, events: AsyncIterator[FeedEvent]) -> None:
+        self._events = events
+        self._task: asyncio.Task[FeedEvent] | None = None
+
+    async def next(self, patience_s: float | None) -> FeedEvent | None:
+        """The next event; None when patience ran out or nothing follows."""
+        if self._task is None and patience_s is None:
+            try:
+                return await anext(self._events)
+            except StopAsyncIteration:
+                return None
+        task = self._task or asyncio.ensure_future(_next_or_stop(self._events))
+        self._task = task
+        done, _ = await asyncio.wait({task}, timeout=patience_s)
+        if not done:
+            return None
+        self._task = None
+        return task.result()
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _next_or_stop(events: AsyncIterator[FeedEvent]) -> FeedEvent:
+    try:
+        return await anext(events)
+    except StopAsyncIteration:
+        raise MissingCandles("the market feed ended without saying so") from None

@@ -1,0 +1,170 @@
+"""`cointrader config`: show, check and begin the configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cointrader.app.config import Config
+from cointrader.app.settings import GROUPS, TABLE, Setting
+from cointrader.cli.options import SettingsCommand, with_config
+from cointrader.domain.errors import UsageError
+
+_DEFAULT_BALANCE = 1_000.0
+
+
+@click.group()
+def config() -> None:
+    """Show, check or begin the configuration.
+
+    \b
+      cointrader config show
+      cointrader config check --balance 5000
+    """
+
+
+@config.command("show", cls=SettingsCommand, short_help="Every setting, its value and source.")
+@click.option("--symbol", metavar="S", help="As the bot of this symbol sees it.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
+@with_config(one_symbol=False)
+def show(config: Config, symbol: str | None, as_json: bool) -> None:
+    """Print every setting, its value and where that came from. Secrets stay hidden.
+
+    \b
+      cointrader config show
+      cointrader config show --symbol XRPUSDT --json
+    """
+    rows = _common_rows(config) if symbol is None else _symbol_rows(config, _traded(config, symbol))
+    if as_json:
+        click.echo(json.dumps(_document(config, rows), indent=2, ensure_ascii=False))
+    else:
+        _print_rows(rows)
+
+
+@config.command("check", cls=SettingsCommand, short_help="What is wrong, idle or unusual.")
+@click.option(
+    "--balance",
+    type=click.FloatRange(min=0, min_open=True, max=1e12),
+    default=_DEFAULT_BALANCE,
+    show_default=True,
+    help="Wallet the account is first started with, in quote currency.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
+@with_config
+def check(config: Config, balance: float, as_json: bool) -> None:
+    """Judge the configuration: what is wrong, without effect, or unlike the profile.
+
+    \b
+      cointrader config check
+      cointrader config check --balance 5000 --margin-decay absolute
+    """
+    from cointrader.app.config_check import findings
+
+    found = findings(config, balance)
+    if as_json:
+        remarks = [{"topic": finding.topic, "text": finding.text} for finding in found]
+        click.echo(json.dumps({"valid": True, "findings": remarks}, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"Valid: profile {config.profile}, {', '.join(config.symbols)}")
+    titles = {
+        "warning": "Look at this",
+        "idle": "Without effect",
+        "deviation": f"Unlike profile {config.profile}",
+        "number": "In numbers",
+    }
+    for topic, title in titles.items():
+        texts = [finding.text for finding in found if finding.topic == topic]
+        if texts:
+            click.echo(f"\n{title}:")
+            for text in texts:
+                click.echo(f"  {text}")
+
+
+@config.command("init", short_help="Write a commented file to begin with.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["toml", "env"]),
+    default="toml",
+    show_default=True,
+    help="cointrader.toml, or .env (which may hold keys).",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def init(form: str, force: bool) -> None:
+    """Write a file with every setting, its default and what it does, all commented out.
+
+    \b
+      cointrader config init
+      cointrader config init --format env
+    """
+    from cointrader.app.config_template import env_template, toml_template
+
+    path = Path("cointrader.toml" if form == "toml" else ".env")
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already", todo="keep it, or overwrite it with --force")
+    if form == "env":
+        path.touch(mode=0o600)  # before anyone writes a key into it
+    path.write_text(toml_template() if form == "toml" else env_template(), encoding="utf-8")
+    click.echo(f"wrote {path}: take away the # of what you want to change", err=True)
+
+
+Row = tuple[Setting, str, Any, str]  # setting, its name here, value, source
+
+
+def _common_rows(config: Config) -> list[Row]:
+    rows: list[Row] = []
+    for setting in TABLE:
+        value, source = getattr(config, setting.name), config.source(setting.name)
+        rows.append((setting, setting.env_name, value, source))
+        for symbol in config.symbols:
+            own = config.own_values(symbol)
+            if setting.name in own:
+                given = own[setting.name]
+                rows += [(setting, f"{setting.env_name}_{symbol}", given.value, given.source)]
+    return rows
+
+
+def _symbol_rows(config: Config, symbol: str) -> list[Row]:
+    view = config.for_symbol(symbol)
+    public = (setting for setting in TABLE if not setting.secret)
+    return [(s, s.env_name, getattr(view, s.name), view.source(s.name)) for s in public]
+
+
+def _traded(config: Config, symbol: str) -> str:
+    symbol = symbol.strip().upper()
+    if symbol not in config.symbols:
+        raise UsageError(
+            f"{symbol} is not among SYMBOLS",
+            where=config.source("symbols"),
+            allowed=", ".join(config.symbols),
+        )
+    return symbol
+
+
+def _document(config: Config, rows: list[Row]) -> dict[str, object]:
+    return {
+        "profile": config.profile,
+        "settings": {
+            name: {
+                "value": setting.type.text(value) if setting.secret else value,
+                "source": source,
+            }
+            for setting, name, value, source in rows
+        },
+    }
+
+
+def _print_rows(rows: list[Row]) -> None:
+    texts = [(s, name, s.type.text(value), source) for s, name, value, source in rows]
+    wide = max(len(name) for _, name, _, _ in texts)
+    middle = max(len(text) for _, _, text, _ in texts)
+    for group, title in GROUPS.items():
+        of_group = [row for row in texts if row[0].group == group]
+        if not of_group:
+            continue
+        click.echo(f"\n{title}" if group != next(iter(GROUPS)) else title)
+        for _, name, text, source in of_group:
+            click.echo(f"  {name:<{wide}}  {text:<{middle}}  {source}".rstrip())

@@ -1,0 +1,27 @@
+"""Dates on the command line: UTC, always."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cointrader.domain.errors import UsageError
+
+
+def as_utc_ms(text: str, *, where: str = "") -> int:
+    """Epoch ms of an ISO date or time; one without a zone is UTC. `UsageError` if it is neither."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            "not a date",
+            where=where or None,
+            found=text,
+            allowed="2025-03-05, 2025-03-05T15:00 or 2025-03-05T15:00+00:00, UTC without a zone",
+        ) from None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return round(moment.timestamp() * 1000)
+
+
+def utc_text(at_ms: int) -> str:
+    """A moment as people read it, to the minute, in UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

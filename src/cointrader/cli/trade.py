@@ -1,0 +1,189 @@
+"""`cointrader paper`: the real bots on a simulated exchange."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from cointrader.app.config import Config
+from cointrader.app.paper import PaperPlan, run_paper
+from cointrader.app.summary import summarise
+from cointrader.cli.options import SettingsCommand, with_config
+from cointrader.cli.paper_output import ProgressLine, announce, as_plain, print_summary
+from cointrader.cli.times import as_utc_ms
+from cointrader.domain.clock import DAY_MS, interval_ms
+from cointrader.domain.errors import UsageError
+from cointrader.domain.instrument import to_decimal
+from cointrader.domain.ports import CandleSource
+from cointrader.journal.export import write_csv
+from cointrader.journal.reader import JournalReader
+from cointrader.market.source import FolderSource
+from cointrader.market.synthetic import SyntheticSource
+from cointrader.strategy.decide import WARM_UP_BARS
+
+SYNTHETIC_START_MS = as_utc_ms("2026-01-01")
+SYNTHETIC_DAYS = 14
+EXIT_INTERRUPTED = 130
+
+
+@click.command(cls=SettingsCommand, short_help="Trade on paper: no key, no network.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of candles, one sub-folder per symbol.  [default: a synthetic market]",
+)
+@click.option("--from", "from_", metavar="DATE", help="First bar to decide, UTC, included.")
+@click.option("--to", metavar="DATE", help="End, UTC, excluded.")
+@click.option(
+    "--speed",
+    default="max",
+    metavar="max|N",
+    help="As fast as it goes, or N times as fast as time.  [default: max]",
+)
+@click.option("--balance", default="1000", metavar="X", help="Wallet at the start.  [default: 1000]")
+@click.option(
+    "--journal",
+    "journal_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where everything is written down.  [default: journals/paper-TIME.db]",
+)
+@click.option(
+    "--trades",
+    "trades_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the closed trades to this CSV file.",
+)
+@click.option("--seed", default=1, help="Of the synthetic market.", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
+@with_config
+def paper(
+    config: Config,
+    data: Path | None,
+    from_: str | None,
+    to: str | None,
+    speed: str,
+    balance: str,
+    journal_path: Path | None,
+    trades_path: Path | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Run the real bots on a simulated exchange, over stored or made-up candles.
+
+    Nothing is at risk and nothing needs to be configured. The result, costs included, is read
+    from the journal that the bots wrote.
+
+    \b
+      cointrader paper
+      cointrader paper --data data --symbols XRPUSDT,TRXUSDT --from 2025-06-01 --trades t.csv
+    """
+    start_ms, end_ms = _range(from_, to)
+    source, start_ms = _market(config, data, seed, start_ms)
+    if trades_path is not None:
+        _require_writable(trades_path, "--trades")
+    plan = PaperPlan(
+        config=config,
+        source=source,
+        journal_path=_fresh_journal(journal_path),
+        balance=Decimal(_positive(balance, "--balance")),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        speed=None if speed == "max" else float(_positive(speed, "--speed")),
+    )
+    announce(plan)
+    progress = ProgressLine()
+    outcome = run_paper(plan, progress.show)
+    progress.clear()
+    with JournalReader(plan.journal_path) as reader:
+        summary = summarise(reader, config.symbols, to_decimal(config.slippage_bps) / 10_000)
+    if trades_path is not None:
+        with trades_path.open("w", newline="", encoding="utf-8") as target:
+            write_csv(summary.trades, target)
+    if as_json:
+        click.echo(json.dumps(as_plain(plan, outcome, summary), indent=2))
+    else:
+        print_summary(plan, outcome, summary)
+    return 0 if outcome.finished else EXIT_INTERRUPTED
+
+
+def _market(
+    config: Config, data: Path | None, seed: int, start_ms: int | None
+) -> tuple[CandleSource, int | None]:
+    """The candles to play, and from where: a synthetic market brings its own warm-up."""
+    if data is not None:
+        folder = FolderSource(
+            data,
+            config.symbols,
+            interval=config.interval,
+            correlation_symbols=config.correlation_symbols,
+        )
+        return folder, start_ms
+    if seed < 0:
+        raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0, 1, 2 ...")
+    bar_ms = interval_ms(config.interval)
+    warm_up_bars = WARM_UP_BARS + 1
+    source = SyntheticSource(
+        config.symbols,
+        seed=seed,
+        start_ms=SYNTHETIC_START_MS - warm_up_bars * bar_ms,
+        bars=SYNTHETIC_DAYS * DAY_MS // bar_ms + warm_up_bars,
+        interval_ms=bar_ms,
+        correlation_symbols=config.correlation_symbols,
+    )
+    return source, SYNTHETIC_START_MS if start_ms is None else start_ms
+
+
+def _range(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
+    start_ms = None if from_ is None else as_utc_ms(from_, where="--from")
+    end_ms = None if to is None else as_utc_ms(to, where="--to")
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise UsageError(
+            "--from is not before --to", found=f"{from_} and {to}", todo="exchange the two"
+        )
+    return start_ms, end_ms
+
+
+def _positive(text: str, where: str) -> str:
+    try:
+        is_right = 0 < float(text) < math.inf
+    except ValueError:
+        is_right = False
+    if not is_right:
+        allowed = "a number above 0" + (", or max" if where == "--speed" else "")
+        raise UsageError("not a positive number", where=where, found=text, allowed=allowed)
+    return text.strip()
+
+
+def _fresh_journal(path: Path | None) -> Path:
+    """A journal file that is not there yet: a run never mixes with another's."""
+    if path is None:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        path = Path("journals") / f"paper-{stamp}.db"
+    if path.exists() and path.stat().st_size:
+        raise UsageError(
+            "this file exists already",
+            where="--journal",
+            found=str(path),
+            todo="name another file, or move this one away",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _require_writable(path: Path, where: str) -> None:
+    """Say so before a long run, not after it."""
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write there: {error.strerror}",
+            where=where,
+            found=str(path),
+            todo="name a file in a folder that exists and is yours",
+        ) from None

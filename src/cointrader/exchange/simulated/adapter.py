@@ -1,0 +1,314 @@
+"""The `Exchange` and `MarketFeed` ports over recorded candles, in one process.
+
+`run` moves through the bars: at T the bar opens and the candles that closed at T are published;
+at T + interval - 1 ms it closes: funding, then stops and targets, symbol by symbol. What bots
+do in between fills at the bar's open. The driver's own time stamps everything, so a result
+does not depend on how exactly a clock wakes sleepers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from cointrader.domain.candle import Candle
+from cointrader.domain.clock import Clock
+from cointrader.domain.errors import ConfigError, Rejected
+from cointrader.domain.events import AccountEvent, FundingSettled
+from cointrader.domain.instrument import Instrument, to_decimal
+from cointrader.domain.order import Fill, OrderReport, OrderRequest
+from cointrader.domain.ports import Account, CandleSource, Quote, Settlement
+from cointrader.domain.position import Position, slipped
+from cointrader.exchange.simulated.account import Moment, SimulatedAccount
+from cointrader.exchange.simulated.feed import CandleSubscription
+from cointrader.exchange.simulated.ledger import Costs, liquidation_price
+from cointrader.exchange.simulated.playback import Lateness, Playback
+from cointrader.exchange.simulated.snapshot import restore_into, to_plain
+from cointrader.exchange.simulated.subscriptions import Subscription
+from cointrader.exchange.simulated.tape import Tape
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the simulated exchange has come."""
+
+    done: int  # bars that have closed
+    total: int
+    at_ms: int | None  # open time of the current or last bar, None before the first
+
+
+class SimulatedExchange:
+    """One account on a market that plays candles back.
+
+    Parameters
+    ----------
+    source : the candles, settlements and open interest to play
+    clock : what `run` sleeps on
+    symbols : traded, in the configured order
+    correlation_symbols : published only
+    balance : the wallet at the start, in quote currency
+    instruments : grids and minimums of every traded symbol
+    start_ms, end_ms : first bar played, and the first that is not; all by default
+    check_margin : refuse orders that need more margin than there is
+    lateness : (symbol, open time of the candle) -> ms after its close at which it is published
+    """
+
+    def __init__(
+        self,
+        source: CandleSource,
+        clock: Clock,
+        *,
+        symbols: Sequence[str],
+        correlation_symbols: Sequence[str] = (),
+        balance: Decimal,
+        costs: Costs,
+        leverage: int,
+        instruments: Mapping[str, Instrument],
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        check_margin: bool = True,
+        lateness: Lateness | None = None,
+    ) -> None:
+        _check_symbols(symbols, instruments)
+        self.label = source.label
+        self._clock = clock
+        self._leverage = leverage
+        self._market = Playback(
+            source,
+            symbols=symbols,
+            correlation_symbols=correlation_symbols,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            lateness=lateness,
+        )
+        self._account = SimulatedAccount(
+            instruments={symbol: instruments[symbol] for symbol in symbols},
+            balance=balance,
+            costs=costs,
+            leverage=leverage,
+            check_margin=check_margin,
+        )
+        self._done = 0
+        self._bar_ms: int | None = None
+        self._at_ms = self.timeline[0] - 1 if self.timeline else 0
+        self._marked: Account | None = None  # the account at the prices of this moment
+
+    # -- time ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Play all bars that are left. Cancelled and called again, it goes on where it was."""
+        feed, timeline = self._market.feed, self.timeline
+        self._market.end_empty(timeline[0] if timeline else self._clock.now_ms())
+        while self._done < len(timeline):
+            opens_ms = timeline[self._done]
+            closes_ms = opens_ms + self._market.interval_ms - 1
+            await self._wait_until(opens_ms)
+            self.open_bar(opens_ms)
+            feed.deliver(opens_ms)
+            await self._wait_until(closes_ms)
+            self.close_bar(opens_ms)
+            feed.deliver(closes_ms)
+        self._market.end_rest(self._at_ms)
+        while (due_ms := feed.next_due_ms) is not None:
+            await self._clock.sleep_until_ms(due_ms)
+            feed.deliver(due_ms)
+
+    def open_bar(self, at_ms: int) -> None:
+        """The bar that opens at `at_ms` trades at its open from now on."""
+        self._at_ms = self._bar_ms = at_ms
+        self._marked = None
+        self._market.open_bar(at_ms)
+
+    def close_bar(self, at_ms: int) -> None:
+        """Funding, then stops and targets of the bar that opened at `at_ms`; its candle is due."""
+        next_ms = at_ms + self._market.interval_ms
+        self._at_ms = next_ms - 1
+        self._marked = None
+        account = self._account
+        for symbol, tape in self._market.traded.items():
+            bar = tape.bar
+            if bar is None:
+                continue
+            if symbol in account.ledger.positions:
+                account.settle(bar, tape.settlements_in(at_ms, next_ms))
+            if account.desks[symbol].resting:
+                account.match(bar, self._at_ms)
+            if self._market.end_bar(tape, bar, self._at_ms):
+                account.end_symbol(symbol, bar.close, self._at_ms)
+        self._market.publish_correlation(at_ms)
+        self._done += 1
+
+    @property
+    def progress(self) -> Progress:
+        """Bars done, bars in all, and where it stands."""
+        return Progress(self._done, len(self.timeline), self._bar_ms)
+
+    @property
+    def timeline(self) -> Sequence[int]:
+        """Open times of all bars played, ascending."""
+        return self._market.timeline
+
+    async def _wait_until(self, at_ms: int) -> None:
+        """Sleep, delivering late candles on the way; those due at `at_ms` come after its bar."""
+        feed = self._market.feed
+        while (due_ms := feed.next_due_ms) is not None and due_ms < at_ms:
+            await self._clock.sleep_until_ms(due_ms)
+            feed.deliver(due_ms)
+        await self._clock.sleep_until_ms(at_ms)
+
+    # -- Exchange -----------------------------------------------------------------------------
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        """Market orders fill before this returns, and their events are queued by then."""
+        tape = self._traded(request.symbol)
+        if tape.is_over and tape.bar is None:
+            raise Rejected(f"{request.symbol} has ended", code="-4141", todo="trade another symbol")
+        self._marked = None
+        return self._account.place(request, Moment(self._at_ms, self._quote(tape)))
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        self._traded(symbol)
+        return self._account.cancel(symbol, client_order_id, self._at_ms)
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        self._traded(symbol)
+        return self._account.desks[symbol].find(client_order_id)
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        self._traded(symbol)
+        return self._account.open_orders(symbol)
+
+    async def position(self, symbol: str) -> Position | None:
+        self._traded(symbol)
+        held = self._account.position(symbol)
+        if held is None:
+            return None
+        maintenance = self._account.instruments[symbol].maintenance_margin_ratio
+        price = liquidation_price(
+            held, leverage=self._leverage, maintenance_margin_ratio=maintenance
+        )
+        return held if price is None else replace(held, liquidation_price=price)
+
+    async def account(self) -> Account:
+        if self._marked is None:
+            ledger = self._account.ledger
+            marks = {symbol: self._mark_of(held) for symbol, held in ledger.positions.items()}
+            self._marked = Account(ledger.wallet, ledger.equity(marks), ledger.available())
+        return self._marked
+
+    async def quote(self, symbol: str) -> Quote:
+        return self._quote(self._traded(symbol))
+
+    async def instrument(self, symbol: str) -> Instrument:
+        self._traded(symbol)
+        return self._account.instruments[symbol]
+
+    async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
+        """A fill at the open carries the bar's open time, however late its order came."""
+        self._traded(symbol)
+        return [fill for fill in self._account.fills[symbol] if fill.at_ms >= since_ms]
+
+    async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
+        self._traded(symbol)
+        return [paid for paid in self._account.funding[symbol] if paid.at_ms >= since_ms]
+
+    def account_events(self, symbol: str) -> Subscription[AccountEvent]:
+        self._traded(symbol)
+        subscription: Subscription[AccountEvent] = Subscription(f"account events of {symbol}")
+        self._account.hubs[symbol].add(subscription)
+        return subscription
+
+    def _traded(self, symbol: str) -> Tape:
+        tape = self._market.traded.get(symbol)
+        if tape is None:
+            raise _unknown(symbol, self._market.traded)
+        return tape
+
+    def _mark(self, tape: Tape) -> Decimal:
+        if tape.price is None:
+            raise Rejected(
+                f"{tape.symbol} has no price yet", code="-1112", todo="wait for its first candle"
+            )
+        return to_decimal(tape.price)
+
+    def _mark_of(self, held: Position) -> Decimal:
+        price = self._market.traded[held.symbol].price
+        return held.entry_price if price is None else to_decimal(price)
+
+    def _quote(self, tape: Tape) -> Quote:
+        mark = self._mark(tape)
+        slippage = self._account.costs.slippage
+        return Quote(bid=slipped(-1, mark, slippage), ask=slipped(1, mark, slippage), mark=mark)
+
+    # -- MarketFeed ---------------------------------------------------------------------------
+
+    async def history(self, symbol: str, *, before_ms: int, limit: int) -> Sequence[Candle]:
+        known_ms = self._clock.now_ms()
+        return self._known(symbol).history(before_ms=before_ms, known_ms=known_ms, limit=limit)
+
+    def candles(self, symbols: Sequence[str]) -> CandleSubscription:
+        for symbol in symbols:
+            self._known(symbol)
+        return self._market.feed.subscribe(symbols)
+
+    async def funding_rates(self, symbol: str, from_ms: int, to_ms: int) -> Sequence[Settlement]:
+        """Settlements of [from_ms, to_ms) that have happened by now."""
+        known_ms = self._clock.now_ms() + 1
+        return self._known(symbol).settlements_in(from_ms, min(to_ms, known_ms))
+
+    async def open_interest(
+        self, symbol: str, from_ms: int, to_ms: int
+    ) -> Sequence[tuple[int, float]]:
+        """(time known, contracts) of [from_ms, to_ms), as far as known by now."""
+        known_ms = self._clock.now_ms() + 1
+        return self._known(symbol).open_interest(from_ms, min(to_ms, known_ms))
+
+    def _known(self, symbol: str) -> Tape:
+        tape = self._market.tapes.get(symbol)
+        if tape is None:
+            raise _unknown(symbol, self._market.tapes)
+        return tape
+
+    # -- controls -----------------------------------------------------------------------------
+
+    def deposit(self, amount: Decimal) -> None:
+        """Money from outside; negative is a withdrawal."""
+        self._marked = None
+        self._account.ledger.deposit(amount)
+
+    @property
+    def fill_log(self) -> Sequence[Fill]:
+        """Every fill of this run, all symbols (the last 100,000), oldest first."""
+        return self._account.fill_log
+
+    def snapshot(self) -> dict[str, Any]:
+        """The account as plain JSON values; `resume_ms` is the bar to start again from."""
+        left = self.timeline[self._done :]
+        return {**to_plain(self._account), "resume_ms": left[0] if left else None}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over an account that `snapshot` wrote. Before `run`, on the same symbols."""
+        self._marked = None
+        restore_into(self._account, state)
+
+
+def _check_symbols(symbols: Sequence[str], instruments: Mapping[str, Instrument]) -> None:
+    if not symbols:
+        raise ConfigError("the simulated exchange has no symbols to trade")
+    if len(set(symbols)) != len(symbols):
+        raise ConfigError("a symbol is traded twice", found=", ".join(symbols))
+    missing = [symbol for symbol in symbols if symbol not in instruments]
+    if missing:
+        raise ConfigError(
+            "the simulated exchange has no instrument for a symbol it trades",
+            found=", ".join(missing),
+            todo="add instruments.plausible_instrument(symbol, prices)",
+        )
+
+
+def _unknown(symbol: str, known: Mapping[str, Tape]) -> Rejected:
+    return Rejected(
+        f"unknown symbol {symbol}", code="-1121", todo=f"this market has {', '.join(known)}"
+    )

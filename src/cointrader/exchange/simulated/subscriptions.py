@@ -1,0 +1,100 @@
+"""Who listens, and what they have not heard yet: subscriptions and fan-out.
+
+Every queue is bounded. A subscriber that holds its iterator and never reads it breaks an
+invariant rather than filling the memory; one that dropped or closed its iterator is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, Generic, TypeVar
+
+from cointrader.domain.errors import InvariantBroken
+
+MAX_WAITING = 10_000  # events one subscriber may leave unread
+
+Event = TypeVar("Event")
+
+
+class Subscription(AsyncIterator[Event], Generic[Event]):
+    """Events from the moment it was made, in order. For one reader; `aclose()` ends it."""
+
+    def __init__(self, name: str, *, limit: int = MAX_WAITING) -> None:
+        self._name = name
+        self._limit = limit
+        self._waiting: deque[Event] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._is_finished = False
+        self.is_closed = False
+
+    def put(self, event: Event) -> None:
+        """Queue one event; `InvariantBroken` when the reader left too many unread."""
+        if self.is_closed:
+            return
+        if len(self._waiting) >= self._limit:
+            raise InvariantBroken(
+                "a subscriber of the simulated exchange stopped reading",
+                where=self._name,
+                found=f"{len(self._waiting)} events unread",
+                allowed=f"up to {self._limit}",
+                todo="read the iterator, or end it with aclose()",
+            )
+        self._waiting.append(event)
+        if self._reader is not None:
+            self._wake()
+
+    def finish(self) -> None:
+        """No event follows: the iterator ends when all were read."""
+        self._is_finished = True
+        self._wake()
+
+    async def aclose(self) -> None:
+        """Unsubscribe. Unread events are dropped and the iterator ends."""
+        self.is_closed = True
+        self._waiting.clear()
+        self._wake()
+
+    def __aiter__(self) -> Subscription[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        while not self._waiting:
+            if self.is_closed or self._is_finished:
+                raise StopAsyncIteration
+            if self._reader is not None:
+                raise RuntimeError(f"two readers on one subscription: {self._name}")
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._waiting.popleft()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+
+Subscriber = TypeVar("Subscriber", bound=Subscription[Any])
+
+
+class Hub(Generic[Subscriber]):
+    """Who listens to one thing, in the order in which they subscribed."""
+
+    def __init__(self) -> None:
+        self._references: list[weakref.ref[Subscriber]] = []
+
+    def add(self, subscription: Subscriber) -> None:
+        # Weak: a reader that crashed without aclose() must not fill a queue nobody reads.
+        self._references.append(weakref.ref(subscription))
+
+    def live(self) -> list[Subscriber]:
+        """Those still listening; the others are forgotten."""
+        found = [reference() for reference in self._references]
+        live = [sub for sub in found if sub is not None and not sub.is_closed]
+        if len(live) < len(found):
+            self._references = [weakref.ref(sub) for sub in live]
+        return live

@@ -1,0 +1,297 @@
+"""The `Journal` port on SQLite: one writer, full sync, nothing pretended.
+
+A commit is one transaction that is on disk when it returns. Threaded (live), all database work
+happens on one thread of its own, so that a slow disk never stalls the event loop, and commits
+that queue up behind one another share a transaction. Inline (virtual time, tests), nothing runs
+beside the caller. After a failed commit the journal refuses everything until it is opened anew:
+nobody may trade on records that are not on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from cointrader.domain.errors import JournalError
+from cointrader.domain.order import Leg
+from cointrader.domain.records import (
+    Intent,
+    PositionOpened,
+    Record,
+    RiskState,
+    TradeClosed,
+)
+from cointrader.journal import rows, schema
+from cointrader.journal.lock import WriterLock
+from cointrader.journal.tables import DECISIONS, INTENTS, RISK_STATE, TRADES
+from cointrader.journal.trouble import explained, explaining, version_warning
+
+MEMORY = ":memory:"
+WAL_BYTES = 16 << 20  # a slow reader can make the -wal file grow; it shrinks back to this
+T = TypeVar("T")
+
+
+class SqliteJournal:
+    """The one writer of a journal file.
+
+    The reading methods answer for everything noted so far: what is not yet committed they commit
+    first. They wait for a commit under way, so they belong into recovery, not into a bar.
+
+    Parameters
+    ----------
+    path : the file, made if missing; ``":memory:"`` for a journal that ends with its process
+    threaded : write on a thread of its own (live) or in the caller's (virtual time)
+    account : whose journal this is, for `ensure_same_account`
+
+    Raises `JournalError` when the file is in use, damaged, newer, foreign, or cannot be written.
+    """
+
+    def __init__(self, path: Path | str, *, threaded: bool, account: str = "") -> None:
+        self.path = None if str(path) == MEMORY else Path(path).resolve()
+        self.account = account
+        self._where = str(self.path or MEMORY)
+        self._noted: deque[Record] = deque()  # filled by the caller, emptied by the writer
+        self._usable = True  # until closed, or until a commit fails
+        self._closed = False
+        self._failure: JournalError | None = None
+        with explaining(self._where):
+            self._lock = self._locked()
+            try:
+                self._connection = _opened(self._where)
+            except BaseException:
+                self._release()
+                raise
+        self._thread = ThreadPoolExecutor(1, "journal") if threaded else None
+
+    @property
+    def warning(self) -> str | None:
+        """Why the SQLite library in use asks for care, to be shown at the start; else None."""
+        return version_warning()
+
+    # -- writing
+
+    def note(self, record: Record) -> None:
+        """Queue a record for the next commit."""
+        if not self._usable:
+            self._refuse()
+        self._noted.append(record)
+
+    async def commit(self, *records: Record) -> None:
+        """Write all that was noted, then `records`, in one transaction; return once on disk.
+
+        A commit that is cancelled while it waits is written all the same.
+        """
+        if not self._usable:
+            self._refuse()
+        self._noted.extend(records)
+        if self._thread is None:
+            self._write()
+        else:
+            loop = asyncio.get_running_loop()
+            await asyncio.shield(loop.run_in_executor(self._thread, self._write))
+
+    def ensure_same_account(self, mode: str, account: str | None = None) -> None:
+        """Refuse to mix the records of two accounts, or of paper, testnet and live, in one file.
+
+        The first to ask makes the journal theirs. Call it before the first record of a run.
+        """
+        asked = (mode, self.account if account is None else account)
+        owner = self._read(lambda: rows.claim(self._connection, *asked))
+        if owner != asked:
+            raise JournalError(
+                "this journal belongs to another account",
+                where=self._where,
+                found=_named(*owner),
+                allowed=_named(*asked),
+                todo="give each account, and each of paper, testnet and live, a file of its own",
+            )
+
+    # -- reading
+
+    def open_position(self, symbol: str) -> PositionOpened | None:
+        """The last `PositionOpened` of `symbol` that no `TradeClosed` has ended."""
+        return self._read(lambda: rows.open_position(self._connection, symbol))
+
+    def intent(self, client_order_id: str) -> Intent | None:
+        """What was about to be sent under this id."""
+        condition = ("client_order_id = ?", client_order_id)
+        return self._read(lambda: rows.latest(self._connection, INTENTS, condition))
+
+    def last_entry(self, symbol: str) -> Intent | None:
+        """The newest intent of `symbol` to open a position."""
+        conditions = (("symbol = ?", symbol), ("leg = ?", Leg.ENTRY.value))
+        return self._read(lambda: rows.latest(self._connection, INTENTS, *conditions))
+
+    def has_trade(self, trade_id: str) -> bool:
+        """Whether the position opened by the entry order `trade_id` is closed and booked."""
+        return self._read(lambda: rows.has_trade(self._connection, trade_id))
+
+    def last_decided_bar(self, symbol: str) -> int | None:
+        """Open time of the last bar of `symbol` whose decision is on disk."""
+        condition = ("symbol = ?", symbol)
+        decision = self._read(lambda: rows.latest(self._connection, DECISIONS, condition))
+        return None if decision is None else decision.bar_open_ms
+
+    def risk_state(self) -> RiskState | None:
+        """The last state of the shared book."""
+        return self._read(lambda: rows.newest(self._connection, RISK_STATE))
+
+    def trades(self, symbol: str | None = None) -> Sequence[TradeClosed]:
+        """Closed trades by exit time."""
+        condition = ("symbol = ?", symbol)
+        return self._read(lambda: list(rows.select(self._connection, TRADES, condition)))
+
+    # -- closing
+
+    def close(self) -> None:
+        """Commit what was noted and let go of the file. Asking twice is fine."""
+        if not self._closed:
+            self._usable, self._closed = False, True
+            self._let_go()
+
+    async def aclose(self) -> None:
+        """`close`, without stalling the event loop."""
+        if self._closed or self._thread is None:
+            self.close()
+        else:
+            # Before the first await, so that nothing can be noted and then forgotten.
+            self._usable, self._closed = False, True
+            await asyncio.shield(asyncio.to_thread(self._let_go))
+
+    def _let_go(self) -> None:
+        try:
+            if self._failure is None:
+                self._on_writer(self._write)
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+            self._connection.close()
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    # -- on the writer's thread
+
+    def _write(self) -> None:
+        """Write what is noted by now; an earlier commit may have taken it all along."""
+        if self._failure is not None:
+            self._refuse()
+        batch = [self._noted.popleft() for _ in range(len(self._noted))]
+        if not batch:
+            return
+        try:
+            rows.append(self._connection, batch)
+        except BaseException as error:
+            self._usable, self._failure = False, explained(error, self._where)
+            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, Exception):
+                raise self._failure from error
+            raise
+
+    def _read(self, question: Callable[[], T]) -> T:
+        def answer() -> T:
+            self._write()
+            with explaining(self._where):
+                return question()
+
+        if not self._usable:
+            self._refuse()
+        return self._on_writer(answer)
+
+    def _on_writer(self, work: Callable[[], T]) -> T:
+        return work() if self._thread is None else self._thread.submit(work).result()
+
+    # -- the file
+
+    def _locked(self) -> WriterLock | None:
+        if self.path is None:
+            return None
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return WriterLock(self.path)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def _refuse(self) -> None:
+        if self._failure is None:
+            raise JournalError("the journal is closed", where=self._where)
+        raise JournalError(
+            "nothing more is written to this journal: an earlier commit failed",
+            where=self._where,
+            found=self._failure.what,
+            todo=self._failure.todo,
+        ) from self._failure
+
+
+def _opened(where: str) -> sqlite3.Connection:
+    """A connection to a sound, up-to-date journal; nothing is changed in a file that is not one."""
+    connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
+    try:
+        schema.version(connection, where)
+        _check(connection, where)
+        _set_up(connection, where)
+        schema.migrate(connection, where)
+        # The smallest write there is: a file that cannot be written is told now.
+        connection.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS)}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection, where: str) -> None:
+    """Readers never wait for the writer; a commit returns when the disk has it."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode not in ("wal", "memory"):
+        raise JournalError(
+            "this file system cannot hold a journal that is read while it is written",
+            where=where,
+            found=f"journal_mode {mode}",
+            allowed="wal",
+            todo="put the journal on a local disk",
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's cache as well
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+
+
+def _check(connection: sqlite3.Connection, where: str) -> None:
+    """Damage is found now, with nothing at stake, and not at the first order."""
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        damage = sqlite3.DatabaseError(verdict)
+        damage.sqlite_errorname = "SQLITE_CORRUPT"
+        raise explained(damage, where)
+
+
+def _named(mode: str, account: str) -> str:
+    return f"{mode}, account {account}" if account else mode

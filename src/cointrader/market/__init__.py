@@ -1,0 +1,1 @@
+"""Candles in memory and on disk."""

@@ -1,0 +1,320 @@
+"""The risk manager that all bots of a process share: the live book, the account, and each bar.
+
+A bar, as its bots see it: `begin_bar`, then their closes (A1), then `submit` with a request or
+None; the answer to a request comes once everybody has submitted or the auction's deadline passed.
+Reading the account awaits, so the steps around a reading hold `_lock`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from decimal import Decimal
+from typing import Protocol
+
+from cointrader.domain.clock import Clock
+from cointrader.domain.errors import ExchangeError, InvariantBroken
+from cointrader.domain.instrument import to_decimal
+from cointrader.domain.ports import Account, Quote
+from cointrader.domain.records import Alert, EquityMarked
+from cointrader.risk.auction import Auction
+from cointrader.risk.book import Refusal, RiskBook
+from cointrader.risk.limits import RiskConfig, RiskLimits
+from cointrader.risk.live_book import LiveBook, RiskJournal
+from cointrader.risk.reservation import EntryRequest, Reservation
+from cointrader.risk.sizing import size_entry
+from cointrader.risk.standing import NEVER_MS
+from cointrader.risk.state import restored
+
+__all__ = ["AccountReader", "EntryRequest", "Refusal", "Reservation", "RiskManager"]
+
+_UNREADABLE = Refusal("unknown-result", "the account could not be read")
+
+
+class AccountReader(Protocol):
+    """The part of an exchange that risk looks at."""
+
+    async def account(self) -> Account: ...
+
+    async def quote(self, symbol: str) -> Quote: ...
+
+
+class RiskManager(LiveBook):
+    """Says who may open what, and how large.
+
+    Without `start` it knows no account: the balance is what `set_base_balance` said, and until
+    then only slots, symbols and directions are judged. Without a journal it is in memory only.
+    """
+
+    def __init__(
+        self, config: RiskConfig, *, clock: Clock | None = None, journal: RiskJournal | None = None
+    ) -> None:
+        super().__init__(config, clock=clock or _WallClock(), journal=journal)
+        self._exchange: AccountReader | None = None
+        self._bots: set[str] = set()
+        self._auction: Auction | None = None
+        self._seen_ms = NEVER_MS  # the last bar for which an account reading was tried
+        self._is_on_disk = True  # the reservations of the last snapshot
+        self._lock = asyncio.Lock()
+
+    async def start(self, exchange: AccountReader) -> None:
+        """Take up the state in the journal and attach the account. Once, before any bot runs."""
+        recorded = None if self._journal is None else self._journal.risk_state()
+        if recorded is not None:
+            self._standing, slots = restored(recorded.state)
+            self._book = RiskBook(self._limits, slots)
+            self._unconfirmed = {symbol for symbol, slot in slots.items() if not slot.is_open}
+            self._tickets = max((slot.ticket for slot in slots.values()), default=0)
+        self._exchange = exchange
+        account = await exchange.account()
+        standing = self._standing
+        if standing.account is None or standing.snapshot_ms != standing.bar_ms:
+            standing.read(account)
+        if standing.base is None:
+            standing.base = account.wallet
+        self._note_state()
+
+    # ------------------------------------------------------------------ one bar
+
+    def join(self, symbol: str) -> None:
+        """The bot of `symbol` lives: auctions wait for it."""
+        self._bots.add(symbol)
+        if self._auction is not None and not self._auction.is_open:
+            self._auction.expect(symbol)
+
+    def leave(self, symbol: str) -> None:
+        """The bot of `symbol` ended, crashed or is quarantined: nobody waits for it."""
+        self._bots.discard(symbol)
+        slot = self._book.slots.get(symbol)
+        if slot is not None and not slot.is_open:
+            self._unconfirmed.add(symbol)
+        if self._auction is not None:
+            self._auction.forget(symbol)
+
+    async def begin_bar(self, bar_open_ms: int) -> None:
+        """The candle that closed at `bar_open_ms` is about to be acted on.
+
+        The first call of a bar reads the account; the others wait for that reading. It never
+        fails: exits must not depend on it. An account that cannot be read is tried once more
+        before entries are answered.
+        """
+        if bar_open_ms <= self._seen_ms:
+            return
+        async with self._lock:
+            if bar_open_ms <= self._seen_ms:
+                return
+            limits = self._limits
+            deadline_ms = self._clock.now_ms() + limits.auction_deadline_ms
+            self._auction = Auction(bar_open_ms, self._bots, deadline_ms)
+            if self._exchange is not None and bar_open_ms > self._standing.bar_ms:
+                account = await self._read_account(self._exchange)
+                if account is not None:
+                    self._begin(bar_open_ms, account, limits)
+            self._seen_ms = bar_open_ms
+
+    async def submit(
+        self, bar_open_ms: int, symbol: str, request: EntryRequest | None
+    ) -> Reservation | Refusal | None:
+        """Report a bar, after its closes are filled; answer the entry it asks for, if any."""
+        if bar_open_ms > self._seen_ms:
+            await self.begin_bar(bar_open_ms)
+        if symbol in self._unconfirmed:  # its bot recovered and knows of no position
+            self._free(symbol)
+        auction = self._auction
+        if auction is None or auction.bar_ms != bar_open_ms:
+            return None if request is None else self._too_late(bar_open_ms, symbol)
+        is_complete = auction.report(symbol)
+        if request is not None:
+            return await self._ask(auction, symbol, request)
+        if is_complete and not auction.is_open and not auction.waiting:
+            await self._open_unasked(auction)
+        return None
+
+    async def end_bar(self, bar_open_ms: int) -> None:
+        """History ends with this bar: judge the account once more, on this bar's UTC day."""
+        async with self._lock:
+            if self._exchange is None:
+                return
+            account = await self._read_account(self._exchange)
+            if account is not None:
+                self._standing.read(account)
+                self._note(self._standing.judge(bar_open_ms, self._limits))
+                self._note_state()
+
+    # ------------------------------------------------------------------ the auction
+
+    async def _ask(
+        self, auction: Auction, symbol: str, request: EntryRequest
+    ) -> Reservation | Refusal:
+        """Wait for the auction and take the answer; whoever wakes first serves all."""
+        bid = auction.bid(symbol, request)
+        try:
+            await auction.complete(self._clock)
+            async with self._lock:
+                if auction.waiting:
+                    await self._serve(auction)
+                await self._commit_reservations()
+        except BaseException:  # whoever asked is gone: so is what it asked for
+            auction.withdraw(bid)
+            if isinstance(bid.answer, Reservation):
+                bid.answer.release()
+            raise
+        if bid.answer is None:
+            raise InvariantBroken("an entry was asked for and not answered", where=symbol)
+        return bid.answer
+
+    async def _serve(self, auction: Auction) -> None:
+        """Answer everyone who waits, by one snapshot and in the configured order."""
+        is_known = await self._take_snapshot(auction)
+        self._is_on_disk = False
+        limits = self._limits
+        for bid in auction.take_waiting(limits):
+            if auction is not self._auction:  # the next bar began meanwhile
+                bid.answer = self._too_late(auction.bar_ms, bid.symbol)
+            elif not is_known:
+                bid.answer = self._refused(_UNREADABLE, auction.bar_ms, bid.symbol)
+            else:
+                bid.answer = self._answer(auction.bar_ms, bid.symbol, bid.request, limits)
+
+    def _answer(
+        self, bar_ms: int, symbol: str, request: EntryRequest, limits: RiskLimits
+    ) -> Reservation | Refusal:
+        """Size one entry and take its slot, or refuse. No `await` between looking and taking."""
+        delay_ms, longest = self._clock.now_ms() - bar_ms, limits.max_entry_delay_ms
+        if longest is not None and delay_ms > longest:
+            return self._too_late(bar_ms, symbol)
+        standing, side, price = self._standing, request.side, request.price
+        money = standing.money
+        if money is None and not limits.is_unlimited:
+            return self._refused(Refusal("no-money", "no balance is known"), bar_ms, symbol)
+        wallet = 0.0 if money is None else float(money.wallet)
+        size = size_entry(
+            side,
+            price=price,
+            stop_distance=request.stop_distance,
+            snapshot=wallet,
+            base=wallet if standing.base is None else float(standing.base),
+            instrument=request.instrument,
+            limits=limits,
+        )
+        quantity = Decimal(0) if isinstance(size, Refusal) else size
+        margin, ticket = float(quantity) * price / limits.leverage, self._next_ticket()
+        taken = self._book.under(limits).reserve(
+            symbol,
+            side,
+            standing.situation(symbol, limits),
+            margin=margin,
+            risk=float(quantity) * request.stop_distance,
+            ticket=ticket,
+        )
+        if isinstance(taken, Refusal):  # the account's reasons come before those of the size
+            return self._refused(taken, bar_ms, symbol)
+        if isinstance(size, Refusal):
+            return self._refused(size, bar_ms, symbol)
+        self._book = taken
+        return Reservation(
+            self,
+            symbol,
+            side,
+            ticket=ticket,
+            quantity=quantity,
+            price=price,
+            margin=to_decimal(margin),
+        )
+
+    def _too_late(self, bar_ms: int, symbol: str) -> Refusal:
+        delay_s = (self._clock.now_ms() - bar_ms) / 1000
+        return self._refused(Refusal("late", f"asked {delay_s:.1f} s late"), bar_ms, symbol)
+
+    async def _commit_reservations(self) -> None:
+        """A restart within this bar must find the snapshot and what was given by it."""
+        if self._journal is not None and not self._is_on_disk:
+            await self._journal.commit(self._state())
+        self._is_on_disk = True
+
+    # ------------------------------------------------------------------ the account
+
+    def _begin(self, bar_ms: int, account: Account, limits: RiskLimits) -> None:
+        high_water = self._standing.high_water
+        self._note([EquityMarked(bar_ms, account.wallet, account.equity)])
+        events = self._standing.begin(bar_ms, account, limits)
+        self._note(events)
+        if events or self._standing.high_water != high_water:
+            self._note_state()
+
+    async def _open_unasked(self, auction: Auction) -> None:
+        """Everybody reported and nobody asked: the snapshot still counts for the halted days.
+
+        Without a close since the bar began it is the reading the bar began with.
+        """
+        if self._is_stale or self._standing.bar_ms != auction.bar_ms:
+            async with self._lock:
+                await self._take_snapshot(auction)
+        else:
+            self._open(auction)
+
+    async def _take_snapshot(self, auction: Auction) -> bool:
+        """Know the account as of this bar's entries; False when it cannot be read."""
+        exchange, standing = self._exchange, self._standing
+        if exchange is None:
+            auction.is_open = True
+            return True
+        if auction is not self._auction:
+            return False
+        if not auction.is_open:
+            if standing.snapshot_ms != auction.bar_ms:  # else it was taken before a restart
+                account = await self._read_account(exchange)
+                if account is None:
+                    return False
+                if standing.bar_ms < auction.bar_ms:
+                    self._begin(auction.bar_ms, account, self._limits)
+                standing.read(account)
+            self._open(auction)
+        if auction.waiting and not auction.is_marked and self._limits.has_open_risk_bound:
+            auction.is_marked = await self._read_marks(exchange)
+            return auction.is_marked
+        return True
+
+    def _open(self, auction: Auction) -> None:
+        """The account as last read is this bar's snapshot."""
+        self._standing.snapshot_ms = auction.bar_ms
+        auction.is_open = True
+        events = self._standing.judge(auction.bar_ms, self._limits)
+        if events:
+            self._note(events)
+            self._note_state()
+
+    async def _read_account(self, exchange: AccountReader) -> Account | None:
+        self._is_stale = False  # what closes while we read is newer than what we get
+        try:
+            return await exchange.account()
+        except ExchangeError as error:
+            self._is_stale = True
+            text = f"the account could not be read: {error.what}"
+            self._note([Alert(self._clock.now_ms(), "warning", "", text)])
+            return None
+
+    async def _read_marks(self, exchange: AccountReader) -> bool:
+        """Count the risk of open positions from their mark prices; False when one is missing."""
+        symbols = list(self._book.open_symbols())
+        try:
+            marks = {symbol: float((await exchange.quote(symbol)).mark) for symbol in symbols}
+        except ExchangeError as error:
+            text = f"a mark price could not be read: {error.what}"
+            self._note([Alert(self._clock.now_ms(), "warning", "", text)])
+            return False
+        self._book = self._book.marked(marks)
+        return True
+
+
+class _WallClock:
+    """The system's time, for a manager that was given no clock."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        await asyncio.sleep(duration_ms / 1000)
+
+    async def sleep_until_ms(self, at_ms: int) -> None:
+        await self.sleep_ms(max(at_ms - self.now_ms(), 0))

@@ -1,0 +1,1 @@
+"""Indicators, the primary signal, the features of the filter: arrays in, arrays out."""

@@ -1,0 +1,454 @@
+"""Indicators of one symbol: arrays in, arrays of the same length out, NaN before the warm-up.
+
+Two kinds. Recursive ones (RSI, MACD, EMA, ATR, ADX) remember everything before them; they come
+from TA-Lib and run over all bars there are. Windowed ones (bands, StochRSI's K and D, volume mean)
+depend on their window alone, to the last bit: a running bot's 1,000 bars and the full history give
+the same float, and so does a bot that asks for its last bar only. TA-Lib's own means are running
+sums and do not have that property.
+
+TA-Lib's unstable periods are global to the process: never set them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import talib
+from numpy.typing import NDArray
+
+from cointrader.domain.errors import ConfigError, DataError
+from cointrader.market.frame import Frame
+
+Floats = NDArray[np.float64]
+Signs = NDArray[np.int8]
+Number = TypeVar("Number", np.float64, np.int8)
+
+_TALIB_ZERO = 1e-14  # TA-Lib's RSI takes a sum of gains and losses below this for none at all
+_BLOCK_BARS = 4096  # windows worked on at a time: they stay in the cache, and memory stays small
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """Lengths of the indicators, in bars. `band_width` is in standard deviations."""
+
+    rsi: int = 14
+    macd_fast: int = 12
+    macd_slow: int = 26
+    macd_signal: int = 9
+    band: int = 20
+    band_width: float = 2.0
+    ema_fast: int = 9
+    ema_mid: int = 21
+    ema_slow: int = 50
+    atr: int = 14
+    stoch: int = 14
+    stoch_k: int = 3
+    stoch_d: int = 3
+    adx: int = 14
+    volume: int = 20
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if name == "band_width":
+                if not 0 < value < math.inf:
+                    raise _bad_period(name, value, "a number above 0")
+            elif not 2 <= value <= 1000:
+                raise _bad_period(name, value, "2 to 1000 bars")
+        if self.macd_fast >= self.macd_slow:
+            raise _bad_period("macd_fast", self.macd_fast, f"below macd_slow {self.macd_slow}")
+        if not self.ema_fast < self.ema_mid < self.ema_slow:
+            found = (self.ema_fast, self.ema_mid, self.ema_slow)
+            raise _bad_period("ema_fast, ema_mid, ema_slow", found, "three rising numbers of bars")
+
+
+DEFAULT_PERIODS = Periods()
+
+
+class Indicators:
+    """All indicators of a frame, each computed when it is first asked for.
+
+    Parameters
+    ----------
+    frame : candles of one symbol, oldest first
+    periods : lengths of the indicators
+    last : show only the last so many bars, None for all. Recursive indicators still run over the
+        whole frame, windowed ones only over what these bars need: the values are the same floats.
+
+    Attributes
+    ----------
+    first : index in `frame` of the first bar shown; every array here starts at that bar
+
+    Raises
+    ------
+    DataError : when a column that is used holds a NaN or an infinity. Every TA-Lib indicator
+        would be wrong from there on, and RSI silently so: it answers 0, which reads "oversold".
+    """
+
+    def __init__(
+        self, frame: Frame, periods: Periods = DEFAULT_PERIODS, *, last: int | None = None
+    ) -> None:
+        self.frame = frame
+        self.periods = periods
+        self.first = 0 if last is None else max(0, len(frame) - last)
+
+    def __len__(self) -> int:
+        return len(self.frame) - self.first
+
+    @property
+    def high(self) -> Floats:
+        return self.frame.candles.high[self.first :]
+
+    @property
+    def low(self) -> Floats:
+        return self.frame.candles.low[self.first :]
+
+    @property
+    def close(self) -> Floats:
+        return self.frame.candles.close[self.first :]
+
+    @property
+    def volume(self) -> Floats:
+        return self.frame.candles.volume[self.first :]
+
+    @cached_property
+    def rsi(self) -> Floats:
+        return self._rsi[self.first :]
+
+    @cached_property
+    def macd_line(self) -> Floats:
+        return self._macd[0][self.first :]
+
+    @cached_property
+    def macd_signal(self) -> Floats:
+        return self._macd[1][self.first :]
+
+    @cached_property
+    def macd_cross(self) -> Signs:
+        """+1 where the line crosses above its signal on this bar, -1 below, else 0."""
+        line, signal = self._macd
+        return self._shown(crossings(self._reaching(line, 1), self._reaching(signal, 1)))
+
+    @cached_property
+    def band_upper(self) -> Floats:
+        return self._bands[0]
+
+    @cached_property
+    def band_middle(self) -> Floats:
+        return self._bands[1]
+
+    @cached_property
+    def band_lower(self) -> Floats:
+        return self._bands[2]
+
+    @cached_property
+    def ema_fast(self) -> Floats:
+        return ema(self.frame.candles.close, self.periods.ema_fast)[self.first :]
+
+    @cached_property
+    def ema_mid(self) -> Floats:
+        return ema(self.frame.candles.close, self.periods.ema_mid)[self.first :]
+
+    @cached_property
+    def ema_slow(self) -> Floats:
+        return ema(self.frame.candles.close, self.periods.ema_slow)[self.first :]
+
+    @cached_property
+    def ema_stack(self) -> Signs:
+        """+1 where fast > mid > slow, -1 where fast < mid < slow, else 0."""
+        fast, mid, slow = self.ema_fast, self.ema_mid, self.ema_slow
+        return signed((fast > mid) & (mid > slow), (fast < mid) & (mid < slow))
+
+    @cached_property
+    def atr(self) -> Floats:
+        candles = self.frame.candles
+        return atr(candles.high, candles.low, candles.close, self.periods.atr)[self.first :]
+
+    @cached_property
+    def adx(self) -> Floats:
+        candles = self.frame.candles
+        return adx(candles.high, candles.low, candles.close, self.periods.adx)[self.first :]
+
+    @cached_property
+    def stoch_k(self) -> Floats:
+        return self._stoch[0]
+
+    @cached_property
+    def stoch_d(self) -> Floats:
+        return self._stoch[1]
+
+    @cached_property
+    def volume_mean(self) -> Floats:
+        period = self.periods.volume
+        volume = self._reaching(self.frame.candles.volume, period - 1)
+        return self._shown(window_mean(_finite(volume, "volume"), period))
+
+    @cached_property
+    def _rsi(self) -> Floats:
+        return rsi(self.frame.candles.close, self.periods.rsi)
+
+    @cached_property
+    def _macd(self) -> tuple[Floats, Floats]:
+        p = self.periods
+        return macd(self.frame.candles.close, p.macd_fast, p.macd_slow, p.macd_signal)
+
+    @cached_property
+    def _bands(self) -> tuple[Floats, Floats, Floats]:
+        p = self.periods
+        close = self._reaching(self.frame.candles.close, p.band - 1)
+        upper, middle, lower = bollinger(close, p.band, p.band_width)
+        return self._shown(upper), self._shown(middle), self._shown(lower)
+
+    @cached_property
+    def _stoch(self) -> tuple[Floats, Floats]:
+        p = self.periods
+        reach = (p.stoch - 1) + (p.stoch_k - 1) + (p.stoch_d - 1)
+        k, d = stoch_rsi(self._reaching(self._rsi, reach), p.stoch, p.stoch_k, p.stoch_d)
+        return self._shown(k), self._shown(d)
+
+    def _reaching(self, values: Floats, bars: int) -> Floats:
+        """The bars shown and `bars` more before them, as far as there are any."""
+        return values[max(0, self.first - bars) :]
+
+    def _shown(self, values: NDArray[Number]) -> NDArray[Number]:
+        return values[len(values) - len(self) :]
+
+
+def rsi(close: Floats, period: int = 14) -> Floats:
+    """Wilder's relative strength index.
+
+    Parameters
+    ----------
+    close : float64 array of shape (n_bars,), in quote currency
+
+    Returns
+    -------
+    float64 array of shape (n_bars,), 0 to 100; 50 where there is no change at all (TA-Lib says 0
+    there, which would read "oversold"); NaN for the first `period` bars.
+
+    References: Wilder (1978), New Concepts in Technical Trading Systems.
+    """
+    values: Floats = talib.RSI(_finite(close, "close"), period)
+    if len(values) > period and values[period:].min() == 0.0:
+        # A candle whose high and low are its close has |change| as its true range.
+        mean_change = talib.ATR(close, close, close, period)
+        values[(values == 0.0) & (mean_change < _TALIB_ZERO)] = 50.0
+    return values
+
+
+def macd(close: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[Floats, Floats]:
+    """MACD line (EMA `fast` - EMA `slow`) and its signal (EMA `signal` of the line).
+
+    Parameters
+    ----------
+    close : float64 array of shape (n_bars,), in quote currency
+
+    Returns
+    -------
+    Line and signal, float64 arrays of shape (n_bars,), in quote currency; NaN for the first
+    `slow + signal - 2` bars. TA-Lib seeds the fast EMA late, so the line is not exactly the
+    difference of two `ema` at first; after 300 bars it is.
+    """
+    line, signal_line, _ = talib.MACD(_finite(close, "close"), fast, slow, signal)
+    return line, signal_line
+
+
+def ema(values: Floats, period: int) -> Floats:
+    """Exponential mean with ``alpha = 2 / (period + 1)``, seeded by the first plain mean.
+
+    NaN for the first `period - 1` values of a float64 array of shape (n_bars,).
+    """
+    result: Floats = talib.EMA(_finite(values, "values"), period)
+    return result
+
+
+def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
+    """Average true range: Wilder's mean of max(high, close before) - min(low, close before).
+
+    Parameters
+    ----------
+    high, low, close : float64 arrays of shape (n_bars,), in quote currency
+
+    Returns
+    -------
+    float64 array of shape (n_bars,), in quote currency; NaN for the first `period` bars.
+
+    References: Wilder (1978), New Concepts in Technical Trading Systems.
+    """
+    result: Floats = talib.ATR(
+        _finite(high, "high"), _finite(low, "low"), _finite(close, "close"), period
+    )
+    return result
+
+
+def adx(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
+    """Average directional index: how strong a trend is, up or down alike.
+
+    Parameters
+    ----------
+    high, low, close : float64 arrays of shape (n_bars,), in quote currency
+
+    Returns
+    -------
+    float64 array of shape (n_bars,), 0 to 100; NaN for the first `2 * period - 1` bars.
+
+    References: Wilder (1978), New Concepts in Technical Trading Systems.
+    """
+    result: Floats = talib.ADX(
+        _finite(high, "high"), _finite(low, "low"), _finite(close, "close"), period
+    )
+    return result
+
+
+def stoch_rsi_raw(rsi_values: Floats, period: int = 14) -> Floats:
+    """Where RSI stands between its lowest and highest value of the last `period` bars.
+
+    Parameters
+    ----------
+    rsi_values : float64 array of shape (n_bars,); NaN at the start is fine
+
+    Returns
+    -------
+    float64 array of shape (n_bars,), 0 to 100, exactly 0 or 100 at a new extreme; 0 where
+    lowest and highest are equal; NaN for the first `period - 1` values of RSI.
+    """
+    low, high = talib.MIN(rsi_values, period), talib.MAX(rsi_values, period)
+    span = high - low
+    flat_is_zero = span * 0.0  # and NaN stays NaN
+    # Divided first: a new extreme is then exactly 100, whatever the span rounds to.
+    share: Floats = np.divide(rsi_values - low, span, out=flat_is_zero, where=span > 0.0)
+    return share * 100.0
+
+
+def stoch_rsi(
+    rsi_values: Floats, period: int = 14, k_period: int = 3, d_period: int = 3
+) -> tuple[Floats, Floats]:
+    """StochRSI as charting sites show it: K = mean of raw, D = mean of K.
+
+    TA-Lib's STOCHRSI is a different thing: its `fastk` is raw, its `fastd` is this K (as a running
+    sum), and it never returns this D.
+
+    Parameters
+    ----------
+    rsi_values : float64 array of shape (n_bars,); NaN at the start is fine
+
+    Returns
+    -------
+    K and D, float64 arrays of shape (n_bars,), 0 to 100. Compare them with a tolerance: where raw
+    is 0 or 100 several bars running they are equal, and that is no cross.
+
+    References: Chande, Kroll (1994), The New Technical Trader.
+    """
+    k = window_mean(stoch_rsi_raw(rsi_values, period), k_period)
+    return k, window_mean(k, d_period)
+
+
+def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floats, Floats, Floats]:
+    """Upper, middle and lower band: mean ± `width` population standard deviations.
+
+    Parameters
+    ----------
+    close : float64 array of shape (n_bars,), in quote currency
+
+    Returns
+    -------
+    Three float64 arrays of shape (n_bars,), in quote currency; NaN for the first `period - 1`
+    bars. Where the window is constant all three are exactly the close.
+
+    References: Bollinger (2001), Bollinger on Bollinger Bands.
+    """
+    close = _finite(close, "close")
+    middle, deviation = _unknown(len(close)), _unknown(len(close))
+    for rows, last, offsets in _window_blocks(close, period):
+        mean = _row_sums(offsets) / period
+        residues = offsets - mean[:, np.newaxis]
+        middle[rows] = last + mean
+        deviation[rows] = np.sqrt(_row_sums(residues * residues) / period)
+    half = width * deviation
+    return middle + half, middle, middle - half
+
+
+def window_mean(values: Floats, period: int) -> Floats:
+    """Mean of the last `period` values, this one included.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n_bars,)
+
+    Returns
+    -------
+    float64 array of shape (n_bars,); NaN for the first `period - 1` values and in every window
+    that holds a NaN, and only there. Of a constant window it is exactly that constant.
+    """
+    result = _unknown(len(values))
+    for rows, last, offsets in _window_blocks(values, period):
+        result[rows] = last + _row_sums(offsets) / period
+    return result
+
+
+def crossings(line: Floats, signal: Floats) -> Signs:
+    """+1 where `line` crosses above `signal` on this bar, -1 where it crosses below, else 0.
+
+    The bar before counts as "not above" when equal, so a line that leaves an equality crosses.
+    NaN on either bar is no cross.
+    """
+    result = np.zeros(len(line), np.int8)
+    gap = line - signal
+    before, now = gap[:-1], gap[1:]
+    result[1:] = signed((before <= 0.0) & (now > 0.0), (before >= 0.0) & (now < 0.0))
+    return result
+
+
+def signed(up: NDArray[np.bool_], down: NDArray[np.bool_]) -> Signs:
+    """+1 where `up`, -1 where `down`, 0 where neither or both."""
+    return up.view(np.int8) - down.view(np.int8)
+
+
+def _window_blocks(values: Floats, period: int) -> Iterator[tuple[slice, Floats, Floats]]:
+    """Full windows, some thousand at a time: their bars, last values, and offsets from the last.
+
+    Working on offsets makes a constant window exactly constant, and costs no digits elsewhere.
+    """
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    windows: Floats = np.ndarray(
+        (max(0, len(values) - period + 1), period), np.float64, values, strides=(8, 8)
+    )
+    for start in range(0, len(windows), _BLOCK_BARS):
+        block = windows[start : start + _BLOCK_BARS]
+        last = block[:, -1]
+        first_bar = start + period - 1
+        yield slice(first_bar, first_bar + len(block)), last, block - last[:, np.newaxis]
+
+
+def _row_sums(rows: Floats) -> Floats:
+    """Sums from left to right: unlike `sum`, the same bits for one row as for a thousand."""
+    totals: Floats = np.add.accumulate(rows, axis=1)[:, -1]
+    return totals
+
+
+def _unknown(n_bars: int) -> Floats:
+    return np.full(n_bars, np.nan)
+
+
+def _finite(values: Floats, name: str) -> Floats:
+    """`values`, or `DataError` when one of them is NaN or infinite."""
+    # The sum of squares is finite if all of them are, at a fifth of the cost of asking each.
+    if not math.isfinite(np.dot(values, values)):
+        bad = int(np.argmin(np.isfinite(values)))
+        raise DataError(
+            "candles hold a value that is not a number",
+            where=f"{name}, bar {bad} of {len(values)}",
+            found=float(values[bad]),
+            allowed="finite numbers only",
+            todo="fill the gap, or start after it",
+        )
+    return values
+
+
+def _bad_period(name: str, value: object, allowed: str) -> ConfigError:
+    return ConfigError("impossible indicator period", where=name, found=value, allowed=allowed)
