@@ -27,6 +27,7 @@ from cointrader.journal.sqlite import SqliteJournal
 from cointrader.risk.manager import RiskManager
 from cointrader.signals.rules import SignalRule
 
+_FLUSH_AFTER_S = 0.05  # one transaction for what all bots noted about a bar
 _LAST_WORDS_S = 60.0  # for bots to end after the market has
 
 
@@ -84,7 +85,7 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
         )
     clock.start_at(exchange.timeline[0])
     started_s = time.monotonic()
-    with SqliteJournal(plan.journal_path, threaded=False) as journal:
+    with SqliteJournal(plan.journal_path, threaded=False, flush_after_s=_FLUSH_AFTER_S) as journal:
         risk = RiskManager(plan.config, clock=clock, journal=journal)
         await journal.commit(_run_started(plan, exchange))
         await risk.start(exchange)

@@ -148,12 +148,12 @@ class _Loop:
         if resume_ms >= now_bar_ms:
             await self._report_only(now_bar_ms)
         async for bar in self._stream.missed(self._feed, until_ms=now_bar_ms):
-            await self._on_bar(bar, is_fresh=bar.candle.close_time_ms == now_bar_ms)
+            await self._on_bar(bar)
         async for bar in self._stream.bars(candles, self._feed, self._clock):
             self._risk.join(self._symbol)
-            await self._on_bar(bar, is_fresh=True)
+            await self._on_bar(bar)
 
-    async def _on_bar(self, bar: Bar, *, is_fresh: bool) -> None:
+    async def _on_bar(self, bar: Bar) -> None:
         """Answer one closed bar: decide, close first, then ask for the entry, then write it down."""
         candle = bar.candle
         open_ms, now_open_ms = candle.open_time_ms, candle.close_time_ms
@@ -165,8 +165,8 @@ class _Loop:
             await self._keeper.close(open_ms)
         entry = decision.entry if isinstance(decision, Reverse) else decision
         if isinstance(entry, Enter):
-            may_enter = is_fresh and bar.complete
-            await self._enter(entry, view, now_open_ms, may_enter=may_enter, decision=decision)
+            why_not = self._why_too_late(bar)
+            await self._enter(entry, view, now_open_ms, decision, why_not=why_not)
         else:
             await self._risk.submit(now_open_ms, self._symbol, None)
             self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
@@ -176,11 +176,11 @@ class _Loop:
             )
 
     async def _enter(
-        self, entry: Enter, view: MarketView, now_open_ms: int, *, may_enter: bool, decision: Decision
+        self, entry: Enter, view: MarketView, now_open_ms: int, decision: Decision, *, why_not: str
     ) -> None:
-        if not may_enter:
+        if why_not:
             await self._risk.submit(now_open_ms, self._symbol, None)
-            self._journal.note(_record(view, decision, "late", "the bar is old or incomplete"))
+            self._journal.note(_record(view, decision, "late", why_not))
             return
         quote = await self._exchange.quote(self._symbol)
         price = float(quote.ask if entry.side.sign > 0 else quote.bid)
@@ -203,6 +203,12 @@ class _Loop:
         refused = await self._keeper.enter(view.open_time_ms, answer, entry.exits, written)
         if refused:
             self._journal.note(_record(view, decision, "rejected", refused))
+
+    def _why_too_late(self, bar: Bar) -> str:
+        """What speaks against an entry on this bar; closes are carried out in any case."""
+        if self._clock.now_ms() >= bar.candle.close_time_ms + self._bar_ms:
+            return "a later bar has closed since"
+        return "" if bar.complete else "candles of a correlation symbol are missing"
 
     async def _report_only(self, now_open_ms: int) -> None:
         """The current bar was answered before a restart: tell the auction not to wait for it."""

@@ -30,8 +30,14 @@ _RETRY_PAUSE_MS = 250
 class Execution:
     """Orders of one symbol."""
 
-    def __init__(self, symbol: str, exchange: Exchange, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, symbol: str, exchange: Exchange, journal: Journal, clock: Clock, bar_ms: int
+    ) -> None:
         self.symbol = symbol
+        self._bar_ms = bar_ms
+        self._started_ms = clock.now_ms()
+        self._carried_out: set[str] = set()  # of the newest bar, by this process
+        self._newest_bar_ms = 0
         self._exchange = exchange
         self._journal = journal
         self._clock = clock
@@ -99,12 +105,25 @@ class Execution:
         Raises `Rejected` when the exchange refuses, `OutcomeUnknown` or `Unreachable` when it
         could not be reached for longer than the retries last.
         """
-        known = [self._journal.intent(intent.client_order_id) is not None for intent in intents]
+        known = [self._is_known(intent) for intent in intents]
         fresh = [intent for intent, was in zip(intents, known, strict=True) if not was]
         if fresh or decision is not None:
             await self._journal.commit(*([decision] if decision else []), *fresh)
         for intent, was_known in zip(intents, known, strict=True):
             await self._send(intent, perhaps_sent=was_known)
+
+    def _is_known(self, intent: Intent) -> bool:
+        """Whether this order was meant before, by this process or by one before it."""
+        order_id, bar_ms = intent.client_order_id, intent.bar_open_ms
+        if bar_ms > self._newest_bar_ms:
+            self._newest_bar_ms = bar_ms
+            self._carried_out.clear()
+        if order_id in self._carried_out:
+            return True
+        self._carried_out.add(order_id)
+        # Nobody before this process can have answered a bar that closed after it started.
+        is_older = bar_ms + self._bar_ms <= self._started_ms
+        return is_older and self._journal.intent(order_id) is not None
 
     async def cancel(self, order_id: str) -> None:
         """Cancel an order if it is still open."""

@@ -57,7 +57,7 @@ class PositionKeeper:
         self.symbol = symbol
         self.state = State.FLAT
         self.holding: Holding | None = None
-        self.execution = Execution(symbol, exchange, journal, clock)
+        self.execution = Execution(symbol, exchange, journal, clock, bar_ms)
         self.protection = Protection(symbol, exchange, self.execution, clock)
         self._risk = risk
         self._exchange = exchange

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import MissingCandles
-from cointrader.domain.events import FeedEnded, FeedEvent
+from cointrader.domain.events import CandleClosed, FeedEnded, FeedEvent
 from cointrader.domain.ports import Clock, MarketFeed
 from cointrader.market.frame import Frame
 from cointrader.market.window import CandleWindow, frame_of
@@ -61,9 +61,7 @@ class BarStream:
         """Fill the windows with the stored candles that opened before `before_ms`."""
         for name in self.symbols:
             history = await feed.history(name, before_ms=before_ms, limit=WINDOW_BARS)
-            window = self.buffers[name.lower()]
-            for candle in history:
-                window.append(candle)
+            self.buffers[name.lower()].extend(history)
 
     @property
     def bars_stored(self) -> int:
@@ -71,11 +69,14 @@ class BarStream:
         return len(self._own)
 
     async def missed(self, feed: MarketFeed, *, until_ms: int) -> AsyncIterator[Bar]:
-        """Stored bars that follow the windows and opened before `until_ms`, one after another."""
+        """Bars that nobody told us of: those that follow the windows and opened before `until_ms`.
+
+        Fetched and yielded one after another. `MissingCandles` for an absence longer than a window.
+        """
         last_ms = self._own.last_open_time_ms
-        if last_ms is None or last_ms + self.interval_ms >= until_ms:
+        count = 0 if last_ms is None else (until_ms - last_ms) // self.interval_ms - 1
+        if count <= 0:
             return
-        count = (until_ms - last_ms) // self.interval_ms - 1
         if count > WINDOW_BARS:
             raise MissingCandles(
                 f"{self.symbol} was away for {count} bars, longer than a window", where=self.symbol
@@ -101,32 +102,40 @@ class BarStream:
         `events` must have been subscribed before `warm_up`, so that nothing falls between.
         """
         pending: Candle | None = None  # closed, but a correlation candle is still missing
-        reader = _Reader(events)
+        while not self._own_ended:
+            try:
+                event = await self._next(events, pending, clock)
+            except StopAsyncIteration:
+                return
+            if pending is not None and (event is None or self._is_own(event)):
+                await self._fetch_missing(feed, pending)
+                yield Bar(pending, complete=self._is_whole(pending))
+                pending = None
+            if isinstance(event, CandleClosed) and self._is_own(event):
+                async for bar in self.missed(feed, until_ms=event.candle.open_time_ms):
+                    yield bar
+            if event is not None:
+                pending = await self._take(event, feed) or pending
+            if pending is not None and self._is_whole(pending):
+                yield Bar(pending, complete=True)
+                pending = None
+
+    async def _next(
+        self, events: AsyncIterator[FeedEvent], pending: Candle | None, clock: Clock
+    ) -> FeedEvent | None:
+        """The next event; None when a bar has waited for its other candles long enough."""
+        if pending is None:
+            return await anext(events)
+        left_ms = pending.close_time_ms + CANDLE_DEADLINE_MS - clock.now_ms()
         try:
-            while not self._own_ended:
-                event = await reader.next(self._patience_s(pending, clock))
-                if event is None and pending is None:
-                    return
-                if pending is not None and (event is None or self._is_own(event)):
-                    await self._fetch_missing(feed, pending)
-                    yield Bar(pending, complete=self._is_whole(pending))
-                    pending = None
-                if event is not None:
-                    pending = await self._take(event, feed) or pending
-                if pending is not None and self._is_whole(pending):
-                    yield Bar(pending, complete=True)
-                    pending = None
-        finally:
-            await reader.close()
+            async with asyncio.timeout(max(0, left_ms) / 1000):
+                return await anext(events)
+        except TimeoutError:
+            return None
 
     def _is_own(self, event: FeedEvent) -> bool:
         symbol = event.symbol if isinstance(event, FeedEnded) else event.candle.symbol
         return symbol == self.symbol
-
-    def _patience_s(self, pending: Candle | None, clock: Clock) -> float | None:
-        if pending is None:
-            return None
-        return max(0, pending.close_time_ms + CANDLE_DEADLINE_MS - clock.now_ms()) / 1000
 
     async def _take(self, event: FeedEvent, feed: MarketFeed) -> Candle | None:
         """Put an event into the windows; the candle if it is a new one of the primary symbol."""
@@ -136,35 +145,23 @@ class BarStream:
             return None
         candle = event.candle
         window = self.buffers[candle.symbol.lower()]
-        try:
-            is_new = window.append(candle)
-        except MissingCandles:
-            await self._repair(window, feed, candle)
-            is_new = True
+        await self._fill_up(window, feed, candle.open_time_ms)
+        is_new = window.append(candle)
         return candle if is_new and candle.symbol == self.symbol else None
 
-    async def _repair(self, window: CandleWindow, feed: MarketFeed, candle: Candle) -> None:
-        """Fetch what a silent stream left out before `candle`; `MissingCandles` if it is not there."""
-        last_ms = window.last_open_time_ms
-        assert last_ms is not None
-        missing = (candle.open_time_ms - last_ms) // self.interval_ms - 1
-        for found in await feed.history(
-            candle.symbol, before_ms=candle.open_time_ms, limit=min(missing, WINDOW_BARS)
-        ):
-            window.append(found)
-        window.append(candle)
-
     async def _fetch_missing(self, feed: MarketFeed, bar: Candle) -> None:
-        for name, window in self._other_windows.items():
-            last_ms = window.last_open_time_ms
-            if last_ms is None or last_ms >= bar.open_time_ms:
-                continue
-            missing = (bar.open_time_ms - last_ms) // self.interval_ms
+        for window in self._other_windows.values():
+            await self._fill_up(window, feed, bar.close_time_ms)
+
+    async def _fill_up(self, window: CandleWindow, feed: MarketFeed, before_ms: int) -> None:
+        """Fetch the candles that follow `window` and opened before `before_ms`, if any are missing."""
+        last_ms = window.last_open_time_ms
+        missing = 0 if last_ms is None else (before_ms - last_ms) // self.interval_ms - 1
+        if missing > 0:
             found = await feed.history(
-                name, before_ms=bar.close_time_ms, limit=min(missing, WINDOW_BARS)
+                window.symbol, before_ms=before_ms, limit=min(missing, WINDOW_BARS)
             )
-            for candle in found:
-                window.append(candle)
+            window.extend(found)
 
     def _is_whole(self, bar: Candle) -> bool:
         for name in self._awaited:
@@ -173,36 +170,3 @@ class BarStream:
                 return False
         return True
 
-
-class _Reader:
-    """Reads an async iterator with a patience that does not break it."""
-
-    def __init__(self, events: AsyncIterator[FeedEvent]) -> None:
-        self._events = events
-        self._task: asyncio.Task[FeedEvent] | None = None
-
-    async def next(self, patience_s: float | None) -> FeedEvent | None:
-        """The next event; None when patience ran out or nothing follows."""
-        if self._task is None and patience_s is None:
-            try:
-                return await anext(self._events)
-            except StopAsyncIteration:
-                return None
-        task = self._task or asyncio.ensure_future(_next_or_stop(self._events))
-        self._task = task
-        done, _ = await asyncio.wait({task}, timeout=patience_s)
-        if not done:
-            return None
-        self._task = None
-        return task.result()
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-
-async def _next_or_stop(events: AsyncIterator[FeedEvent]) -> FeedEvent:
-    try:
-        return await anext(events)
-    except StopAsyncIteration:
-        raise MissingCandles("the market feed ended without saying so") from None

@@ -116,7 +116,8 @@ class MarketFeed(Protocol):
 
     def candles(self, symbols: Sequence[str]) -> AsyncIterator[FeedEvent]:
         """Candles of these symbols from the call on, as they close; each call is its own
-        bounded subscription. Candles of one symbol arrive in order, symbols in any order."""
+        bounded subscription. Candles of one symbol arrive in order, symbols in any order.
+        Waiting for the next one may be cancelled; nothing is lost by that."""
         ...
 
 

@@ -49,11 +49,20 @@ class SqliteJournal:
     path : the file, made if missing; ``":memory:"`` for a journal that ends with its process
     threaded : write on a thread of its own (live) or in the caller's (virtual time)
     account : whose journal this is, for `ensure_same_account`
+    flush_after_s : what was noted inside an event loop is on disk after this long without
+        anybody asking; None: only a commit or a reading writes it
 
     Raises `JournalError` when the file is in use, damaged, newer, foreign, or cannot be written.
     """
 
-    def __init__(self, path: Path | str, *, threaded: bool, account: str = "") -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        threaded: bool,
+        account: str = "",
+        flush_after_s: float | None = None,
+    ) -> None:
         self.path = None if str(path) == MEMORY else Path(path).resolve()
         self.account = account
         self._where = str(self.path or MEMORY)
@@ -61,6 +70,8 @@ class SqliteJournal:
         self._usable = True  # until closed, or until a commit fails
         self._closed = False
         self._failure: JournalError | None = None
+        self._flush_after_s = flush_after_s
+        self._flush_timer: asyncio.TimerHandle | None = None
         with explaining(self._where):
             self._lock = self._locked()
             try:
@@ -82,6 +93,9 @@ class SqliteJournal:
         if not self._usable:
             self._refuse()
         self._noted.append(record)
+        if self._flush_timer is None and self._flush_after_s is not None:
+            loop = asyncio.get_running_loop()
+            self._flush_timer = loop.call_later(self._flush_after_s, self._flush)
 
     async def commit(self, *records: Record) -> None:
         """Write all that was noted, then `records`, in one transaction; return once on disk.
@@ -166,6 +180,8 @@ class SqliteJournal:
             await asyncio.shield(asyncio.to_thread(self._let_go))
 
     def _let_go(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
         try:
             if self._failure is None:
                 self._on_writer(self._write)
@@ -196,6 +212,17 @@ class SqliteJournal:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _flush(self) -> None:
+        """Write what was noted; a failure poisons the journal, and the next caller is told."""
+        self._flush_timer = None
+        if not self._usable:
+            return
+        if self._thread is None:
+            with suppress(JournalError):
+                self._write()
+        else:
+            self._thread.submit(self._write)
 
     # -- on the writer's thread
 

@@ -12,7 +12,7 @@ import time
 from decimal import Decimal
 from typing import Protocol
 
-from cointrader.domain.clock import Clock
+from cointrader.domain.clock import Clock, utc_day
 from cointrader.domain.errors import ExchangeError, InvariantBroken
 from cointrader.domain.instrument import to_decimal
 from cointrader.domain.ports import Account, Quote
@@ -277,9 +277,12 @@ class RiskManager(LiveBook):
 
     def _open(self, auction: Auction) -> None:
         """The account as last read is this bar's snapshot."""
-        self._standing.snapshot_ms = auction.bar_ms
+        standing = self._standing
+        standing.snapshot_ms = auction.bar_ms
         auction.is_open = True
-        events = self._standing.judge(auction.bar_ms, self._limits)
+        if standing.judged == (standing.reading, utc_day(auction.bar_ms)):
+            return  # as the end of the bar before: the same day, the same money
+        events = standing.judge(auction.bar_ms, self._limits)
         if events:
             self._note(events)
             self._note_state()

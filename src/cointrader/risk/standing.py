@@ -34,6 +34,7 @@ class Standing:
     base: Decimal | None = None
     account: Account | None = None  # as last read
     reading: int = 0  # counts the readings: tells which fills `account` knows of
+    judged: tuple[int, int] | None = None  # the reading judged last, and for which day
     bar_ms: int = NEVER_MS  # the last bar that began
     snapshot_ms: int = NEVER_MS  # the bar whose snapshot `account` is
     day: int | None = None
@@ -81,6 +82,7 @@ class Standing:
             return events
         self._raise_high_water()
         day = utc_day(at_ms)
+        self.judged = (self.reading, day)
         if self._is_loss_reached(limits):
             self.is_day_latched = self.is_day_latched or limits.is_loss_marked
             if self.last_halted_day != day:

@@ -1,6 +1,6 @@
 """The built-in rule `score`: points of five indicators, a volume gate, an optional ADX gate.
 
-Its arithmetic is vector code over the bars that `Indicators` shows: all of history for a
+Its arithmetic is written once, for the bars that `Indicators` shows: all of history for a
 backtest, one bar for a running bot.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cointrader.domain.errors import ConfigError
 from cointrader.market.frame import Frame
-from cointrader.signals.indicators import Indicators, Signs, signed
+from cointrader.signals.indicators import Indicators, Number, Value, sign_of, stacked
 from cointrader.signals.rules import WARM_UP, Signals
 
 RSI_LOW, RSI_HIGH = 35.0, 65.0
@@ -22,6 +22,7 @@ STOCH_LOW, STOCH_HIGH = 20.0, 80.0
 STOCH_TIE = 1e-9  # K and D nearer than this are equal: floats that should be equal are not quite
 MAX_SCORE = 6
 
+PARTS = ("rsi", "macd", "bands", "ema", "stoch")
 GATES = ("", "below-threshold", "volume", "both-sides", "adx", WARM_UP)
 _BELOW_THRESHOLD, _VOLUME, _BOTH_SIDES, _ADX = range(1, 5)
 
@@ -69,59 +70,117 @@ class ScoreRule:
     look_back: ClassVar[int] = 0
 
     def evaluate(self, frame: Frame, indicators: Indicators) -> Signals:
-        """Score every bar shown. Parts: `rsi`, `macd`, `bands`, `ema`, `stoch`.
+        """Score every bar shown.
 
         Gates: `below-threshold`; `volume` (enough points, too little volume); `both-sides`;
         `adx`; `warm-up` (fewer than 300 bars of `frame` before it).
         """
         settings = self.settings
-        parts = score_parts(indicators)
-        long_score, short_score = side_scores(parts)
-        strength = np.maximum(long_score, short_score)
-        enough = settings.signal_threshold
-        needed = enough + ~loud_volume(indicators, settings.vol_multiplier)
-        is_long, is_short = long_score >= needed, short_score >= needed
-
-        side = signed(is_long, is_short)
-        gate = np.where(strength < enough, np.int8(_BELOW_THRESHOLD), np.int8(_VOLUME))
-        gate[is_long | is_short] = 0
-        gate[is_long & is_short] = _BOTH_SIDES
-        if settings.adx_threshold > 0.0:
-            is_calm = (side != 0) & (indicators.adx < settings.adx_threshold)
-            side[is_calm] = 0
-            gate[is_calm] = _ADX
-        signals = Signals(side=side, strength=strength, parts=parts, gate=gate, gates=GATES)
+        see = _number if len(indicators) == 1 else _column
+        points = score_points(
+            rsi=see(indicators.rsi),
+            macd_cross=see(indicators.macd_cross),
+            close=see(indicators.close),
+            band_lower=see(indicators.band_lower),
+            band_upper=see(indicators.band_upper),
+            ema_fast=see(indicators.ema_fast),
+            ema_mid=see(indicators.ema_mid),
+            ema_slow=see(indicators.ema_slow),
+            stoch_k=see(indicators.stoch_k),
+            stoch_d=see(indicators.stoch_d),
+        )
+        adx = see(indicators.adx) if settings.adx_threshold > 0.0 else 0.0
+        side, strength, gate = judge(
+            *side_scores(points),
+            is_loud(see(indicators.volume), see(indicators.volume_mean), settings.vol_multiplier),
+            settings.signal_threshold,
+            adx < settings.adx_threshold,
+        )
+        rows = np.array((side, strength, gate, *points), np.int8).reshape(-1, len(indicators))
+        signals = Signals(
+            side=rows[0],
+            strength=rows[1],
+            gate=rows[2],
+            gates=GATES,
+            parts=dict(zip(PARTS, rows[3:], strict=True)),
+        )
         return signals.held_first(self.warm_up - indicators.first)
 
 
-def score_parts(indicators: Indicators) -> dict[str, Signs]:
-    """Points per indicator and bar: positive for long, negative for short.
+# The rule itself. Every argument is one bar's number, or an array with one number per bar: the
+# same lines score a running bot's newest bar without the cost of arrays, and a whole history.
 
-    int8 arrays of shape (bars shown,). No indicator gives points to both sides of one bar.
+
+def score_points(
+    *,
+    rsi: Value,
+    macd_cross: Value,
+    close: Value,
+    band_lower: Value,
+    band_upper: Value,
+    ema_fast: Value,
+    ema_mid: Value,
+    ema_slow: Value,
+    stoch_k: Value,
+    stoch_d: Value,
+) -> tuple[Value, ...]:
+    """Points of each of `PARTS`: positive for long, negative for short, 0 for neither.
+
+    An indicator that is still NaN gives none.
     """
-    rsi, k = indicators.rsi, indicators.stoch_k
-    lead = k - indicators.stoch_d
-    close = indicators.close
-    return {
-        "rsi": signed(rsi < RSI_LOW, rsi > RSI_HIGH),
-        "macd": indicators.macd_cross * np.int8(2),
-        "bands": signed(close < indicators.band_lower, close > indicators.band_upper),
-        "ema": indicators.ema_stack,
-        "stoch": signed(
-            (k < STOCH_LOW) & (lead > STOCH_TIE), (k > STOCH_HIGH) & (lead < -STOCH_TIE)
+    lead = stoch_k - stoch_d
+    return (
+        sign_of(rsi < RSI_LOW, rsi > RSI_HIGH),
+        macd_cross * 2,
+        sign_of(close < band_lower, close > band_upper),
+        stacked(ema_fast, ema_mid, ema_slow),
+        sign_of(
+            (stoch_k < STOCH_LOW) & (lead > STOCH_TIE),
+            (stoch_k > STOCH_HIGH) & (lead < -STOCH_TIE),
         ),
-    }
+    )
 
 
-def side_scores(parts: dict[str, Signs]) -> tuple[Signs, Signs]:
-    """Sum of the points for long and of the points for short, int8 arrays of 0 to 6."""
-    points = np.array(list(parts.values()))
-    total = np.add.reduce(points, axis=0, dtype=np.int8)
-    spread = np.add.reduce(np.abs(points), axis=0, dtype=np.int8)
-    return (spread + total) >> 1, (spread - total) >> 1
+def side_scores(points: tuple[Value, ...]) -> tuple[Value, Value]:
+    """Sum of the points for long, and of those for short; 0 to 6."""
+    long_score, short_score = 0, 0
+    for part in points:
+        long_score = long_score + part * (part > 0)
+        short_score = short_score - part * (part < 0)
+    return long_score, short_score
 
 
-def loud_volume(indicators: Indicators, multiplier: float) -> NDArray[np.bool_]:
-    """Where volume exceeds `multiplier` times its mean; a volume of 0 never does."""
-    volume = indicators.volume
-    return (volume > multiplier * indicators.volume_mean) & (volume > 0.0)
+def is_loud(volume: Value, volume_mean: Value, multiplier: float) -> Value:
+    """Whether volume exceeds `multiplier` times its mean; a volume of 0 never does."""
+    return (volume > multiplier * volume_mean) & (volume > 0.0)
+
+
+def judge(
+    long_score: Value, short_score: Value, loud: Value, threshold: int, is_calm: Value
+) -> tuple[Value, Value, Value]:
+    """Side (+1, -1, 0), strength, and the index into `GATES` of who said no.
+
+    Strength is the score of the side; on HOLD the higher of the two scores.
+    """
+    needed = threshold + 1 - loud * 1
+    is_long, is_short = long_score >= needed, short_score >= needed
+    sides = is_long * 1 + is_short * 1
+    is_refused = (sides == 1) & is_calm
+    leads = long_score >= short_score
+    strength = long_score * leads + short_score * (1 - leads * 1)
+    has_enough = strength >= threshold
+    gate = (
+        (1 - has_enough * 1) * _BELOW_THRESHOLD
+        + (has_enough & (sides == 0)) * _VOLUME
+        + (sides == 2) * _BOTH_SIDES
+        + is_refused * _ADX
+    )
+    return sign_of(is_long, is_short) * (1 - is_refused * 1), strength, gate
+
+
+def _number(values: NDArray[Number]) -> Value:
+    return values.item()
+
+
+def _column(values: NDArray[Number]) -> Value:
+    return values

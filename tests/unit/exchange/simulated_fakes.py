@@ -129,6 +129,7 @@ class Bench:
         instrument: Instrument | None = None,
         leverage: int = 10,
         check_margin: bool = False,
+        start_bar: int = 0,
     ) -> None:
         # One bar more than asked for, so that no test ends its symbol by accident.
         source = TableSource({"XRPUSDT": [*rows, FLAT]}, settlements={"XRPUSDT": settlements})
@@ -141,6 +142,7 @@ class Bench:
             leverage=leverage,
             instruments={"XRPUSDT": instrument or unconstrained("XRPUSDT")},
             check_margin=check_margin,
+            start_ms=opens(start_bar),
         )
         self.events = self.exchange.account_events("XRPUSDT")
 

@@ -1,5 +1,8 @@
 """Every way a bar ends a position, by hand-worked tables. Positions are of 1 unit from 100."""
 
+# mypy: disable-error-code="comparison-overlap"
+# Decimals are compared with whole numbers here.
+
 from decimal import Decimal
 
 import pytest
@@ -10,6 +13,7 @@ from cointrader.domain.ports import Settlement
 from cointrader.exchange.simulated import Costs
 from tests.unit.exchange.simulated_fakes import (
     FLAT,
+    FREE,
     M15,
     STOP,
     TARGET,
@@ -23,10 +27,10 @@ LONG, SHORT = Side.LONG, Side.SHORT
 
 
 async def fill_of_exit(
-    side: Side, *bars: Row, stop: str | None, target: str | None, costs: Costs | None = None
+    side: Side, *bars: Row, stop: str | None, target: str | None, costs: Costs = FREE
 ) -> Fill | None:
     """Enter at the open of the first bar and play all; the exit's fill, None while it is open."""
-    bench = Bench(*bars, **({} if costs is None else {"costs": costs}))
+    bench = Bench(*bars, costs=costs)
     bench.open(0)
     await bench.enter(side, stop=stop, target=target)
     bench.close(0)
@@ -36,7 +40,7 @@ async def fill_of_exit(
 
 
 # side, bars, stop, target, id of the order that fills, price
-EXITS = {
+EXITS: dict[str, tuple[Side, list[Row], str | None, str | None, str, str]] = {
     "a long's stop is touched by the low": (
         LONG, [FLAT, (100, 101, 97, 99)], "98", "105", "sl", "98"),
     "a short's stop is touched by the high": (

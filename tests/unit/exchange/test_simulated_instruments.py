@@ -1,3 +1,6 @@
+# mypy: disable-error-code="comparison-overlap"
+# Decimals are compared with whole numbers here.
+
 from decimal import Decimal
 
 from cointrader.exchange.simulated import known_instrument, plausible_instrument, unconstrained

@@ -83,6 +83,15 @@ def test_margin_of_a_position_the_account_already_knows_is_not_counted_twice():
     assert filled.refusal(TRX, LONG, after, margin=40.0) is None
 
 
+def test_margin_of_a_reservation_that_has_not_filled_is_never_free():
+    book = a_book(default_profile())
+    reserved = book.reserve(XRP, LONG, Situation(free_margin=100.0, reading=1), margin=60.0)
+    assert isinstance(reserved, RiskBook)
+
+    later = Situation(free_margin=100.0, reading=2)
+    assert reserved.refusal(TRX, LONG, later, margin=50.0) is not None
+
+
 def test_release_with_a_ticket_frees_only_that_reservation():
     book = a_book().holding(XRP, Slot(LONG, ticket=7))
 

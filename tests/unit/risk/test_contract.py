@@ -57,6 +57,7 @@ async def test_a_third_position_on_one_side_and_a_fourth_at_all_are_not_allowed(
 
     await risk.register_position(DOGE, "SHORT")
     assert not await risk.can_open_new_position("SOLUSDT", "SHORT")
+    assert risk.is_trading_allowed()  # full is not halted
 
 
 async def test_limits_changed_after_construction_hold(risk):

@@ -130,6 +130,18 @@ async def test_an_answer_waits_for_every_live_bot():
     assert await waiting
 
 
+async def test_a_bot_that_joins_after_the_bar_began_is_waited_for():
+    desk = await Desk().begin(XRP)
+    await desk.risk.begin_bar(MONDAY_MS)
+    desk.risk.join(TRX)
+    waiting = asyncio.create_task(desk.risk.submit(MONDAY_MS, XRP, an_entry()))
+    await settled()
+    assert not waiting.done()
+
+    await desk.risk.submit(MONDAY_MS, TRX, None)
+    assert await waiting
+
+
 async def test_a_bot_that_leaves_is_not_waited_for():
     desk = await Desk().begin(XRP, TRX)
     await desk.risk.begin_bar(MONDAY_MS)
@@ -375,8 +387,10 @@ async def test_a_drawdown_halts_until_it_is_lifted_and_is_then_measured_anew():
     assert (reason(refused), reason(still)) == ("drawdown", "drawdown")
     assert len(desk.journal.events("drawdown-halted")) == 1
 
+    desk.account.wallet = 1400.0
+    await desk.bar(MONDAY_MS + 3 * BAR_MS, XRPUSDT=None)
     desk.risk.lift_drawdown()
-    (allowed,) = await desk.bar(MONDAY_MS + 3 * BAR_MS, XRPUSDT=an_entry(stop_distance=0.0))
+    (allowed,) = await desk.bar(MONDAY_MS + 4 * BAR_MS, XRPUSDT=an_entry(stop_distance=0.0))
     assert given(allowed)
     assert [event.reason for event in desk.journal.events("lifted")] == ["drawdown"]
 
@@ -396,6 +410,17 @@ async def test_a_deposit_is_no_profit_and_lifts_no_halt(settings):
 
     (answer,) = await desk.bar(MONDAY_MS + DAY_MS, XRPUSDT=an_entry(stop_distance=0.0))
     assert float(given(answer).quantity) == pytest.approx(9900.0)  # ratio still at its maximum
+
+
+async def test_a_deposit_told_after_the_account_knew_of_it_is_not_counted_twice():
+    desk = await Desk().begin(XRP)
+    await desk.bar(MONDAY_MS, XRPUSDT=None)
+    desk.account.wallet = 940.0 + 100.0
+    await desk.risk.begin_bar(MONDAY_MS + BAR_MS)
+    desk.risk.deposit(100)
+    await desk.risk.submit(MONDAY_MS + BAR_MS, XRP, None)
+
+    assert desk.risk.halted_days == 1  # 60 lost of the 1100 that the day counts from now
 
 
 @pytest.mark.parametrize("settings", [Settings(), default_profile()])
@@ -493,6 +518,18 @@ async def test_halts_counts_and_the_base_survive_a_restart():
     await risk.close_position(DOGE, 0.0)
     heard.append(reason(await risk.reserve(XRP, LONG)))
     assert heard == ["paused", "unknown-result", "daily-loss"]
+
+
+async def test_a_drawdown_is_measured_from_the_high_of_before_the_restart():
+    desk = await Desk(default_profile(max_daily_loss=0.9)).begin(XRP)
+    desk.account.wallet = 2000.0
+    await desk.bar(MONDAY_MS, XRPUSDT=None)
+    await desk.journal.commit()
+    desk.account.wallet = 1400.0
+
+    again = await desk.killed_and_started(XRP)
+    (answer,) = await again.bar(MONDAY_MS + BAR_MS, XRPUSDT=an_entry())
+    assert reason(answer) == "drawdown"
 
 
 async def test_a_state_of_another_version_is_refused():

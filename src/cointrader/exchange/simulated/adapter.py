@@ -18,12 +18,13 @@ from cointrader.domain.clock import Clock
 from cointrader.domain.errors import ConfigError, Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.instrument import Instrument, to_decimal
-from cointrader.domain.order import Fill, OrderReport, OrderRequest
+from cointrader.domain.order import Fill, OrderReport, OrderRequest, OrderSide
 from cointrader.domain.ports import Account, CandleSource, Quote, Settlement
-from cointrader.domain.position import Position, slipped
+from cointrader.domain.position import Position
 from cointrader.exchange.simulated.account import Moment, SimulatedAccount
 from cointrader.exchange.simulated.feed import CandleSubscription
 from cointrader.exchange.simulated.ledger import Costs, liquidation_price
+from cointrader.exchange.simulated.matching import market_price
 from cointrader.exchange.simulated.playback import Lateness, Playback
 from cointrader.exchange.simulated.snapshot import restore_into, to_plain
 from cointrader.exchange.simulated.subscriptions import Subscription
@@ -240,7 +241,12 @@ class SimulatedExchange:
     def _quote(self, tape: Tape) -> Quote:
         mark = self._mark(tape)
         slippage = self._account.costs.slippage
-        return Quote(bid=slipped(-1, mark, slippage), ask=slipped(1, mark, slippage), mark=mark)
+        price = float(mark)
+        return Quote(
+            bid=market_price(OrderSide.SELL, price, slippage),
+            ask=market_price(OrderSide.BUY, price, slippage),
+            mark=mark,
+        )
 
     # -- MarketFeed ---------------------------------------------------------------------------
 
