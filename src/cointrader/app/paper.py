@@ -85,7 +85,12 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
         )
     clock.start_at(exchange.timeline[0])
     started_s = time.monotonic()
-    with SqliteJournal(plan.journal_path, threaded=False, flush_after_s=_FLUSH_AFTER_S) as journal:
+    with SqliteJournal(
+        plan.journal_path,
+        threaded=False,
+        survives_power_loss=plan.speed is not None,
+        flush_after_s=_FLUSH_AFTER_S,
+    ) as journal:
         risk = RiskManager(plan.config, clock=clock, journal=journal)
         await journal.commit(_run_started(plan, exchange))
         await risk.start(exchange)

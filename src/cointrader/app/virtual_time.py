@@ -50,6 +50,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_done)
         return future
 
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        self._threads_busy += 1  # the shutdown waits in a thread of its own
+        try:
+            await super().shutdown_default_executor(*args, **kwargs)
+        finally:
+            self._threads_busy -= 1
+
     def _thread_done(self, _: asyncio.Future[Any]) -> None:
         self._threads_busy -= 1
 

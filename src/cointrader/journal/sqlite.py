@@ -49,6 +49,8 @@ class SqliteJournal:
     path : the file, made if missing; ``":memory:"`` for a journal that ends with its process
     threaded : write on a thread of its own (live) or in the caller's (virtual time)
     account : whose journal this is, for `ensure_same_account`
+    survives_power_loss : a commit waits for the disk itself. Without, it survives the end of this
+        process however sudden, which is all that a simulated exchange in it is worth
     flush_after_s : what was noted inside an event loop is on disk after this long without
         anybody asking; None: only a commit or a reading writes it
 
@@ -61,6 +63,7 @@ class SqliteJournal:
         *,
         threaded: bool,
         account: str = "",
+        survives_power_loss: bool = True,
         flush_after_s: float | None = None,
     ) -> None:
         self.path = None if str(path) == MEMORY else Path(path).resolve()
@@ -75,7 +78,7 @@ class SqliteJournal:
         with explaining(self._where):
             self._lock = self._locked()
             try:
-                self._connection = _opened(self._where)
+                self._connection = _opened(self._where, survives_power_loss)
             except BaseException:
                 self._release()
                 raise
@@ -279,13 +282,13 @@ class SqliteJournal:
         ) from self._failure
 
 
-def _opened(where: str) -> sqlite3.Connection:
+def _opened(where: str, full_sync: bool) -> sqlite3.Connection:
     """A connection to a sound, up-to-date journal; nothing is changed in a file that is not one."""
     connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
     try:
         schema.version(connection, where)
         _check(connection, where)
-        _set_up(connection, where)
+        _set_up(connection, where, full_sync)
         schema.migrate(connection, where)
         # The smallest write there is: a file that cannot be written is told now.
         connection.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS)}")
@@ -295,8 +298,8 @@ def _opened(where: str) -> sqlite3.Connection:
     return connection
 
 
-def _set_up(connection: sqlite3.Connection, where: str) -> None:
-    """Readers never wait for the writer; a commit returns when the disk has it."""
+def _set_up(connection: sqlite3.Connection, where: str, full_sync: bool) -> None:
+    """Readers never wait for the writer; with full sync a commit returns when the disk has it."""
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode not in ("wal", "memory"):
         raise JournalError(
@@ -306,7 +309,7 @@ def _set_up(connection: sqlite3.Connection, where: str) -> None:
             allowed="wal",
             todo="put the journal on a local disk",
         )
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if full_sync else 'NORMAL'}")
     connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's cache as well
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
 

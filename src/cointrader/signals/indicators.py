@@ -233,7 +233,7 @@ def rsi(close: Floats, period: int = 14) -> Floats:
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
     values: Floats = talib.RSI(_finite(close, "close"), period)
-    if np.count_nonzero(values) < len(values):
+    if len(values) > period and np.minimum.reduce(values[period:]) == 0.0:
         # A candle whose high and low are its close has |change| as its true range.
         mean_change = talib.ATR(close, close, close, period)
         values[(values == 0.0) & (mean_change < _TALIB_ZERO)] = 50.0
@@ -317,11 +317,15 @@ def stoch_rsi_raw(rsi_values: Floats, period: int = 14) -> Floats:
     lowest and highest are equal; NaN for the first `period - 1` values of RSI.
     """
     low, high = talib.MIN(rsi_values, period), talib.MAX(rsi_values, period)
+    raw: Floats = stoch_share(rsi_values, low, high)
+    return raw
+
+
+def stoch_share(value: Value, low: Value, high: Value) -> Value:
+    """Where `value` stands between `low` and `high`, 0 to 100; 0 where they are equal."""
     span = high - low
-    flat_is_zero = span * 0.0  # and NaN stays NaN
-    # Divided first: a new extreme is then exactly 100, whatever the span rounds to.
-    share: Floats = np.divide(rsi_values - low, span, out=flat_is_zero, where=span > 0.0)
-    return share * 100.0
+    # Divided before it is multiplied: a new extreme is exactly 100, whatever the span rounds to.
+    return (value - low) / (span + (span == 0.0)) * 100.0
 
 
 def stoch_rsi(
@@ -343,8 +347,19 @@ def stoch_rsi(
 
     References: Chande, Kroll (1994), The New Technical Trader.
     """
+    is_one_answer = len(rsi_values) == period + k_period + d_period - 2
+    if is_one_answer and math.isfinite(rsi_values[0]):
+        return _last_stoch_rsi(rsi_values, period, k_period)
     k = window_mean(stoch_rsi_raw(rsi_values, period), k_period)
     return k, window_mean(k, d_period)
+
+
+def _last_stoch_rsi(rsi_values: Floats, period: int, k_period: int) -> tuple[Floats, Floats]:
+    """`stoch_rsi` of just enough values for one D; the same floats, ten times as fast."""
+    raw = [stoch_share(w[-1], min(w), max(w)) for w in _runs(rsi_values.tolist(), period)]
+    k = [_mean(run) for run in _runs(raw, k_period)]
+    n_before = len(rsi_values) - 1
+    return _after(n_before, k[-1], len(rsi_values)), _after(n_before, _mean(k), len(rsi_values))
 
 
 def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floats, Floats, Floats]:
@@ -371,8 +386,12 @@ def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floa
         residue = (column - columns[-1]) - offset
         squares = squares + residue * residue
     half = width * np.sqrt(squares / period)
-    upper, middle, lower = (_after(period - 1, band) for band in (mean + half, mean, mean - half))
-    return upper, middle, lower
+    n_before, n_bars = period - 1, len(close)
+    return (
+        _after(n_before, mean + half, n_bars),
+        _after(n_before, mean, n_bars),
+        _after(n_before, mean - half, n_bars),
+    )
 
 
 def window_mean(values: Floats, period: int) -> Floats:
@@ -389,8 +408,7 @@ def window_mean(values: Floats, period: int) -> Floats:
     """
     if len(values) < period:
         return _unknown(len(values))
-    columns = _window_columns(values, period)
-    return _after(period - 1, columns[-1] + _mean_offset(columns))
+    return _after(period - 1, _mean(_window_columns(values, period)), len(values))
 
 
 def crossings(line: Floats, signal: Floats) -> Signs:
@@ -400,9 +418,9 @@ def crossings(line: Floats, signal: Floats) -> Signs:
     NaN on either bar is no cross.
     """
     result = np.zeros(len(line), np.int8)
-    gap = line - signal
-    before, now = gap[:-1], gap[1:]
-    result[1:] = signed((before <= 0.0) & (now > 0.0), (before >= 0.0) & (now < 0.0))
+    if len(line) > 1:
+        before, now = _window_columns(line - signal, 2)
+        result[1:] = sign_of((before <= 0.0) & (now > 0.0), (before >= 0.0) & (now < 0.0))
     return result
 
 
@@ -444,9 +462,19 @@ def _mean_offset(columns: list[Value]) -> Value:
     return total / len(columns)
 
 
-def _after(n_unknown: int, values: Value) -> Floats:
-    """`values` after so many NaN."""
-    result = _unknown(n_unknown + np.size(values))
+def _mean(columns: list[Value]) -> Value:
+    return columns[-1] + _mean_offset(columns)
+
+
+def _runs(values: list[float], period: int) -> list[list[float]]:
+    """Every `period` values that follow each other."""
+    return [values[end - period : end] for end in range(period, len(values) + 1)]
+
+
+def _after(n_unknown: int, values: Value, n_bars: int) -> Floats:
+    """`values` as the end of an array that begins with NaN."""
+    result = np.empty(n_bars)
+    result[:n_unknown] = np.nan
     result[n_unknown:] = values
     return result
 
