@@ -33,7 +33,7 @@ _LAST_WORDS_S = 60.0  # for bots to end after the market has
 
 @dataclass(frozen=True, slots=True)
 class PaperPlan:
-    """One paper run. Times are epoch ms; `end_ms` is excluded; `speed` None is as fast as it goes."""
+    """One paper run. Times are epoch ms; `end_ms` is excluded, `speed` None is full speed."""
 
     config: Config
     source: CandleSource
@@ -155,9 +155,7 @@ async def _report(
     while True:
         progress = exchange.progress
         on_progress(
-            Progress(
-                progress.done, progress.total, clock.now_ms(), time.monotonic() - started_s
-            )
+            Progress(progress.done, progress.total, clock.now_ms(), time.monotonic() - started_s)
         )
         await clock.sleep_ms(DAY_MS if plan.speed is None else round(1000 * plan.speed))
 
@@ -171,7 +169,8 @@ def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:
         correlation_symbols=[s for s in config.correlation_symbols if s in plan.source.symbols()],
         balance=plan.balance,
         costs=Costs(
-            taker_fee=to_decimal(config.taker_fee), slippage=to_decimal(config.slippage_bps) / 10_000
+            taker_fee=to_decimal(config.taker_fee),
+            slippage=to_decimal(config.slippage_bps) / 10_000,
         ),
         leverage=config.leverage,
         instruments={symbol: _instrument(plan, symbol) for symbol in config.symbols},

@@ -45,7 +45,7 @@ class Supervisor:
     restarts: dict[str, int] = field(default_factory=dict)
 
     async def run(self, bots: Iterable[Bot]) -> None:
-        """Return when every bot has ended. Raises `InvariantBroken` and stops all when one says so."""
+        """Return when every bot has ended. `InvariantBroken` in one stops them all."""
         try:
             async with asyncio.TaskGroup() as group:
                 for bot in bots:
@@ -59,7 +59,7 @@ class Supervisor:
             started_ms = self.clock.now_ms()
             try:
                 return await bot.run()
-            except Exception as error:  # noqa: BLE001 - whatever one bot does, the others trade on
+            except Exception as error:
                 reason = _first(error)
                 if isinstance(reason, InvariantBroken):
                     raise reason from None

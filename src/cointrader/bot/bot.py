@@ -154,7 +154,7 @@ class _Loop:
             await self._on_bar(bar)
 
     async def _on_bar(self, bar: Bar) -> None:
-        """Answer one closed bar: decide, close first, then ask for the entry, then write it down."""
+        """Answer one closed bar: decide, close, ask for the entry, write it down."""
         candle = bar.candle
         open_ms, now_open_ms = candle.open_time_ms, candle.close_time_ms
         await self._keeper.settled()
@@ -171,9 +171,7 @@ class _Loop:
             await self._risk.submit(now_open_ms, self._symbol, None)
             self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
         if self._settings.exits.trailing_stop_pct > 0:
-            await self._keeper.trail(
-                candle.close, open_ms, self._settings.exits.trailing_stop_pct
-            )
+            await self._keeper.trail(candle.close, open_ms, self._settings.exits.trailing_stop_pct)
 
     async def _enter(
         self, entry: Enter, view: MarketView, now_open_ms: int, decision: Decision, *, why_not: str

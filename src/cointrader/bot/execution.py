@@ -46,7 +46,7 @@ class Execution:
         return client_order_id(self.symbol, bar_open_ms, leg, attempt)
 
     def request_for(self, intent: Intent) -> OrderRequest:
-        """The order an intent stands for. Stop and target close whatever is open; a close reduces."""
+        """The order an intent stands for. Stop and target close whatever is open."""
         protects = intent.leg in (Leg.STOP, Leg.TARGET)
         return OrderRequest(
             client_order_id=intent.client_order_id,

@@ -19,7 +19,7 @@ from cointrader.bot.protection import Protection
 from cointrader.domain.errors import OutcomeUnknown, Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled
 from cointrader.domain.instrument import Instrument
-from cointrader.domain.order import Fill, Leg, OrderReport, Side, leg_of
+from cointrader.domain.order import Fill, Leg, Side
 from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.records import (
     Alert,
@@ -218,7 +218,7 @@ class PositionKeeper:
         return Decimal(0) if self.holding is None else self.holding.bought
 
     async def restore(self, exits: Exits) -> None:
-        """After a restart: count what happened to the entry under way, then protect what is left."""
+        """After a restart: count what happened to the entry, then protect what is left."""
         await self.catch_up()
         holding = self.holding
         if holding is not None and not holding.bought:
@@ -255,9 +255,7 @@ class PositionKeeper:
         if holding is None:
             return
         self._step(Step.EXIT_SENT)
-        intent = self.execution.market_intent(
-            bar_open_ms, leg, holding.side.exit, holding.quantity
-        )
+        intent = self.execution.market_intent(bar_open_ms, leg, holding.side.exit, holding.quantity)
         try:
             await self.execution.carry_out(intent)
         except Rejected as refused:  # the stop or target was faster
@@ -272,7 +270,7 @@ class PositionKeeper:
             await self.catch_up()
         if self.holding is not None:
             self._step(Step.EXIT_FAILED)
-            raise OutcomeUnknown("a close was sent and the position is still open", where=self.symbol)
+            raise OutcomeUnknown("a close was sent, the position is still open", where=self.symbol)
 
     async def trail(self, close: float, bar_open_ms: int, trail_ratio: float) -> None:
         """After a bar's close: move the stop behind the best close since the fill."""
@@ -304,9 +302,7 @@ class PositionKeeper:
         await self._risk.close_position(self.symbol, trade.net, at_ms=holding.exited_ms)
         await self._journal.commit(TradeClosed(trade))
         await self.protection.sweep()
-        log.info(
-            "trade.closed", symbol=self.symbol, reason=trade.reason.value, net=str(trade.net)
-        )
+        log.info("trade.closed", symbol=self.symbol, reason=trade.reason.value, net=str(trade.net))
 
     # -- shared ------------------------------------------------------------------------------
 

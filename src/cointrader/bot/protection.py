@@ -19,9 +19,7 @@ _LOOK_AGAIN_MS = 500
 class Protection:
     """Conditional orders of one symbol."""
 
-    def __init__(
-        self, symbol: str, exchange: Exchange, execution: Execution, clock: Clock
-    ) -> None:
+    def __init__(self, symbol: str, exchange: Exchange, execution: Execution, clock: Clock) -> None:
         self.symbol = symbol
         self._exchange = exchange
         self._execution = execution

@@ -102,4 +102,3 @@ def _rule(strategy: StrategyConfig) -> SignalRule:
             adx_threshold=strategy.adx_threshold,
         )
     )
-

@@ -82,8 +82,7 @@ class BarStream:
                 f"{self.symbol} was away for {count} bars, longer than a window", where=self.symbol
             )
         found = {
-            name: await feed.history(name, before_ms=until_ms, limit=count)
-            for name in self.symbols
+            name: await feed.history(name, before_ms=until_ms, limit=count) for name in self.symbols
         }
         for candle in found.pop(self.symbol):
             for name, candles in found.items():
@@ -154,7 +153,7 @@ class BarStream:
             await self._fill_up(window, feed, bar.close_time_ms)
 
     async def _fill_up(self, window: CandleWindow, feed: MarketFeed, before_ms: int) -> None:
-        """Fetch the candles that follow `window` and opened before `before_ms`, if any are missing."""
+        """Fetch what is missing between `window` and the candles from `before_ms` on."""
         last_ms = window.last_open_time_ms
         missing = 0 if last_ms is None else (before_ms - last_ms) // self.interval_ms - 1
         if missing > 0:
@@ -169,4 +168,3 @@ class BarStream:
             if last_ms is not None and last_ms < bar.open_time_ms:
                 return False
         return True
-

@@ -28,14 +28,15 @@ class ProgressLine:
         if now_s - self._last_s < self._every_s or not progress.done_bars:
             return
         self._last_s = now_s
-        left_s = progress.elapsed_s / progress.done_bars * (
-            progress.total_bars - progress.done_bars
+        left_s = (
+            progress.elapsed_s / progress.done_bars * (progress.total_bars - progress.done_bars)
         )
         text = (
             f"{progress.done_bars / progress.total_bars:4.0%}  {utc_text(progress.now_ms)}  "
             f"{progress.done_bars:,} of {progress.total_bars:,} bars, {left_s:.0f} s left"
         )
-        click.echo(f"\r{text}   " if self._is_terminal else text, err=True, nl=not self._is_terminal)
+        line = f"\r{text}   " if self._is_terminal else text
+        click.echo(line, err=True, nl=not self._is_terminal)
 
     def clear(self) -> None:
         if self._is_terminal:
@@ -109,7 +110,7 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
         f"{utc_text(outcome.from_ms)} to {utc_text(outcome.to_ms)} UTC, "
         f"{summary.bars:,} decisions in {outcome.elapsed_s:.1f} s",
         "",
-        f"  wallet         {start:>12,.2f}  ->  {float(outcome.final_wallet):,.2f}  ({change:+.1%})",
+        f"  wallet         {start:>12,.2f}  ->  {float(outcome.final_wallet):,.2f} ({change:+.1%})",
         f"  trades         {len(summary.trades):>12,}     profit factor {factor}, "
         f"drawdown {summary.max_drawdown_ratio:.1%}",
         f"  gross          {float(summary.gross):>12,.2f}     after slippage of "

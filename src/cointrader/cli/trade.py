@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from cointrader.app.config import Config
+from cointrader.app.logs import configure as configure_logs
 from cointrader.app.paper import PaperPlan, run_paper
 from cointrader.app.summary import summarise
 from cointrader.cli.options import SettingsCommand, with_config
@@ -45,7 +46,7 @@ EXIT_INTERRUPTED = 130
     metavar="max|N",
     help="As fast as it goes, or N times as fast as time.  [default: max]",
 )
-@click.option("--balance", default="1000", metavar="X", help="Wallet at the start.  [default: 1000]")
+@click.option("--balance", default="1000", metavar="X", show_default=True, help="First wallet.")
 @click.option(
     "--journal",
     "journal_path",
@@ -82,6 +83,7 @@ def paper(
       cointrader paper
       cointrader paper --data data --symbols XRPUSDT,TRXUSDT --from 2025-06-01 --trades t.csv
     """
+    configure_logs()
     start_ms, end_ms = _range(from_, to)
     source, start_ms = _market(config, data, seed, start_ms)
     if trades_path is not None:
@@ -124,7 +126,7 @@ def _market(
         )
         return folder, start_ms
     if seed < 0:
-        raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0, 1, 2 ...")
+        raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0, 1, 2")
     bar_ms = interval_ms(config.interval)
     warm_up_bars = WARM_UP_BARS + 1
     source = SyntheticSource(

@@ -1,4 +1,4 @@
-"""What is written down. Rooms make these values; the journal keeps them; every reader reads them."""
+"""What is written down: rooms make these values, the journal keeps them, readers read them."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def _window_blocks(
     n_lines = max(1, _BLOCK_VALUES // window)
     for start in range(0, len(rows), n_lines):
         part = slice(start, start + n_lines)
-        yield part, np.take(windows, rows[part], axis=0)
+        yield part, np.ascontiguousarray(windows[rows[part]])  # `take` would copy every window
 
 
 def _indicator_columns(

@@ -107,7 +107,8 @@ class Exits:
                 target.endswith("%"),
             )
         except ValueError:
-            raise InvariantBroken("an entry without its exits is in the journal", found=text) from None
+            what = "an entry without its exits is in the journal"
+            raise InvariantBroken(what, found=text) from None
 
 
 @dataclass(frozen=True, slots=True)
