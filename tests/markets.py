@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,8 +37,10 @@ class TableSource:
     def candles(self, symbol):
         start = self.starts.get(symbol, START_MS)
         return [
-            Candle(symbol, start + i * BAR_MS, start + (i + 1) * BAR_MS, *map(float, row), 100.0)
-            for i, row in enumerate(self.rows.get(symbol, ()))
+            Candle(symbol, at, at + BAR_MS, float(o), float(h), float(low), float(c), 100.0)
+            for at, (o, h, low, c) in zip(
+                itertools.count(start, BAR_MS), self.rows.get(symbol, ()), strict=False
+            )
         ]
 
     def settlements(self, symbol):

@@ -34,8 +34,12 @@ def play(
     outcome = run_paper(
         PaperPlan(config, source, journal, Decimal(repr(balance)), **plan), lambda progress: None
     )
+    return outcome, summary_of(journal, config.symbols)
+
+
+def summary_of(journal: Path, symbols: Sequence[str]) -> Summary:
     with JournalReader(journal) as reader:
-        return outcome, summarise(reader, config.symbols, Decimal(0))
+        return summarise(reader, symbols, Decimal(0))
 
 
 def as_history(source: TableSource, symbol: str) -> reference.History:
@@ -53,8 +57,16 @@ def as_history(source: TableSource, symbol: str) -> reference.History:
     def column(name: str) -> np.ndarray:
         return np.array([getattr(c, name) for c in candles], float)
 
-    columns = (column(name) for name in ("open", "high", "low", "close", "volume"))
-    return reference.History(symbol, times, *columns, np.array(carried, float))
+    return reference.History(
+        symbol,
+        times,
+        column("open"),
+        column("high"),
+        column("low"),
+        column("close"),
+        column("volume"),
+        np.array(carried, float),
+    )
 
 
 def settlements(rng: np.random.Generator, start_ms: int, bars: int) -> list[Settlement]:

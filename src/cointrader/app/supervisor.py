@@ -16,7 +16,7 @@ import structlog
 
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import InvariantBroken
-from cointrader.domain.ports import Clock, Journal
+from cointrader.domain.ports import Clock, JournalWriter
 from cointrader.domain.records import Alert
 
 PAUSES_MS = (1_000, 5_000, 30_000, 60_000)  # before each restart; one more crash is quarantine
@@ -39,7 +39,7 @@ class Supervisor:
     """Runs bots until each has ended or is quarantined."""
 
     clock: Clock
-    journal: Journal
+    journal: JournalWriter
     pauses_ms: Sequence[int] = PAUSES_MS
     quarantined: list[str] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)

@@ -124,7 +124,9 @@ class _Loop:
         )
 
     async def run(self) -> None:
+        self._risk.join(self._symbol)
         self._recovery.claim()
+        await asyncio.sleep(0)  # bots that start together all join and claim before one is served
         account_events = self._exchange.account_events(self._symbol)
         candles = self._feed.candles(self._stream.symbols)
         try:
@@ -139,19 +141,28 @@ class _Loop:
 
     async def _trade(self, candles: AsyncIterator[FeedEvent]) -> None:
         now_bar_ms = self._clock.now_ms() // self._bar_ms * self._bar_ms
-        decided_ms = self._journal.last_decided_bar(self._symbol)
-        resume_ms = now_bar_ms if decided_ms is None else decided_ms + self._bar_ms
-        await self._stream.warm_up(self._feed, before_ms=min(resume_ms, now_bar_ms))
-        if self._stream.bars_stored:
-            self._risk.join(self._symbol)
+        resume_ms = min(self._first_unanswered_ms(now_bar_ms), now_bar_ms)
+        await self._stream.warm_up(self._feed, before_ms=resume_ms)
+        if not self._stream.bars_stored:
+            self._risk.leave(self._symbol)  # its first candle may be far off
         await self._recovery.finish()
-        if resume_ms >= now_bar_ms:
-            await self._report_only(now_bar_ms)
+        if resume_ms == now_bar_ms and self._stream.bars_stored:
+            # Answered before a restart, or before our time: let no auction wait for it.
+            await self._risk.begin_bar(now_bar_ms)
+            await self._risk.submit(now_bar_ms, self._symbol, None)
         async for bar in self._stream.missed(self._feed, until_ms=now_bar_ms):
             await self._on_bar(bar)
         async for bar in self._stream.bars(candles, self._feed, self._clock):
             self._risk.join(self._symbol)
             await self._on_bar(bar)
+
+    def _first_unanswered_ms(self, now_bar_ms: int) -> int:
+        """Open time of the first bar without a decision in the journal."""
+        decided_ms = self._journal.last_decided_bar(self._symbol)
+        if decided_ms is not None:
+            return decided_ms + self._bar_ms
+        started_ms = self._journal.first_started_ms()
+        return now_bar_ms if started_ms is None else started_ms // self._bar_ms * self._bar_ms
 
     async def _on_bar(self, bar: Bar) -> None:
         """Answer one closed bar: decide, close, ask for the entry, write it down."""
@@ -207,12 +218,6 @@ class _Loop:
         if self._clock.now_ms() >= bar.candle.close_time_ms + self._bar_ms:
             return "a later bar has closed since"
         return "" if bar.complete else "candles of a correlation symbol are missing"
-
-    async def _report_only(self, now_open_ms: int) -> None:
-        """The current bar was answered before a restart: tell the auction not to wait for it."""
-        if self._journal.last_decided_bar(self._symbol) is not None:
-            await self._risk.begin_bar(now_open_ms)
-            await self._risk.submit(now_open_ms, self._symbol, None)
 
     def _view(self, candle: Candle) -> MarketView:
         bars_before = self._stream.bars_stored - 1

@@ -21,7 +21,7 @@ from cointrader.domain.order import (
 from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.records import Decision, Intent, OrderSeen
 
-_LOOK_UPS = 5  # an order may take a second or two to become visible
+_LOOK_UPS = 5
 _LOOK_UP_PAUSE_MS = 500
 _RETRIES = 4
 _RETRY_PAUSE_MS = 250
@@ -131,9 +131,12 @@ class Execution:
         if report is not None:
             self._journal.note(OrderSeen(report))
 
-    async def look_up(self, order_id: str) -> OrderReport | None:
-        """What became of an order whose outcome is unknown; None: it never existed."""
-        for remaining in range(_LOOK_UPS, 0, -1):
+    async def look_up(self, order_id: str, *, patiently: bool = True) -> OrderReport | None:
+        """What became of an order whose outcome is unknown; None: it never existed.
+
+        An order may take a second or two to become visible: None is not certain unless patiently.
+        """
+        for remaining in range(_LOOK_UPS if patiently else 1, 0, -1):
             try:
                 report = await self._exchange.order(self.symbol, order_id)
             except (Unreachable, RateLimited):
@@ -147,7 +150,9 @@ class Execution:
         return None
 
     async def _send(self, intent: Intent, *, perhaps_sent: bool) -> None:
-        if perhaps_sent and await self.look_up(intent.client_order_id) is not None:
+        # Only an entry does harm when it is sent twice: all others reduce or close, and find nothing.
+        patiently = intent.leg is Leg.ENTRY
+        if perhaps_sent and await self.look_up(intent.client_order_id, patiently=patiently):
             return
         for remaining in range(_RETRIES, -1, -1):
             try:

@@ -37,8 +37,7 @@ class Recovery:
         self._entry: Intent | None = None
 
     def claim(self) -> None:
-        """Take back the slot of an entry that may exist. Awaits nothing: no other bot of this start
-        can be served before every bot has claimed."""
+        """Take back the slot of an entry that may exist. Awaits nothing, see `TradingBot.run`."""
         entry = self._journal.last_entry(self._keeper.symbol)
         if entry is None or self._journal.has_trade(entry.client_order_id):
             return

@@ -28,6 +28,7 @@ __all__ = [
     "Clock",
     "Exchange",
     "Journal",
+    "JournalWriter",
     "MarketFeed",
     "Notifier",
     "Quote",
@@ -147,8 +148,8 @@ class CandleSource(Protocol):
         ...
 
 
-class Journal(Protocol):
-    """What happened. One writer; readers go through the journal room's reader."""
+class JournalWriter(Protocol):
+    """Where what happened is written down."""
 
     def note(self, record: Record) -> None:
         """Queue a record for the next commit."""
@@ -157,6 +158,13 @@ class Journal(Protocol):
     async def commit(self, *records: Record) -> None:
         """Write all that was noted, then `records`, in one transaction; return once on disk."""
         ...
+
+
+class Journal(JournalWriter, Protocol):
+    """What happened, and what a bot must remember of it after a restart.
+
+    One writer; all other readers go through the journal room's reader.
+    """
 
     def open_position(self, symbol: str) -> PositionOpened | None:
         """The last `PositionOpened` of `symbol` that no `TradeClosed` has ended."""
@@ -176,6 +184,10 @@ class Journal(Protocol):
 
     def last_decided_bar(self, symbol: str) -> int | None:
         """Open time of the last bar of `symbol` whose decision is on disk."""
+        ...
+
+    def first_started_ms(self) -> int | None:
+        """When the first process began to trade with this journal."""
         ...
 
     def risk_state(self) -> RiskState | None: ...

@@ -30,7 +30,7 @@ from cointrader.domain.records import (
 )
 from cointrader.journal import rows, schema
 from cointrader.journal.lock import WriterLock
-from cointrader.journal.tables import DECISIONS, INTENTS, RISK_STATE, TRADES
+from cointrader.journal.tables import DECISIONS, INTENTS, RISK_STATE, RUNS, TRADES
 from cointrader.journal.trouble import explained, explaining, version_warning
 
 MEMORY = ":memory:"
@@ -155,6 +155,11 @@ class SqliteJournal:
         condition = ("symbol = ?", symbol)
         decision = self._read(lambda: rows.latest(self._connection, DECISIONS, condition))
         return None if decision is None else decision.bar_open_ms
+
+    def first_started_ms(self) -> int | None:
+        """When the first process began to trade with this journal."""
+        first = self._read(lambda: next(rows.select(self._connection, RUNS), None))
+        return None if first is None else first.at_ms
 
     def risk_state(self) -> RiskState | None:
         """The last state of the shared book."""

@@ -94,7 +94,8 @@ def features(
     """
     if len(indicators) != len(frame):
         raise ValueError("features need indicators of the whole frame, not of its last bars")
-    wanted = np.arange(len(frame)) if rows is None else np.asarray(rows, np.intp) % len(frame)
+    every = np.arange(len(frame))
+    wanted = every if rows is None else every[np.asarray(rows, np.intp)]
     columns = [
         *_indicator_columns(frame, indicators, wanted),
         *_signal_columns(side, strength),
@@ -160,7 +161,7 @@ def _window_blocks(
 ) -> Iterator[tuple[slice, Floats]]:
     """The windows that end at `rows`, one per line, some lines at a time; NaN before the start."""
     padded = np.concatenate([np.full(window - 1, np.nan), values])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, window)
+    windows: Floats = np.ndarray((len(values), window), np.float64, padded, strides=(8, 8))
     n_lines = max(1, _BLOCK_VALUES // window)
     for start in range(0, len(rows), n_lines):
         part = slice(start, start + n_lines)
@@ -174,7 +175,7 @@ def _indicator_columns(
     yield indicators.rsi[rows]
     yield ((indicators.macd_line - indicators.macd_signal) / close)[rows]
     yield _band_share(indicators)[rows]
-    yield indicators.ema_stack[rows].astype(np.float64)
+    yield np.where(np.isnan(indicators.ema_slow), np.nan, indicators.ema_stack)[rows]
     yield indicators.stoch_k[rows]
     yield indicators.stoch_d[rows]
     yield zscore(indicators.atr / close, window, rows=rows)

@@ -12,9 +12,9 @@ TA-Lib's unstable periods are global to the process: never set them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import talib
@@ -26,6 +26,7 @@ from cointrader.market.frame import Frame
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int8]
 Number = TypeVar("Number", np.float64, np.int8)
+Answer = TypeVar("Answer")
 Value = Any  # a float or a float64 array: where it stands, the arithmetic is the same to the bit
 
 _TALIB_ZERO = 1e-14  # TA-Lib's RSI takes a sum of gains and losses below this for none at all
@@ -69,6 +70,24 @@ class Periods:
 DEFAULT_PERIODS = Periods()
 
 
+class _lazy(Generic[Answer]):  # noqa: N801 - read as a decorator
+    """An attribute computed when it is first asked for.
+
+    `functools.cached_property` takes a lock at every first access before Python 3.12, and a
+    running bot makes a dozen of them per bar.
+    """
+
+    def __init__(self, compute: Callable[[Any], Answer]) -> None:
+        self.compute = compute
+        self.name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Answer:
+        answer: Answer = self.compute(owner)
+        owner.__dict__[self.name] = answer  # found before this descriptor from now on
+        return answer
+
+
 class Indicators:
     """All indicators of a frame, each computed when it is first asked for.
 
@@ -94,10 +113,12 @@ class Indicators:
     ) -> None:
         self.frame = frame
         self.periods = periods
-        self.first = 0 if last is None else max(0, len(frame) - last)
+        n_bars = len(frame)
+        self.first = 0 if last is None else max(0, n_bars - last)
+        self._n_shown = n_bars - self.first
 
     def __len__(self) -> int:
-        return len(self.frame) - self.first
+        return self._n_shown
 
     @property
     def high(self) -> Floats:
@@ -115,95 +136,95 @@ class Indicators:
     def volume(self) -> Floats:
         return self.frame.candles.volume[self.first :]
 
-    @cached_property
+    @_lazy
     def rsi(self) -> Floats:
         return self._rsi[self.first :]
 
-    @cached_property
+    @_lazy
     def macd_line(self) -> Floats:
         return self._macd[0][self.first :]
 
-    @cached_property
+    @_lazy
     def macd_signal(self) -> Floats:
         return self._macd[1][self.first :]
 
-    @cached_property
+    @_lazy
     def macd_cross(self) -> Signs:
         """+1 where the line crosses above its signal on this bar, -1 below, else 0."""
         line, signal = self._macd
         return self._shown(crossings(self._reaching(line, 1), self._reaching(signal, 1)))
 
-    @cached_property
+    @_lazy
     def band_upper(self) -> Floats:
         return self._bands[0]
 
-    @cached_property
+    @_lazy
     def band_middle(self) -> Floats:
         return self._bands[1]
 
-    @cached_property
+    @_lazy
     def band_lower(self) -> Floats:
         return self._bands[2]
 
-    @cached_property
+    @_lazy
     def ema_fast(self) -> Floats:
         return ema(self.frame.candles.close, self.periods.ema_fast)[self.first :]
 
-    @cached_property
+    @_lazy
     def ema_mid(self) -> Floats:
         return ema(self.frame.candles.close, self.periods.ema_mid)[self.first :]
 
-    @cached_property
+    @_lazy
     def ema_slow(self) -> Floats:
         return ema(self.frame.candles.close, self.periods.ema_slow)[self.first :]
 
-    @cached_property
+    @_lazy
     def ema_stack(self) -> Signs:
         """+1 where fast > mid > slow, -1 where fast < mid < slow, else 0."""
         stack = stacked(self.ema_fast, self.ema_mid, self.ema_slow)
         return np.asarray(stack, np.int8)
 
-    @cached_property
+    @_lazy
     def atr(self) -> Floats:
         candles = self.frame.candles
         return atr(candles.high, candles.low, candles.close, self.periods.atr)[self.first :]
 
-    @cached_property
+    @_lazy
     def adx(self) -> Floats:
         candles = self.frame.candles
         return adx(candles.high, candles.low, candles.close, self.periods.adx)[self.first :]
 
-    @cached_property
+    @_lazy
     def stoch_k(self) -> Floats:
         return self._stoch[0]
 
-    @cached_property
+    @_lazy
     def stoch_d(self) -> Floats:
         return self._stoch[1]
 
-    @cached_property
+    @_lazy
     def volume_mean(self) -> Floats:
         period = self.periods.volume
         volume = self._reaching(self.frame.candles.volume, period - 1)
         return self._shown(window_mean(_finite(volume, "volume"), period))
 
-    @cached_property
+    @_lazy
     def _rsi(self) -> Floats:
         return rsi(self.frame.candles.close, self.periods.rsi)
 
-    @cached_property
+    @_lazy
     def _macd(self) -> tuple[Floats, Floats]:
         p = self.periods
         return macd(self.frame.candles.close, p.macd_fast, p.macd_slow, p.macd_signal)
 
-    @cached_property
+    @_lazy
     def _bands(self) -> tuple[Floats, Floats, Floats]:
         p = self.periods
         close = self._reaching(self.frame.candles.close, p.band - 1)
         upper, middle, lower = bollinger(close, p.band, p.band_width)
         return self._shown(upper), self._shown(middle), self._shown(lower)
 
-    @cached_property
+    @_lazy
     def _stoch(self) -> tuple[Floats, Floats]:
         p = self.periods
         reach = (p.stoch - 1) + (p.stoch_k - 1) + (p.stoch_d - 1)
@@ -215,7 +236,7 @@ class Indicators:
         return values[max(0, self.first - bars) :]
 
     def _shown(self, values: NDArray[Number]) -> NDArray[Number]:
-        return values[len(values) - len(self) :]
+        return values[len(values) - self._n_shown :]
 
 
 def rsi(close: Floats, period: int = 14) -> Floats:
@@ -233,7 +254,8 @@ def rsi(close: Floats, period: int = 14) -> Floats:
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
     values: Floats = talib.RSI(_finite(close, "close"), period)
-    if len(values) > period and np.minimum.reduce(values[period:]) == 0.0:
+    known = values[period:]
+    if len(known) and known[known.argmin()] == 0.0:
         # A candle whose high and low are its close has |change| as its true range.
         mean_change = talib.ATR(close, close, close, period)
         values[(values == 0.0) & (mean_change < _TALIB_ZERO)] = 50.0
@@ -253,7 +275,8 @@ def macd(close: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tupl
     `slow + signal - 2` bars. TA-Lib seeds the fast EMA late, so the line is not exactly the
     difference of two `ema` at first; after 300 bars it is.
     """
-    line, signal_line, _ = talib.MACD(_finite(close, "close"), fast, slow, signal)
+    line, signal_line, _ = talib.MACD(close, fast, slow, signal)
+    _check_carried(signal_line, close, "close")
     return line, signal_line
 
 
@@ -262,7 +285,8 @@ def ema(values: Floats, period: int) -> Floats:
 
     NaN for the first `period - 1` values of a float64 array of shape (n_bars,).
     """
-    result: Floats = talib.EMA(_finite(values, "values"), period)
+    result: Floats = talib.EMA(values, period)
+    _check_carried(result, values, "values")
     return result
 
 
@@ -380,12 +404,13 @@ def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floa
     if len(close) < period:
         return _unknown(len(close)), _unknown(len(close)), _unknown(len(close))
     columns = _window_columns(close, period)
-    offset, squares = _mean_offset(columns), 0.0
-    mean = columns[-1] + offset
+    last, offset, squares = columns[-1], _mean_offset(columns), 0.0
+    mean = last + offset
     for column in columns:
-        residue = (column - columns[-1]) - offset
+        residue = (column - last) - offset
         squares = squares + residue * residue
-    half = width * np.sqrt(squares / period)
+    variance = squares / period
+    half = width * (math.sqrt(variance) if len(close) == period else np.sqrt(variance))
     n_before, n_bars = period - 1, len(close)
     return (
         _after(n_before, mean + half, n_bars),
@@ -443,7 +468,7 @@ def _window_columns(values: Floats, period: int) -> list[Value]:
     """First to last value of every full window: one array per place, or one float per place.
 
     Sums over this list run in one order whatever the number of windows, so that a window's sum
-    does not depend on where the array starts. A single window is floats: thirty times as fast.
+    does not depend on where the array starts. A single window is plain floats: fast.
     """
     n_windows = len(values) - period + 1
     if n_windows == 1:
@@ -456,9 +481,9 @@ def _mean_offset(columns: list[Value]) -> Value:
 
     Taken from the offsets: a constant window is then exactly constant, and no digits are lost.
     """
-    total = 0.0
+    last, total = columns[-1], 0.0
     for column in columns:
-        total = total + (column - columns[-1])
+        total = total + (column - last)
     return total / len(columns)
 
 
@@ -496,6 +521,15 @@ def _finite(values: Floats, name: str) -> Floats:
             todo="fill the gap, or start after it",
         )
     return values
+
+
+def _check_carried(result: Floats, values: Floats, name: str) -> None:
+    """`_finite` for what carries every NaN and infinity to its end: there a look is enough.
+
+    All but those at the start, which TA-Lib skips.
+    """
+    if len(values) and not (math.isfinite(result[-1]) and math.isfinite(values[0])):
+        _finite(values, name)
 
 
 def _bad_period(name: str, value: object, allowed: str) -> ConfigError:

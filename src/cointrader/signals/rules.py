@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class Signals:
     def __len__(self) -> int:
         return len(self.side)
 
-    def at(self, i: int) -> Signal:
+    def at(self, i: SupportsIndex) -> Signal:
         """The answer for bar `i`; -1 is the newest."""
         parts = ((name, int(part[i])) for name, part in self.parts.items())
         reasons = [f"{name}{points:+d}" for name, points in parts if points]

@@ -82,5 +82,6 @@ def test_without_a_trusted_model_positions_are_still_closed_but_none_is_opened()
 
 
 def test_the_first_decision_has_three_hundred_bars_before_it():
-    assert decide(a_view(Side.LONG, bars_before=299), None, Unfiltered(), EXITS).why == "warm-up"
+    early = decide(a_view(Side.LONG, bars_before=299), None, Unfiltered(), EXITS)
+    assert early == Hold("warm-up", "299 of 300 bars")
     assert isinstance(decide(a_view(Side.LONG, bars_before=300), None, Unfiltered(), EXITS), Enter)
