@@ -46,6 +46,9 @@ class TableSource:
     def settlements(self, symbol):
         return list(self.funding.get(symbol, ()))
 
+    def open_times(self, symbol):
+        return [candle.open_time_ms for candle in self.candles(symbol)]
+
     def open_interest(self, symbol):
         return []
 

@@ -150,7 +150,7 @@ class Execution:
         return None
 
     async def _send(self, intent: Intent, *, perhaps_sent: bool) -> None:
-        # Only an entry does harm when it is sent twice: all others reduce or close, and find nothing.
+        # Only an entry sent twice does harm: all others reduce or close, and then find nothing.
         patiently = intent.leg is Leg.ENTRY
         if perhaps_sent and await self.look_up(intent.client_order_id, patiently=patiently):
             return

@@ -139,6 +139,10 @@ class CandleSource(Protocol):
         """All candles of `symbol`, ascending, without gaps; empty for an unknown symbol."""
         ...
 
+    def open_times(self, symbol: str) -> Sequence[int]:
+        """Open times of the same candles, in ms: cheaper where no prices are needed."""
+        ...
+
     def settlements(self, symbol: str) -> Sequence[Settlement]:
         """Recorded funding settlements, ascending."""
         ...

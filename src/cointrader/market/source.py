@@ -172,6 +172,11 @@ class FolderSource:
         pairs = zip(frame.open_time_ms[at].tolist(), rates.tolist(), strict=True)
         return tuple(Settlement(at_ms, rate) for at_ms, rate in pairs if not math.isnan(rate))
 
+    def open_times(self, symbol: str) -> Sequence[int]:
+        """Open times of all candles of `symbol` in ms, ascending."""
+        times: list[int] = self.candles(symbol).open_time_ms.tolist()
+        return times
+
     def open_interest(self, symbol: str) -> Sequence[tuple[int, float]]:
         """Always empty: these files know changes of open interest, not its amount."""
         del symbol

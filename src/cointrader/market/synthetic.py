@@ -126,6 +126,11 @@ class SyntheticSource:
         pairs = zip(self._times[at].tolist(), hundred_millionths, strict=True)
         return tuple(Settlement(at_ms, rate / 1e8) for at_ms, rate in pairs)
 
+    def open_times(self, symbol: str) -> Sequence[int]:
+        """Open times of all candles of `symbol` in ms, ascending."""
+        times: list[int] = self.candles(symbol).open_time_ms.tolist()
+        return times
+
     def open_interest(self, symbol: str) -> Sequence[tuple[int, float]]:
         """Always empty: this market records none."""
         del symbol

@@ -11,6 +11,7 @@ TA-Lib's unstable periods are global to the process: never set them.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -29,6 +30,12 @@ Number = TypeVar("Number", np.float64, np.int8)
 Answer = TypeVar("Answer")
 Value = Any  # a float or a float64 array: where it stands, the arithmetic is the same to the bit
 
+# Where pandas or polars is installed TA-Lib wraps its functions to take their series, which costs
+# more per call than a thousand bars of EMA do. We hand it arrays only.
+_RSI, _MACD, _EMA, _ATR, _ADX, _MIN, _MAX = (
+    inspect.unwrap(function)
+    for function in (talib.RSI, talib.MACD, talib.EMA, talib.ATR, talib.ADX, talib.MIN, talib.MAX)
+)
 _TALIB_ZERO = 1e-14  # TA-Lib's RSI takes a sum of gains and losses below this for none at all
 
 
@@ -253,11 +260,11 @@ def rsi(close: Floats, period: int = 14) -> Floats:
 
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
-    values: Floats = talib.RSI(_finite(close, "close"), period)
+    values: Floats = _RSI(_finite(close, "close"), period)
     known = values[period:]
     if len(known) and known[known.argmin()] == 0.0:
         # A candle whose high and low are its close has |change| as its true range.
-        mean_change = talib.ATR(close, close, close, period)
+        mean_change = _ATR(close, close, close, period)
         values[(values == 0.0) & (mean_change < _TALIB_ZERO)] = 50.0
     return values
 
@@ -275,7 +282,7 @@ def macd(close: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tupl
     `slow + signal - 2` bars. TA-Lib seeds the fast EMA late, so the line is not exactly the
     difference of two `ema` at first; after 300 bars it is.
     """
-    line, signal_line, _ = talib.MACD(close, fast, slow, signal)
+    line, signal_line, _ = _MACD(close, fast, slow, signal)
     _check_carried(signal_line, close, "close")
     return line, signal_line
 
@@ -285,7 +292,7 @@ def ema(values: Floats, period: int) -> Floats:
 
     NaN for the first `period - 1` values of a float64 array of shape (n_bars,).
     """
-    result: Floats = talib.EMA(values, period)
+    result: Floats = _EMA(values, period)
     _check_carried(result, values, "values")
     return result
 
@@ -303,7 +310,7 @@ def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
 
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
-    result: Floats = talib.ATR(
+    result: Floats = _ATR(
         _finite(high, "high"), _finite(low, "low"), _finite(close, "close"), period
     )
     return result
@@ -322,7 +329,7 @@ def adx(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
 
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
-    result: Floats = talib.ADX(
+    result: Floats = _ADX(
         _finite(high, "high"), _finite(low, "low"), _finite(close, "close"), period
     )
     return result
@@ -340,7 +347,7 @@ def stoch_rsi_raw(rsi_values: Floats, period: int = 14) -> Floats:
     float64 array of shape (n_bars,), 0 to 100, exactly 0 or 100 at a new extreme; 0 where
     lowest and highest are equal; NaN for the first `period - 1` values of RSI.
     """
-    low, high = talib.MIN(rsi_values, period), talib.MAX(rsi_values, period)
+    low, high = _MIN(rsi_values, period), _MAX(rsi_values, period)
     raw: Floats = stoch_share(rsi_values, low, high)
     return raw
 

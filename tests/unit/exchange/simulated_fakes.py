@@ -113,6 +113,9 @@ class TableSource:
     def settlements(self, symbol: str) -> Sequence[Settlement]:
         return self._settlements.get(symbol, ())
 
+    def open_times(self, symbol: str) -> Sequence[int]:
+        return [candle.open_time_ms for candle in self.candles(symbol)]
+
     def open_interest(self, symbol: str) -> Sequence[tuple[int, float]]:
         return self._open_interest.get(symbol, ())
 

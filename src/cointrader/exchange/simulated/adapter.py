@@ -128,6 +128,8 @@ class SimulatedExchange:
         self._at_ms = next_ms - 1
         self._marked = None
         account = self._account
+        # First, so that a bar is usually whole when the candle of its own symbol arrives.
+        self._market.publish_correlation(at_ms)
         for symbol, tape in self._market.traded.items():
             bar = tape.bar
             if bar is None:
@@ -138,7 +140,6 @@ class SimulatedExchange:
                 account.match(bar, self._at_ms)
             if self._market.end_bar(tape, bar, self._at_ms):
                 account.end_symbol(symbol, bar.close, self._at_ms)
-        self._market.publish_correlation(at_ms)
         self._done += 1
 
     @property

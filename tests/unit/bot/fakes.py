@@ -1,0 +1,291 @@
+"""An exchange that answers as a test tells it to, a feed from a list, and values made short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from cointrader.app.virtual_time import LoopClock, VirtualLoop
+from cointrader.bot.holding import Holding
+from cointrader.domain.candle import Candle
+from cointrader.domain.events import (
+    AccountEvent,
+    CandleClosed,
+    FeedEnded,
+    FeedEvent,
+    FundingSettled,
+    OrderFilled,
+)
+from cointrader.domain.instrument import Instrument
+from cointrader.domain.order import (
+    Fill,
+    Leg,
+    OrderKind,
+    OrderReport,
+    OrderRequest,
+    OrderSide,
+    OrderStatus,
+    Side,
+    client_order_id,
+)
+from cointrader.domain.ports import Account, Quote
+from cointrader.domain.position import Position
+from cointrader.domain.records import Intent, Record, RiskState
+
+XRP, BTC, ETH = "XRPUSDT", "BTCUSDT", "ETHUSDT"
+BAR_MS = 900_000
+T0 = 2_000_000 * BAR_MS
+LONG, SHORT = Side.LONG, Side.SHORT
+BUY, SELL = OrderSide.BUY, OrderSide.SELL
+
+R = TypeVar("R")
+
+
+def in_virtual_time(main: Callable[[LoopClock], Coroutine[Any, Any, R]], now_ms: int = T0) -> R:
+    """Run `main` with a clock at `now_ms`; waiting takes no time."""
+
+    async def started() -> R:
+        clock = LoopClock()
+        clock.start_at(now_ms)
+        return await main(clock)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(started())
+
+
+def opens(bar: int) -> int:
+    """Open time of bar number `bar`."""
+    return T0 + bar * BAR_MS
+
+
+def candle(symbol: str, bar: int, close: float = 100.0) -> Candle:
+    return Candle(symbol, opens(bar), opens(bar + 1), close, close, close, close, 1.0)
+
+
+def order_id(leg: Leg, bar: int = 0, attempt: int = 0) -> str:
+    return client_order_id(XRP, opens(bar), leg, attempt)
+
+
+def a_fill(
+    trade_id: int,
+    side: OrderSide = BUY,
+    quantity: str = "50",
+    price: str = "100",
+    *,
+    order: str | None = None,
+    fee: str = "2",
+    at_ms: int = T0 + BAR_MS,
+) -> Fill:
+    return Fill(
+        symbol=XRP,
+        trade_id=trade_id,
+        client_order_id=order_id(Leg.ENTRY) if order is None else order,
+        side=side,
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+        fee=Decimal(fee),
+        at_ms=at_ms,
+    )
+
+
+def a_holding(side: Side = LONG) -> Holding:
+    return Holding(XRP, side, order_id(Leg.ENTRY), BAR_MS)
+
+
+@dataclass
+class FakeJournal:
+    """Records in lists: noted, and on disk after the next commit. `log` is shared with others."""
+
+    log: list[str] = field(default_factory=list)
+    queued: list[Record] = field(default_factory=list)
+    on_disk: list[Record] = field(default_factory=list)
+
+    def note(self, record: Record) -> None:
+        self.queued.append(record)
+
+    async def commit(self, *records: Record) -> None:
+        await asyncio.sleep(0)
+        self.on_disk += [*self.queued, *records]
+        self.queued.clear()
+        self.log += [f"intent {r.client_order_id}" for r in records if isinstance(r, Intent)]
+
+    def intent(self, client_order_id: str) -> Intent | None:
+        found = (r for r in self.on_disk if isinstance(r, Intent))
+        return next((r for r in found if r.client_order_id == client_order_id), None)
+
+    def open_position(self, symbol: str) -> None:
+        return None
+
+    def last_entry(self, symbol: str) -> None:
+        return None
+
+    def has_trade(self, trade_id: str) -> bool:
+        return False
+
+    def last_decided_bar(self, symbol: str) -> int | None:
+        return None
+
+    def risk_state(self) -> RiskState | None:
+        return None
+
+    def trades(self, symbol: str | None = None) -> list:
+        return []
+
+    def written(self, kind: type[R]) -> list[R]:
+        return [record for record in [*self.on_disk, *self.queued] if isinstance(record, kind)]
+
+
+@dataclass
+class FakeExchange:
+    """One symbol at 100. `script` is what the next requests meet: an error, or None for success.
+
+    An error in `accepted_unheard` happens after the order was taken: only its answer is lost.
+    """
+
+    script: list[Exception | None] = field(default_factory=list)
+    look_ups: list[Exception | None] = field(default_factory=list)
+    accepted_unheard: tuple[type[Exception], ...] = ()
+    invisible_look_ups: int = 0  # so many look-ups do not see an order yet
+    loses_stops: bool = False  # accepts them and forgets them
+    log: list[str] = field(default_factory=list)
+    placed: list[OrderRequest] = field(default_factory=list)
+    known: dict[str, OrderReport] = field(default_factory=dict)
+    resting: dict[str, OrderReport] = field(default_factory=dict)
+    executions: list[Fill] = field(default_factory=list)
+    held: Decimal = Decimal(0)
+    price: Decimal = Decimal(100)
+    now: Callable[[], int] = lambda: T0 + BAR_MS
+    events: asyncio.Queue[AccountEvent] = field(default_factory=asyncio.Queue)
+
+    async def place(self, request: OrderRequest) -> OrderReport:
+        self.log.append(f"place {request.client_order_id}")
+        error = self.script.pop(0) if self.script else None
+        await asyncio.sleep(0)
+        if error is not None and not isinstance(error, self.accepted_unheard):
+            raise error
+        report = self._take(request)
+        if error is not None:
+            raise error
+        return report
+
+    def _take(self, request: OrderRequest) -> OrderReport:
+        self.placed.append(request)
+        report = OrderReport(
+            client_order_id=request.client_order_id,
+            symbol=request.symbol,
+            side=request.side,
+            kind=request.kind,
+            status=OrderStatus.NEW,
+            updated_ms=self.now(),
+            quantity=request.quantity,
+            trigger_price=request.trigger_price,
+            close_position=request.close_position,
+            reduce_only=request.reduce_only,
+        )
+        if request.kind.is_conditional:
+            if not (self.loses_stops and request.kind is OrderKind.STOP_MARKET):
+                self.resting[request.client_order_id] = report
+        else:
+            report = self._fill(report)
+        self.known[request.client_order_id] = report
+        return report
+
+    def _fill(self, report: OrderReport) -> OrderReport:
+        quantity = report.quantity or Decimal(0)
+        self.held += quantity * report.side.sign
+        fill = Fill(
+            report.symbol,
+            len(self.executions) + 1,
+            report.client_order_id,
+            report.side,
+            self.price,
+            quantity,
+            Decimal(2),
+            self.now(),
+        )
+        self.executions.append(fill)
+        self.events.put_nowait(OrderFilled(fill))
+        return replace(report, status=OrderStatus.FILLED, filled_quantity=quantity)
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        self.log.append(f"cancel {client_order_id}")
+        report = self.resting.pop(client_order_id, None)
+        return None if report is None else replace(report, status=OrderStatus.CANCELED)
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        self.log.append(f"look up {client_order_id}")
+        error = self.look_ups.pop(0) if self.look_ups else None
+        if error is not None:
+            raise error
+        if self.invisible_look_ups:
+            self.invisible_look_ups -= 1
+            return None
+        return self.known.get(client_order_id)
+
+    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        return list(self.resting.values())
+
+    async def position(self, symbol: str) -> Position | None:
+        return None
+
+    async def account(self) -> Account:
+        return Account(Decimal(1000), Decimal(1000), Decimal(1000))
+
+    async def quote(self, symbol: str) -> Quote:
+        return Quote(self.price, self.price, self.price)
+
+    async def instrument(self, symbol: str) -> Instrument:
+        return Instrument(symbol)
+
+    async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
+        return [fill for fill in self.executions if fill.at_ms >= since_ms]
+
+    async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
+        return []
+
+    async def account_events(self, symbol: str) -> AsyncIterator[AccountEvent]:
+        while True:
+            yield await self.events.get()
+
+
+@dataclass
+class FakeFeed:
+    """Stored candles by symbol, and the events that a test puts in."""
+
+    stored: Mapping[str, Sequence[Candle]] = field(default_factory=dict)
+    events: asyncio.Queue[FeedEvent] = field(default_factory=asyncio.Queue)
+    asked: list[tuple[str, int, int]] = field(default_factory=list)  # symbol, before bar, limit
+
+    async def history(self, symbol: str, *, before_ms: int, limit: int) -> Sequence[Candle]:
+        self.asked.append((symbol, (before_ms - T0) // BAR_MS, limit))
+        await asyncio.sleep(0)
+        return [c for c in self.stored.get(symbol, ()) if c.open_time_ms < before_ms][-limit:]
+
+    def candles(self, symbols: Sequence[str]) -> AsyncIterator[FeedEvent]:
+        return _Told(self.events, symbols[0])
+
+    def tell(self, *candles: Candle) -> None:
+        for each in candles:
+            self.events.put_nowait(CandleClosed(each))
+
+    def end(self, symbol: str) -> None:
+        self.events.put_nowait(FeedEnded(symbol, T0))
+
+
+@dataclass
+class _Told(AsyncIterator[FeedEvent]):
+    """What a test puts into the queue, until `symbol` ends. Waiting may be cancelled."""
+
+    events: asyncio.Queue[FeedEvent]
+    symbol: str
+    is_over: bool = False
+
+    async def __anext__(self) -> FeedEvent:
+        if self.is_over:
+            raise StopAsyncIteration
+        event = await self.events.get()
+        self.is_over = isinstance(event, FeedEnded) and event.symbol == self.symbol
+        return event
