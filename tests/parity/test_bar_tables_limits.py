@@ -110,6 +110,20 @@ def test_whose_candle_comes_last_does_not_change_who_is_served_first(slowest):
     assert played.answers["TRXUSDT"]["03:00"] == ("ENTER", "same-direction")
 
 
+def test_a_candle_later_than_the_auction_waits_is_served_after_the_others():
+    """2 s; XRP is configured first and comes after 5."""
+    played = play_table(
+        XRP=LONG,
+        TRX=LONG,
+        DOGE=LONG,
+        balance=3000,
+        lateness=lambda symbol, open_ms: 5_000 if symbol == "XRPUSDT" else 0,
+    )
+
+    assert [trade.symbol for trade in played.trades] == ["TRXUSDT", "DOGEUSDT"]
+    assert played.answers["XRPUSDT"]["03:00"] == ("ENTER", "same-direction")
+
+
 def test_all_entries_of_a_bar_are_sized_by_one_snapshot():
     """The first entry's fee of 2 is not missing from the second one's 5000."""
     played = play_table(XRP=LONG, TRX=LONG, balance=2000)

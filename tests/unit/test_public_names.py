@@ -8,6 +8,7 @@ import pytest
 import cointrader
 from cointrader import Config, RiskManager, TradingBot
 from cointrader.domain.errors import ConfigError
+from cointrader.risk.manager import Refusal
 
 PLANNED = [
     "BinanceFuturesClient",
@@ -125,4 +126,6 @@ async def test_a_risk_manager_without_a_balance_judges_slots_symbol_and_directio
 
     assert not await risk.can_open_new_position("DOGEUSDT", "LONG")
     assert await risk.can_open_new_position("DOGEUSDT", "SHORT")
-    assert (await risk.reserve("XRPUSDT", "SHORT")).reason == "symbol-held"
+    assert await risk.reserve("XRPUSDT", "SHORT") == Refusal(
+        "symbol-held", "XRPUSDT is already LONG"
+    )

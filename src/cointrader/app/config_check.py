@@ -5,7 +5,6 @@ Settings without effect, deviations from the profile, and rules put into numbers
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,11 +13,11 @@ from pathlib import Path
 from cointrader.app.config import Config
 from cointrader.app.config_values import SettingValues
 from cointrader.app.settings import SETTINGS, TABLE, Setting
+from cointrader.risk.switches import TripChances, trip_chances
 
-# Of the kill switches, and of the strategy that they should leave alone.
-_FAST_LOSSES = 8
-_SLOW_TRADES, _SLOW_PROFIT_FACTOR = 15, 0.75
+# Of the strategy that the kill switches should leave alone.
 _HEALTHY_PROFIT_FACTOR = 1.5
+_HEALTHY_TRADES = 200
 # With fixed:N none of the limits over all symbols holds, and the wallet is unlimited.
 _IDLE_WITH_FIXED = (
     "leverage", "margin_max_ratio", "margin_min_ratio", "margin_decay_rate", "margin_decay",
@@ -112,33 +111,19 @@ def kill_switches_in_numbers(values: SettingValues) -> Iterator[str]:
         else values.take_profit_pct / values.stop_loss_pct
     )
     wins = _HEALTHY_PROFIT_FACTOR / (_HEALTHY_PROFIT_FACTOR + payoff)
-    healthy = f"a healthy strategy (profit factor {_HEALTHY_PROFIT_FACTOR:g}, {wins:.0%} wins)"
-    run = (1 - wins) ** _FAST_LOSSES
-    fast = (1 - run) / (wins * run)  # mean waiting time for a run of losses
-    for name, trades in (("KILL_FAST", fast), ("KILL_SLOW", slow_trip_trades(wins, payoff))):
+    chances = _trip_chances(wins, payoff)
+    for name, chance in (("KILL_FAST", chances.fast), ("KILL_SLOW", chances.slow)):
         state = "on" if getattr(values, name.lower()) else "off"
-        often = "less than once in 100,000" if trades > 100_000 else f"about once in {trades:,.0f}"
-        yield f"{name} is {state}; it would stop {healthy} {often} trades of a symbol"
+        yield (
+            f"{name} is {state}; in {_HEALTHY_TRADES} trades it would stop a healthy strategy "
+            f"(profit factor {_HEALTHY_PROFIT_FACTOR:g}, {wins:.0%} wins) with a chance of "
+            f"{chance:.0%}"
+        )
 
 
 @cache
-def slow_trip_trades(wins: float, payoff: float, rounds: int = 1_000) -> float:
-    """Mean trades until the slow switch stops a strategy that wins `wins` of its trades.
-
-    Played with a fixed seed; a win earns `payoff` for each 1 that a loss costs.
-    """
-    needed = _SLOW_PROFIT_FACTOR * _SLOW_TRADES / (payoff + _SLOW_PROFIT_FACTOR)
-    chance = random.Random(15)
-    window, limit, total, trips = (1 << _SLOW_TRADES) - 1, 200 * rounds, 0, 0
-    last, seen = 0, 0  # the last outcomes as bits, and how many there are since the start
-    while total < limit and trips < rounds:
-        last = (last << 1 | (chance.random() < wins)) & window
-        seen += 1
-        total += 1
-        if seen >= _SLOW_TRADES and last.bit_count() < needed:
-            trips += 1
-            last, seen = 0, 0  # lifted: the count starts anew
-    return total / trips if trips else float("inf")
+def _trip_chances(wins: float, payoff: float) -> TripChances:
+    return trip_chances(wins, payoff, _HEALTHY_TRADES)
 
 
 def _warnings(config: Config, folder: Path) -> Iterator[str]:

@@ -80,7 +80,6 @@ class SettingValues:
     slots_by: str
     check_margin: bool
     use_filters: bool
-    simulate_liquidation: bool
     liquidation_distance: bool
     # training
     label: str

@@ -28,6 +28,7 @@ from cointrader.risk.manager import RiskManager
 from cointrader.signals.rules import SignalRule
 
 _FLUSH_AFTER_S = 0.05  # one transaction for what all bots noted about a bar
+_FLUSH_AFTER_JUMPS_S = 6 * 3600.0  # seconds of loop time, which pass at once where time jumps
 _LAST_WORDS_S = 60.0  # for bots to end after the market has
 
 
@@ -63,13 +64,18 @@ class PaperOutcome:
     finished: bool  # False after Ctrl-C: positions stay open and protected
     final_wallet: Decimal
     halted_days: int
+    quarantined: tuple[str, ...]  # symbols whose bots kept crashing
     from_ms: int
     to_ms: int
     elapsed_s: float
 
 
 def run_paper(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> PaperOutcome:
-    """Play the plan to its end, or until Ctrl-C."""
+    """Play the plan to its end, or until Ctrl-C.
+
+    `on_progress` is called from time to time, first when everything is ready to begin.
+    Raises `MissingCandles`, `ConfigError`, `JournalError` before that.
+    """
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(plan.speed)) as runner:
         return runner.run(_run(plan, on_progress))
 
@@ -89,12 +95,13 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
         plan.journal_path,
         threaded=False,
         survives_power_loss=plan.speed is not None,
-        flush_after_s=_FLUSH_AFTER_S,
+        flush_after_s=_FLUSH_AFTER_S if plan.speed is not None else _FLUSH_AFTER_JUMPS_S,
     ) as journal:
         risk = RiskManager(plan.config, clock=clock, journal=journal)
         await journal.commit(_run_started(plan, exchange))
         await risk.start(exchange)
-        finished = await _trade(plan, clock, exchange, journal, risk, on_progress)
+        supervisor = Supervisor(clock, journal)
+        finished = await _trade(plan, clock, exchange, journal, risk, supervisor, on_progress)
         if finished:
             await risk.end_bar(exchange.timeline[-1])
         await journal.commit()
@@ -102,6 +109,7 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
             finished=finished,
             final_wallet=(await exchange.account()).wallet,
             halted_days=risk.halted_days,
+            quarantined=tuple(supervisor.quarantined),
             from_ms=exchange.timeline[0],
             to_ms=exchange.timeline[max(exchange.progress.done, 1) - 1] + plan.source.interval_ms,
             elapsed_s=time.monotonic() - started_s,
@@ -114,6 +122,7 @@ async def _trade(
     exchange: SimulatedExchange,
     journal: SqliteJournal,
     risk: RiskManager,
+    supervisor: Supervisor,
     on_progress: Callable[[Progress], None],
 ) -> bool:
     """Run bots and market side by side. False when a person stopped it."""
@@ -133,7 +142,7 @@ async def _trade(
     try:
         async with asyncio.TaskGroup() as group:
             reporter = group.create_task(_report(plan, clock, exchange, on_progress))
-            trading = group.create_task(Supervisor(clock, journal).run(bots), name="supervisor")
+            trading = group.create_task(supervisor.run(bots), name="supervisor")
             await exchange.run()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_S):
@@ -166,7 +175,7 @@ def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:
         plan.source,
         clock,
         symbols=config.symbols,
-        correlation_symbols=[s for s in config.correlation_symbols if s in plan.source.symbols()],
+        correlation_symbols=config.correlation_symbols,
         balance=plan.balance,
         costs=Costs(
             taker_fee=to_decimal(config.taker_fee),

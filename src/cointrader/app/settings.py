@@ -26,8 +26,7 @@ PROFILES = ("default", "founding")
 _SAME = object()
 
 GROUPS = {
-    "keys": "Keys: only for `cointrader run`; paper trading needs none. Allow futures trading, "
-    "never withdrawals.",
+    "keys": "Keys for the exchange; paper trading needs none",
     "market": "What is traded",
     "signal": "Signal",
     "indicators": "Indicator periods",
@@ -35,7 +34,7 @@ GROUPS = {
     "size": "Size",
     "limits": "Limits over all symbols",
     "filter": "Entry filter",
-    "costs": "Costs in paper and backtest; live pays the account's own fee",
+    "costs": "Costs of a simulated fill",
     "rules": "Rules that the founding profile switches off",
     "training": "Training",
     "deployment": "Alerts and deployment",
@@ -95,9 +94,9 @@ _BY_PERCENT = ("exit_mode", ("pct",))
 _WITH_FILTER = ("no_ml_filter", (False,))
 
 TABLE: tuple[Setting, ...] = (
-    _key("binance_api_key", "Key for live trading (--live)"),
+    _key("binance_api_key", "Key for live trading"),
     _key("binance_api_secret", "Its secret"),
-    _key("binance_testnet_api_key", "Key for the exchange's testnet (--testnet)"),
+    _key("binance_testnet_api_key", "Key for the exchange's testnet"),
     _key("binance_testnet_api_secret", "Its secret"),
     Setting("symbols", "market", Symbols(), ("XRPUSDT", "TRXUSDT", "DOGEUSDT"),
             "Comma list, one bot each; its order decides who is served first"),
@@ -107,7 +106,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("profile", "market", Choice(*PROFILES), "default",
             "default; founding are the first rules, for comparison only"),
     Setting("signal", "signal", SignalRule(), "score",
-            "Built-in rule, or path/to/file.py:Name for your own", per_symbol=True),
+            "The signal rule", per_symbol=True),
     Setting("signal_threshold", "signal", Whole(1, 100), 3, "Score a side needs", per_symbol=True),
     Setting("vol_multiplier", "signal", Number(0, 100), 1.5,
             "Volume must be above this many times its mean, unless the score is one higher",
@@ -154,16 +153,16 @@ TABLE: tuple[Setting, ...] = (
     Setting("margin_min_ratio", "size", Number(0, 1), 0.2, "Smallest share"),
     Setting("margin_decay_rate", "size", Number(0, 100), 0.0006,
             "How much the share shrinks per unit of profit (see MARGIN_DECAY)"),
-    Setting("margin_decay", "size", Choice("absolute", "relative"), "relative",
-            "relative: a unit is the base balance, so large and small accounts behave alike; "
-            "absolute, the founding form: a unit is one of quote currency", founding="absolute"),
+    Setting("margin_decay", "size", Choice("absolute", "relative"), "absolute",
+            "absolute: a unit is one of quote currency, so a large account's share falls sooner; "
+            "relative: a unit is the base balance, so large and small accounts behave alike"),
     Setting("max_positions", "limits", Whole(1, 1000), 3, "Positions open at once"),
     Setting("max_same_direction", "limits", Whole(1, 1000), 2,
             "Of these, on the same side; at most MAX_POSITIONS"),
     Setting("max_daily_loss", "limits", Number(0, 1, above=True), 0.05,
             "Fraction of the day's starting equity; then no entries until 00:00 UTC"),
     Setting("max_drawdown", "limits", Number(0, 1, above=True, below=True, off=True), 0.3,
-            "Fraction below the highest equity; then no entries until `cointrader reset-kill`",
+            "Fraction below the highest equity; then no more entries",
             founding=None),
     Setting("max_entry_delay", "limits", Number(0, 86_400, above=True, off=True), 30.0,
             "Seconds after the candle's close; a later entry is dropped", founding=None),
@@ -196,8 +195,6 @@ TABLE: tuple[Setting, ...] = (
             "An entry needs free margin", founding=False),
     Setting("use_filters", "rules", Flag(), True,
             "Tick, step and minimum sizes of the exchange count in history", founding=False),
-    Setting("simulate_liquidation", "rules", Flag(), True,
-            "The simulator liquidates", founding=False),
     Setting("liquidation_distance", "rules", Flag(), True,
             "No entry whose liquidation price is nearer than twice the stop", founding=False),
     Setting("label", "training", Choice("engine", "barrier"), "engine",

@@ -39,6 +39,7 @@ class Summary:
     net: Decimal
     profit_factor: float | None  # None without a loss
     max_drawdown_ratio: float  # of equity marked at each bar's open
+    drawdown_halt_ms: int | None  # when the drawdown limit ended all entries
     bars: int  # decisions written down
 
 
@@ -59,6 +60,7 @@ def summarise(reader: JournalReader, symbols: Sequence[str], slippage: Decimal) 
         net=sum((t.net for t in trades), Decimal(0)),
         profit_factor=float(wins / losses) if losses else None,
         max_drawdown_ratio=max_drawdown(float(e.equity) for e in reader.equity()),
+        drawdown_halt_ms=next((e.at_ms for e in reader.risk_events(kind="drawdown-halted")), None),
         bars=sum(reader.count_actions().values()),
     )
 

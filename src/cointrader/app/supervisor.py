@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from cointrader.domain.clock import DAY_MS
-from cointrader.domain.errors import InvariantBroken
+from cointrader.domain.errors import CointraderError, InvariantBroken
 from cointrader.domain.ports import Clock, JournalWriter
 from cointrader.domain.records import Alert
 
@@ -71,14 +71,14 @@ class Supervisor:
             crashes += 1
 
     async def _restart_later(self, symbol: str, reason: BaseException, pause_ms: int) -> None:
-        log.error("bot.crashed", symbol=symbol, retry_in_ms=pause_ms, exc_info=reason)
+        log.error("bot.crashed", symbol=symbol, retry_in_ms=pause_ms, **_why(reason))
         self.restarts[symbol] = self.restarts.get(symbol, 0) + 1
         text = f"the bot of {symbol} crashed ({_words(reason)}); restart in {pause_ms / 1000:g} s"
         self.journal.note(Alert(self.clock.now_ms(), "warning", symbol, text))
         await self.clock.sleep_ms(pause_ms)
 
     async def _quarantine(self, symbol: str, reason: BaseException) -> None:
-        log.critical("bot.quarantined", symbol=symbol, exc_info=reason)
+        log.critical("bot.quarantined", symbol=symbol, **_why(reason))
         self.quarantined.append(symbol)
         text = (
             f"the bot of {symbol} keeps crashing ({_words(reason)}) and trades no more; "
@@ -93,6 +93,13 @@ def _first(error: BaseException) -> BaseException:
         return error
     plain = [_first(inner) for inner in error.exceptions]
     return next((e for e in plain if isinstance(e, InvariantBroken)), plain[0])
+
+
+def _why(error: BaseException) -> dict[str, object]:
+    """For the log: what an error of ours says, and the traceback of any other."""
+    if isinstance(error, CointraderError):
+        return {"reason": _words(error)}
+    return {"exc_info": error}
 
 
 def _words(error: BaseException) -> str:

@@ -1,16 +1,19 @@
 """An event loop whose time is ours: it jumps, or runs N times as fast as the wall clock.
 
-At speed ``None`` nothing ever waits: when no task is ready the loop's time jumps to the next
-timer, so a year of the same async code runs in seconds, and in the same order every time. Timers,
-`asyncio.timeout` and `Clock` all follow the loop, so no other code knows.
+Time passes only while every task waits. At speed ``None`` the wait is skipped: the loop's time
+jumps to the next timer, so a year of the same async code runs in seconds. At speed N the wait is
+taken, N times shortened. Either way work takes no time, so a run is the same at every speed, and
+the same every time. Timers, `asyncio.timeout` and `Clock` all follow the loop, so no other code
+knows.
 
-Real sockets have no place here (time would outrun their answers). Work handed to threads is
-waited for with time standing still.
+Real sockets have no place at speed ``None`` (time would outrun their answers). Work handed to
+threads is waited for with time standing still.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import time
 from collections.abc import Callable
@@ -38,9 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock_resolution = 1e-6
 
     def time(self) -> float:
-        if self._speed is None:
-            return self._virtual_s
-        return (time.monotonic() - self._started_s) * self._speed
+        return self._virtual_s
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
@@ -61,16 +62,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._threads_busy -= 1
 
     def wait_s(self, timeout: float | None) -> float | None:
-        """Wall seconds to wait before the next turn; moves virtual time instead where it can."""
-        if self._speed is not None:
-            return None if timeout is None else timeout / self._speed
-        if self._threads_busy:
-            return None if timeout != 0 else 0
+        """Wall seconds until the next turn, None for ever; moves time on where it may pass."""
+        if timeout == 0:
+            return 0
+        if self._threads_busy and self._speed is None:
+            return None
         if timeout is None:
-            raise RuntimeError("virtual time stands still: every task waits for something else")
-        if timeout > 0:
-            self._virtual_s = max(self._virtual_s, self._scheduled[0].when())  # type: ignore[attr-defined]
+            if self._speed is None:
+                raise RuntimeError("virtual time stands still: every task waits for something else")
+            return None
+        due_s: float = self._scheduled[0].when()  # type: ignore[attr-defined]
+        if self._speed is not None:
+            left_s = self._wall_s(due_s) - time.monotonic()
+            if left_s > 0:
+                return left_s
+        self._virtual_s = max(self._virtual_s, due_s)
         return 0
+
+    def after_wait(self) -> None:
+        """Time that passed while waiting; not past the next timer, which is due at its own time."""
+        if self._speed is None:
+            return
+        passed_s = (time.monotonic() - self._started_s) * self._speed
+        timers = self._scheduled  # type: ignore[attr-defined]
+        due_s = timers[0].when() if timers else math.inf
+        self._virtual_s = max(self._virtual_s, min(passed_s, due_s))
+
+    def _wall_s(self, virtual_s: float) -> float:
+        assert self._speed is not None
+        return self._started_s + virtual_s / self._speed
 
 
 class _PacedSelector(selectors.DefaultSelector):
@@ -86,7 +106,10 @@ class _PacedSelector(selectors.DefaultSelector):
         self._turns += 1
         if wait_s == 0 and self._turns % _DRAIN_EVERY:
             return []
-        return super().select(wait_s)
+        events = super().select(wait_s)
+        if wait_s != 0:
+            self._loop.after_wait()
+        return events
 
 
 class LoopClock:

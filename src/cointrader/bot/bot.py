@@ -225,7 +225,8 @@ class _Loop:
         frame = self._stream.frame()
         if bars_before >= WARM_UP_BARS:
             signal, indicators = latest(self._rule, frame, self._settings.periods)
-            atr = float(indicators.atr[-1])
+            if signal.side is not None:
+                atr = float(indicators.atr[-1])
         return MarketView(
             symbol=self._symbol,
             open_time_ms=candle.open_time_ms,

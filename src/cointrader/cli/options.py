@@ -24,6 +24,7 @@ from cointrader.domain.errors import UsageError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SETTING_PREFIX = "setting_"  # keeps the flags of settings apart from a command's own parameters
+_ELSEWHERE = ("training", "deployment")  # accepted everywhere, shown where they matter
 _OWN = ("config_file", "one_symbol", "all_symbols", "assignments")
 
 
@@ -39,6 +40,7 @@ class SettingOption(click.Option):
             super().__init__([_on_off(setting), name], default=None, help=help_text)
         else:
             super().__init__([setting.flag, name], metavar=_metavar(setting), help=help_text)
+        self.hidden = setting.group in _ELSEWHERE
 
 
 class SettingsCommand(click.Command):

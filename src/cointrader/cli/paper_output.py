@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 
+from cointrader.app.config_check import idle
 from cointrader.app.paper import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary
 from cointrader.cli.times import utc_text
@@ -16,14 +18,23 @@ _PLAIN_LINE_S = 10.0  # where nobody watches a terminal
 
 
 class ProgressLine:
-    """How far a run is, on stderr: redrawn on a terminal, now and then a line elsewhere."""
+    """What runs and how far it is, on stderr: redrawn on a terminal, else a line now and then.
 
-    def __init__(self) -> None:
+    `unknown` are the correlation symbols that the market lacks.
+    """
+
+    def __init__(self, plan: PaperPlan, unknown: Sequence[str]) -> None:
+        self._plan = plan
+        self._unknown = unknown
+        self._is_announced = False
         self._is_terminal = sys.stderr.isatty()
         self._every_s = _REDRAW_S if self._is_terminal else _PLAIN_LINE_S
         self._last_s = time.monotonic()
 
     def show(self, progress: Progress) -> None:
+        if not self._is_announced:
+            self._is_announced = True
+            _announce(self._plan, self._unknown)
         now_s = time.monotonic()
         if now_s - self._last_s < self._every_s or not progress.done_bars:
             return
@@ -43,17 +54,21 @@ class ProgressLine:
             click.echo("\r" + " " * 78 + "\r", err=True, nl=False)
 
 
-def announce(plan: PaperPlan) -> None:
-    """Say on stderr what is about to run."""
+def _announce(plan: PaperPlan, unknown: Sequence[str]) -> None:
     config = plan.config
-    click.echo(
+    lines = [
         f"paper trading {', '.join(config.symbols)} on {plan.source.label}, "
-        f"profile {config.profile}, balance {plan.balance}",
-        err=True,
-    )
-    for name, (value, usual) in config.deviations().items():
-        click.echo(f"  {name} = {value} (the profile has {usual or 'none'})", err=True)
-    click.echo("no model is loaded: every signal trades unfiltered", err=True)
+        f"profile {config.profile}, balance {plan.balance}"
+    ]
+    deviations = config.deviations()
+    if unknown:
+        deviations.pop("CORRELATION_SYMBOLS", None)
+        lines.append(f"no candles of {', '.join(unknown)} here: trading without them")
+    for name, (value, usual) in deviations.items():
+        lines.append(f"  {name} = {value} (the profile has {usual or 'none'})")
+    lines += [f"  {text}" for text in idle(config)]
+    lines.append("no model is loaded: every signal trades unfiltered")
+    click.echo("\n".join(lines), err=True)
 
 
 def as_plain(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> dict[str, object]:
@@ -79,6 +94,8 @@ def as_plain(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> dict[s
         "reasons": summary.reasons,
         "refusals": summary.refusals,
         "halted_days": outcome.halted_days,
+        "drawdown_halt_ms": summary.drawdown_halt_ms,
+        "quarantined": list(outcome.quarantined),
         "symbols": {
             line.symbol: {
                 "long_signals": line.long_signals,
@@ -115,7 +132,7 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
         f"drawdown {summary.max_drawdown_ratio:.1%}",
         f"  gross          {float(summary.gross):>12,.2f}     after slippage of "
         f"{float(summary.slippage):,.2f}",
-        f"  fees           {-float(summary.fees):>12,.2f}",
+        f"  fees           {0 - float(summary.fees):>12,.2f}",
         f"  funding        {float(summary.funding):>12,.2f}",
         f"  net            {float(summary.net):>12,.2f}",
         "",
@@ -133,11 +150,18 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
         f"  ended by       {_counts(summary.reasons)}",
         f"  refused        {_counts(summary.refusals)}",
         f"  halted days    {outcome.halted_days}",
-        f"  journal        {plan.journal_path}",
     ]
-    if not outcome.finished:
-        lines.append("  open positions stay open and protected, as the journal says")
-    return lines
+    if summary.drawdown_halt_ms is not None:
+        lines.append(
+            f"  stopped        by the drawdown limit on {utc_text(summary.drawdown_halt_ms)}: "
+            "no entries from then on"
+        )
+    if outcome.quarantined:
+        lines.append(
+            f"  quarantined    {', '.join(outcome.quarantined)}: the bot kept crashing, "
+            "see the alerts in the journal"
+        )
+    return [*lines, f"  journal        {plan.journal_path}"]
 
 
 def _counts(counts: dict[str, int]) -> str:

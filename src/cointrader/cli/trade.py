@@ -15,8 +15,8 @@ from cointrader.app.logs import configure as configure_logs
 from cointrader.app.paper import PaperPlan, run_paper
 from cointrader.app.summary import summarise
 from cointrader.cli.options import SettingsCommand, with_config
-from cointrader.cli.paper_output import ProgressLine, announce, as_plain, print_summary
-from cointrader.cli.times import as_utc_ms
+from cointrader.cli.paper_output import ProgressLine, as_plain, print_summary
+from cointrader.cli.times import as_utc_ms, utc_text
 from cointrader.domain.clock import DAY_MS, interval_ms
 from cointrader.domain.errors import UsageError
 from cointrader.domain.instrument import to_decimal
@@ -29,13 +29,13 @@ from cointrader.strategy.decide import WARM_UP_BARS
 
 SYNTHETIC_START_MS = as_utc_ms("2026-01-01")
 SYNTHETIC_DAYS = 14
-EXIT_INTERRUPTED = 130
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
 @click.command(cls=SettingsCommand, short_help="Trade on paper: no key, no network.")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of candles, one sub-folder per symbol.  [default: a synthetic market]",
 )
 @click.option("--from", "from_", metavar="DATE", help="First bar to decide, UTC, included.")
@@ -85,7 +85,8 @@ def paper(
     """
     configure_logs()
     start_ms, end_ms = _range(from_, to)
-    source, start_ms = _market(config, data, seed, start_ms)
+    source, start_ms = _market(config, data, seed, start_ms, end_ms)
+    config, unknown = _with_known_correlations(config, source)
     if trades_path is not None:
         _require_writable(trades_path, "--trades")
     plan = PaperPlan(
@@ -97,8 +98,7 @@ def paper(
         end_ms=end_ms,
         speed=None if speed == "max" else float(_positive(speed, "--speed")),
     )
-    announce(plan)
-    progress = ProgressLine()
+    progress = ProgressLine(plan, unknown)
     outcome = run_paper(plan, progress.show)
     progress.clear()
     with JournalReader(plan.journal_path) as reader:
@@ -110,11 +110,20 @@ def paper(
         click.echo(json.dumps(as_plain(plan, outcome, summary), indent=2))
     else:
         print_summary(plan, outcome, summary)
-    return 0 if outcome.finished else EXIT_INTERRUPTED
+    if not outcome.finished:
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if outcome.quarantined else 0
+
+
+def _with_known_correlations(config: Config, source: CandleSource) -> tuple[Config, list[str]]:
+    """The configuration without the correlation symbols that `source` lacks; and those."""
+    known = [s for s in config.correlation_symbols if s in source.symbols()]
+    unknown = [s for s in config.correlation_symbols if s not in known]
+    return (config.replace(correlation_symbols=known) if unknown else config), unknown
 
 
 def _market(
-    config: Config, data: Path | None, seed: int, start_ms: int | None
+    config: Config, data: Path | None, seed: int, start_ms: int | None, end_ms: int | None
 ) -> tuple[CandleSource, int | None]:
     """The candles to play, and from where: a synthetic market brings its own warm-up."""
     if data is not None:
@@ -126,18 +135,27 @@ def _market(
         )
         return folder, start_ms
     if seed < 0:
-        raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0, 1, 2")
+        raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0 or more")
     bar_ms = interval_ms(config.interval)
+    first_ms = (SYNTHETIC_START_MS if start_ms is None else start_ms) // bar_ms * bar_ms
+    last_ms = first_ms + SYNTHETIC_DAYS * DAY_MS if end_ms is None else end_ms
+    if last_ms <= first_ms:
+        raise UsageError(
+            "the synthetic market begins later",
+            where="--to",
+            found=utc_text(last_ms),
+            allowed=f"after {utc_text(first_ms)}, or an earlier --from",
+        )
     warm_up_bars = WARM_UP_BARS + 1
     source = SyntheticSource(
         config.symbols,
         seed=seed,
-        start_ms=SYNTHETIC_START_MS - warm_up_bars * bar_ms,
-        bars=SYNTHETIC_DAYS * DAY_MS // bar_ms + warm_up_bars,
+        start_ms=first_ms - warm_up_bars * bar_ms,
+        bars=-(-(last_ms - first_ms) // bar_ms) + warm_up_bars,
         interval_ms=bar_ms,
         correlation_symbols=config.correlation_symbols,
     )
-    return source, SYNTHETIC_START_MS if start_ms is None else start_ms
+    return source, first_ms
 
 
 def _range(from_: str | None, to: str | None) -> tuple[int | None, int | None]:

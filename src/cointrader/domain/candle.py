@@ -6,7 +6,7 @@ floats and integers, so a compiled backtest kernel and the simulated exchange sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NO_TOUCH = 0
 STOP = 1
@@ -14,9 +14,12 @@ STOP_GAP = 2
 TARGET = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """One closed kline. Named by `open_time_ms`; known only from `close_time_ms` on."""
+class Candle(NamedTuple):
+    """One closed kline. Named by `open_time_ms`; known only from `close_time_ms` on.
+
+    A named tuple because there are millions of them: it is made in a third of the time of a
+    frozen dataclass.
+    """
 
     symbol: str
     open_time_ms: int

@@ -40,11 +40,17 @@ class CointraderError(Exception):
     def __str__(self) -> str:
         details = (
             ("where", self.where),
-            ("found", None if self.found is None else repr(self.found)),
+            ("found", None if self.found is None else _shown(self.found)),
             ("allowed", self.allowed),
             ("to do", self.todo),
         )
         return "\n  ".join([self.what, *(f"{name}: {text}" for name, text in details if text)])
+
+
+def _shown(value: object) -> str:
+    """A value as found; text that is blank at an end, which nobody would see, in quotes."""
+    text = str(value)
+    return repr(value) if text != text.strip() or not text else text
 
 
 class ConfigError(CointraderError, ValueError):

@@ -196,6 +196,9 @@ class SqliteJournal:
         finally:
             if self._thread is not None:
                 self._thread.shutdown()
+            # One file again, which a reader opens without making others beside it.
+            with suppress(sqlite3.Error):  # somebody is reading: then the next to close does it
+                self._connection.execute("PRAGMA journal_mode = DELETE")
             self._connection.close()
             self._release()
 

@@ -98,9 +98,9 @@ def stored_symbols(folder: Path, interval: str) -> tuple[str, ...]:
         raise DataError(
             "there is no such folder of candles",
             where=str(folder),
-            found="a file" if folder.exists() else "nothing",
+            found="a file" if folder.exists() else None,
             allowed=f"a folder that holds <symbol>/{name}",
-            todo="give --data the right folder, or fill it with `cointrader fetch`",
+            todo="give --data the right folder",
         )
     files = [path for path in folder.glob(f"*/{name}") if path.parent.name.islower()]
     if files:
@@ -110,7 +110,7 @@ def stored_symbols(folder: Path, interval: str) -> tuple[str, ...]:
         where=str(folder),
         found=_what_is_there(folder),
         allowed=f"<symbol in lower case>/{name}",
-        todo="give --data the folder above the symbols', or fill it with `cointrader fetch`",
+        todo="give --data the folder above the symbols'",
     )
 
 
@@ -128,7 +128,7 @@ def examine(folder: Path, symbol: str, interval: str) -> Examined:
             f"no candles of {symbol.upper()} are stored",
             where=str(path),
             allowed=f"stored are {exist}",
-            todo=f"cointrader fetch --symbol {symbol.upper()} --interval {interval}",
+            todo="choose among those stored, or store its candles there",
         )
     table = read_table(path, _wanted)
     candles = _own(table)
@@ -179,7 +179,7 @@ def read_combined(folder: Path, symbol: str, interval: str) -> Stored:
         raise MissingCandles(
             "a candle file holds no closed candle",
             where=str(seen.path),
-            todo=f"cointrader fetch --symbol {seen.symbol} --interval {interval}",
+            todo="store more of its candles there",
         )
     frame = Frame(
         seen.symbol,
@@ -262,7 +262,7 @@ def _own(table: Table) -> Columns:
             where=str(table.path),
             found=", ".join(table.columns),
             allowed="open, high, low, close, volume and timestamp; other columns are optional",
-            todo="fetch it again with `cointrader fetch`, or rename its columns",
+            todo="store it again from its source, or rename its columns",
         )
     return Columns(*(table.columns[name] for name in COLUMN_NAMES))
 

@@ -69,7 +69,7 @@ class _Advice:
     todo: str
 
 
-_FETCH = "fetch it again with `cointrader fetch`, or correct the file"
+_FETCH = "store it again from its source, or correct the file"
 _ADVICE = {
     Kind.WRONG_INTERVAL: _Advice(
         "the candles are of another interval",

@@ -153,7 +153,7 @@ class FolderSource:
                 where=f"{self._folder}, columns of {', '.join(self._traded)}",
                 found=f"{utc(before)}, then {utc(after)}",
                 allowed="one candle per interval, without a gap",
-                todo=f"cointrader fetch --symbol {symbol} --interval {self._interval}",
+                todo=f"store candles of {symbol} in this folder, or leave it out",
             )
         return CandleRows(symbol, self._interval_ms, times, columns)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TIMESTAMP = "timestamp"
 STORED_AT = "cointrader.stored_ms"  # metadata of files written here: when that was
 _MAGIC = b"PAR1"
-_FETCH_AGAIN = "fetch it again with `cointrader fetch`, or copy it again"
+_FETCH_AGAIN = "store it again from its source"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

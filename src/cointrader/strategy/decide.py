@@ -29,7 +29,7 @@ class MarketView:
     closed_at_ms: int
     bars_before: int
     signal: Signal
-    atr: float  # quote currency
+    atr: float  # quote currency; NaN on a bar without a signal
     features: Callable[[], NDArray[np.float64]]  # one row, made only when a filter asks
 
 

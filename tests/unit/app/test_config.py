@@ -35,7 +35,7 @@ def test_config_without_anything_has_the_values_of_the_default_profile(folder):
     assert (config.leverage, config.max_positions, config.max_same_direction) == (10, 3, 2)
     assert (config.max_daily_loss, config.max_drawdown) == (0.05, 0.3)
     assert (config.margin_max_ratio, config.margin_min_ratio) == (0.5, 0.2)
-    assert (config.margin_decay_rate, config.margin_decay) == (0.0006, "relative")
+    assert (config.margin_decay_rate, config.margin_decay) == (0.0006, "absolute")
     assert (config.signal_threshold, config.vol_multiplier, config.adx_threshold) == (3, 1.5, 0)
     assert (config.atr_sl_mult, config.atr_tp_mult) == (1.5, 3.0)
     assert (config.stop_loss_pct, config.take_profit_pct) == (0.015, 0.045)
@@ -68,7 +68,7 @@ def test_founding_profile_has_only_the_rules_of_the_beginning(folder):
     assert config.trailing_stop_pct == 0
     assert config.no_ml_filter
     rules = ("open_risk_bound", "check_margin", "use_filters", "liquidation_distance",
-             "simulate_liquidation", "kill_fast", "kill_slow")  # fmt: skip
+             "kill_fast", "kill_slow")  # fmt: skip
     assert not any(getattr(config, name) for name in rules)
     assert config.source("taker_fee") == "profile founding"
     assert config.source("leverage") == "default"

@@ -98,6 +98,22 @@ def test_a_program_in_which_everybody_waits_for_somebody_says_so():
         loop.close()
 
 
+def test_work_takes_no_time_however_fast_the_pace():
+    async def main():
+        await asyncio.sleep(1)
+        time.sleep(0.02)  # a thousand seconds at this pace
+        return asyncio.get_running_loop().time()
+
+    assert run(main(), speed=50_000) == 1
+
+
+def test_a_thread_is_waited_for_at_any_pace():
+    async def main():
+        return await asyncio.get_running_loop().run_in_executor(None, lambda: 42)
+
+    assert run(main(), speed=10) == 42
+
+
 def test_n_times_as_fast_is_paced_by_the_wall_clock():
     async def main():
         await asyncio.sleep(20)

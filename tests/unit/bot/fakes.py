@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.holding import Holding
 from cointrader.domain.candle import Candle
+from cointrader.domain.errors import OutcomeUnknown, Rejected
 from cointrader.domain.events import (
     AccountEvent,
     CandleClosed,
@@ -128,6 +129,9 @@ class FakeJournal:
     def last_decided_bar(self, symbol: str) -> int | None:
         return None
 
+    def first_started_ms(self) -> int | None:
+        return None
+
     def risk_state(self) -> RiskState | None:
         return None
 
@@ -138,18 +142,21 @@ class FakeJournal:
         return [record for record in [*self.on_disk, *self.queued] if isinstance(record, kind)]
 
 
+class AnswerLost(OutcomeUnknown):
+    """The order arrived, only its answer did not; any other `OutcomeUnknown` here never arrived."""
+
+
 @dataclass
 class FakeExchange:
-    """One symbol at 100. `script` is what the next requests meet: an error, or None for success.
-
-    An error in `accepted_unheard` happens after the order was taken: only its answer is lost.
-    """
+    """One symbol at 100. `script` is what the next requests meet: an error, or None for success."""
 
     script: list[Exception | None] = field(default_factory=list)
     look_ups: list[Exception | None] = field(default_factory=list)
-    accepted_unheard: tuple[type[Exception], ...] = ()
+    looks: list[Exception | None] = field(default_factory=list)  # at the open orders
     invisible_look_ups: int = 0  # so many look-ups do not see an order yet
+    is_silent: bool = False  # tells of no fill; who asks is answered
     loses_stops: bool = False  # accepts them and forgets them
+    shows_after_ms: int = 0  # an order is among the open ones only then
     log: list[str] = field(default_factory=list)
     placed: list[OrderRequest] = field(default_factory=list)
     known: dict[str, OrderReport] = field(default_factory=dict)
@@ -164,7 +171,7 @@ class FakeExchange:
         self.log.append(f"place {request.client_order_id}")
         error = self.script.pop(0) if self.script else None
         await asyncio.sleep(0)
-        if error is not None and not isinstance(error, self.accepted_unheard):
+        if error is not None and not isinstance(error, AnswerLost):
             raise error
         report = self._take(request)
         if error is not None:
@@ -172,6 +179,8 @@ class FakeExchange:
         return report
 
     def _take(self, request: OrderRequest) -> OrderReport:
+        if request.client_order_id in self.resting:
+            raise Rejected("an open order has this id already", code="-4116")
         self.placed.append(request)
         report = OrderReport(
             client_order_id=request.client_order_id,
@@ -207,13 +216,16 @@ class FakeExchange:
             self.now(),
         )
         self.executions.append(fill)
-        self.events.put_nowait(OrderFilled(fill))
+        if not self.is_silent:
+            self.events.put_nowait(OrderFilled(fill))
         return replace(report, status=OrderStatus.FILLED, filled_quantity=quantity)
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
-        self.log.append(f"cancel {client_order_id}")
         report = self.resting.pop(client_order_id, None)
-        return None if report is None else replace(report, status=OrderStatus.CANCELED)
+        if report is None:
+            return None
+        self.log.append(f"cancel {client_order_id}")
+        return replace(report, status=OrderStatus.CANCELED)
 
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
         self.log.append(f"look up {client_order_id}")
@@ -226,7 +238,11 @@ class FakeExchange:
         return self.known.get(client_order_id)
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        return list(self.resting.values())
+        error = self.looks.pop(0) if self.looks else None
+        if error is not None:
+            raise error
+        known_ms = self.now() - self.shows_after_ms
+        return [report for report in self.resting.values() if report.updated_ms <= known_ms]
 
     async def position(self, symbol: str) -> Position | None:
         return None

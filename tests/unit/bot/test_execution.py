@@ -7,7 +7,7 @@ import pytest
 
 from cointrader.bot.execution import Execution
 from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
-from cointrader.domain.order import Leg, OrderKind, OrderSide, OrderStatus
+from cointrader.domain.order import Leg, OrderKind, OrderRequest, OrderSide, OrderStatus
 from cointrader.domain.records import Decision, Intent, OrderSeen
 from tests.unit.bot.fakes import (
     BAR_MS,
@@ -15,6 +15,7 @@ from tests.unit.bot.fakes import (
     SELL,
     T0,
     XRP,
+    AnswerLost,
     FakeExchange,
     FakeJournal,
     in_virtual_time,
@@ -25,6 +26,7 @@ from tests.unit.bot.fakes import (
 ENTRY, STOP, TARGET = order_id(Leg.ENTRY), order_id(Leg.STOP), order_id(Leg.TARGET)
 DOWN = Unreachable("no route")
 LOST = OutcomeUnknown("the connection broke while waiting")
+UNHEARD = AnswerLost("the connection broke after sending")
 BUSY = RateLimited("too many requests", retry_after_ms=3_000)
 NO = Rejected("not enough margin", code="-2019")
 
@@ -45,7 +47,9 @@ class Sent:
 
     @property
     def seen(self):
-        return [(r.report.client_order_id, r.report.status) for r in self.journal.written(OrderSeen)]
+        return [
+            (r.report.client_order_id, r.report.status) for r in self.journal.written(OrderSeen)
+        ]
 
 
 def an_entry(execution, bar=0):
@@ -59,7 +63,7 @@ def send(*legs, decision=None, restarted=None, times=1, script=(), **exchange):
 
     async def main(clock):
         if restarted is not None:
-            restarted(sent)
+            await restarted(sent)
         execution = Execution(XRP, sent.exchange, sent.journal, clock, BAR_MS)
         intents = [an_entry(execution)] if not legs else [
             execution.conditional_intent(opens(0), leg, SELL, Decimal(98)) for leg in legs
@@ -119,29 +123,24 @@ def test_only_closes_are_reduce_only(leg, reduces):
 
 # ---------------------------------------------------------------------- bad days
 
-BAD_DAYS = {  # name: (what requests meet, what the exchange then knows, placed, looked up, ms)
-    "unreachable once": ([DOWN], (), 2, 0, 250),
-    "unreachable four times": ([DOWN] * 4, (), 5, 0, 1_000),
-    "told to wait": ([BUSY], (), 2, 0, 3_000),
-    "told to wait twice": ([BUSY, BUSY], (), 3, 0, 6_000),
-    "the answer was lost, the order is there": ([LOST], (OutcomeUnknown,), 1, 1, 0),
-    "the answer was lost, and so was the request": ([LOST], (), 2, 5, 2_000),
-    "unreachable, then the answer was lost": ([DOWN, LOST], (OutcomeUnknown,), 2, 1, 250),
-    "lost twice, the second one arrived": (
-        [LOST, OutcomeUnknown("again")],
-        (OutcomeUnknown,),
-        1,
-        1,
-        0,
-    ),
+BAD_DAYS = {  # name: (what the requests meet, requests, look-ups, ms)
+    "unreachable once": ([DOWN], 2, 0, 250),
+    "unreachable four times": ([DOWN] * 4, 5, 0, 1_000),
+    "told to wait": ([BUSY], 2, 0, 3_000),
+    "told to wait twice": ([BUSY, BUSY], 3, 0, 6_000),
+    "the answer was lost": ([UNHEARD], 1, 1, 0),
+    "the request was lost": ([LOST], 2, 5, 2_000),
+    "unreachable, then the answer was lost": ([DOWN, UNHEARD], 2, 1, 250),
+    "the request was lost, then the answer": ([LOST, UNHEARD], 2, 6, 2_000),
+    "the request was lost, then told to wait": ([LOST, BUSY], 3, 5, 5_000),
 }
 
 
 @pytest.mark.parametrize("name", BAD_DAYS)
 def test_on_a_bad_day_there_is_exactly_one_order(name):
-    script, unheard, requests, look_ups, took_ms = BAD_DAYS[name]
+    script, requests, look_ups, took_ms = BAD_DAYS[name]
 
-    sent = send(script=script, accepted_unheard=unheard)
+    sent = send(script=script)
 
     assert sent.error is None
     assert sent.orders == [ENTRY]
@@ -155,7 +154,7 @@ def test_on_a_bad_day_there_is_exactly_one_order(name):
 
 
 def test_an_order_whose_answer_was_lost_may_take_a_while_to_be_seen():
-    sent = send(script=[LOST], accepted_unheard=(OutcomeUnknown,), invisible_look_ups=3)
+    sent = send(script=[UNHEARD], invisible_look_ups=3)
 
     assert sent.orders == [ENTRY]
     assert sent.log.count(f"place {ENTRY}") == 1
@@ -163,7 +162,7 @@ def test_an_order_whose_answer_was_lost_may_take_a_while_to_be_seen():
 
 
 def test_nothing_is_sent_again_while_nobody_can_be_asked():
-    sent = send(script=[LOST], accepted_unheard=(OutcomeUnknown,), look_ups=[DOWN] * 5)
+    sent = send(script=[UNHEARD], look_ups=[DOWN] * 5)
 
     assert isinstance(sent.error, Unreachable)
     assert sent.orders == [ENTRY]
@@ -220,16 +219,14 @@ def test_the_same_intent_again_is_sent_when_the_first_one_never_arrived():
 
 def before_the_restart(*, arrived):
     """The process before this one wrote the intent down; perhaps its request arrived."""
+    of_entry = (ENTRY, XRP)
 
-    def happened(sent):
-        intent = Intent(
-            ENTRY, XRP, opens(0), Leg.ENTRY, BUY, OrderKind.MARKET, Decimal(50), None, T0
-        )
-        sent.journal.on_disk.append(intent)
+    async def happened(sent):
+        intent = Intent(*of_entry, T0, Leg.ENTRY, BUY, OrderKind.MARKET, Decimal(50), None, T0)
+        await sent.journal.commit(intent)
         if arrived:
-            execution = Execution.__new__(Execution)
-            execution.symbol = XRP
-            sent.exchange._take(execution.request_for(intent))
+            await sent.exchange.place(OrderRequest(*of_entry, BUY, OrderKind.MARKET, Decimal(50)))
+        sent.log.clear()
 
     return happened
 

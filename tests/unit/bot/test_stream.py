@@ -34,12 +34,12 @@ class Watched:
 
     def __init__(self, others=(BTC,), *, stored=8, missing=()):
         self.stream = BarStream(XRP, others, BAR_MS)
-        names = (XRP, *others)
-        self.feed = FakeFeed({n: [candle(n, i) for i in range(stored)] for n in names})
-        for name, bar in missing:
-            self.feed.stored[name] = [
-                c for c in self.feed.stored[name] if c.open_time_ms != opens(bar)
-            ]
+        self.feed = FakeFeed(
+            {
+                name: [candle(name, i) for i in range(stored) if (name, i) not in missing]
+                for name in (XRP, *others)
+            }
+        )
         self.bars = []
         self.clock = LoopClock()
 

@@ -241,7 +241,9 @@ def test_check_puts_absolute_margin_decay_into_numbers(capsys):
 
 
 def test_check_puts_relative_margin_decay_into_numbers(capsys):
-    found = checked(capsys, "--margin-decay-rate", "0.6", "--balance", "1000")
+    found = checked(
+        capsys, "--margin-decay", "relative", "--margin-decay-rate", "0.6", "--balance", "1000"
+    )
 
     assert found["number"][0] == (
         "MARGIN_DECAY = relative: started with 1,000.00, the margin ratio falls from 0.5 to 0.2 "
@@ -252,12 +254,12 @@ def test_check_puts_relative_margin_decay_into_numbers(capsys):
 def test_check_says_how_often_each_kill_switch_stops_a_healthy_strategy(capsys):
     fast, slow = checked(capsys)["number"][1:]
 
-    # Three wins in seven at 2 : 1. A run of 8 losses takes (1 - q^8) / (p q^8) = 202.9 trades.
+    # Three wins in seven at 2 : 1; a run of 8 losses somewhere in 200 trades: 62.8 %.
     assert fast == (
-        "KILL_FAST is off; it would stop a healthy strategy (profit factor 1.5, 43% wins) "
-        "about once in 203 trades of a symbol"
+        "KILL_FAST is off; in 200 trades it would stop a healthy strategy "
+        "(profit factor 1.5, 43% wins) with a chance of 63%"
     )
-    assert slow.startswith("KILL_SLOW is off; it would stop a healthy strategy")
+    assert slow.startswith("KILL_SLOW is off; in 200 trades it would stop a healthy strategy")
 
 
 def test_check_warns_of_half_a_key_and_of_an_env_file_that_others_can_read(capsys, folder):

@@ -59,7 +59,7 @@ def test_what_must_be_refused_is_told_and_the_code_is_1(tmp_path):
 
     assert answer.code == 1
     assert "NOT USABLE: candles are missing" in answer.text
-    assert "cointrader fetch" in answer.text
+    assert "store it again" in answer.text
     assert "TRXUSDT" in answer.text
 
 

@@ -56,14 +56,14 @@ MISTAKES = [
     Mistake("an empty file", file_of(b""), ("not a whole parquet file", "an empty file")),
     Mistake("a csv with the wrong name", as_csv, ("begins with b'open'",)),
     Mistake("a git-lfs pointer", file_of(b"version https://git-lfs"), ("begins with b'vers'",)),
-    Mistake("a file copied half", half_copied, ("was not copied to its end", "cointrader fetch")),
+    Mistake("a file copied half", half_copied, ("was not copied to its end", "store it again")),
     Mistake("scrambled bytes", scrambled, ("cannot be read", "a parquet file")),
     Mistake("no rows", table(lambda frame: frame[:0]), ("no closed candle",), MissingCandles),
     Mistake("no folder", lambda _: None, ("holds no candles", "an empty folder")),
     Mistake(
         "another symbol",
         lambda folder: put(folder, raw(3), "trxusdt"),
-        ("no candles of XRPUSDT", "stored are TRXUSDT", "cointrader fetch --symbol XRPUSDT"),
+        ("no candles of XRPUSDT", "stored are TRXUSDT", "store its candles there"),
     ),
     Mistake(
         "another interval's file",

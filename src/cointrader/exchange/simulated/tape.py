@@ -20,7 +20,7 @@ class Tape:
     ) -> None:
         self.symbol = symbol
         self._candles = source.candles(symbol)
-        self._opens = source.open_times(symbol)
+        self._opens = list(source.open_times(symbol))
         self._next = 0 if start_ms is None else bisect_left(self._opens, start_ms)
         self._stop = len(self._opens) if end_ms is None else bisect_left(self._opens, end_ms)
         self._next = min(self._next, self._stop)
