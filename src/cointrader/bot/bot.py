@@ -224,9 +224,7 @@ class _Loop:
         signal, atr = _NO_SIGNAL, math.nan
         frame = self._stream.frame()
         if bars_before >= WARM_UP_BARS:
-            signal, indicators = latest(self._rule, frame, self._settings.periods)
-            if signal.side is not None:
-                atr = float(indicators.atr[-1])
+            signal, atr = latest(self._rule, frame, self._settings.periods)
         return MarketView(
             symbol=self._symbol,
             open_time_ms=candle.open_time_ms,

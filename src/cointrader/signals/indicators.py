@@ -15,6 +15,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -65,19 +66,28 @@ class Periods:
             if name == "band_width":
                 if not 0 < value < math.inf:
                     raise _bad_period(name, value, "a number above 0")
-            elif not 2 <= value <= 1000:
-                raise _bad_period(name, value, "2 to 1000 bars")
+            elif not 2 <= value <= 200:
+                raise _bad_period(name, value, "2 to 200 bars")
         if self.macd_fast >= self.macd_slow:
             raise _bad_period("macd_fast", self.macd_fast, f"below macd_slow {self.macd_slow}")
         if not self.ema_fast < self.ema_mid < self.ema_slow:
             found = (self.ema_fast, self.ema_mid, self.ema_slow)
             raise _bad_period("ema_fast, ema_mid, ema_slow", found, "three rising numbers of bars")
 
+    @property
+    def reach(self) -> int:
+        """Bars after which every indicator has a value."""
+        stoch = self.rsi + self.stoch + self.stoch_k + self.stoch_d
+        return max(
+            stoch, self.macd_slow + self.macd_signal, self.band, self.volume, self.ema_slow,
+            self.atr + 1, 2 * self.adx,
+        )  # fmt: skip
+
 
 DEFAULT_PERIODS = Periods()
 
 
-class _lazy(Generic[Answer]):  # noqa: N801 - read as a decorator
+class lazy(Generic[Answer]):  # noqa: N801 - read as a decorator
     """An attribute computed when it is first asked for.
 
     `functools.cached_property` takes a lock at every first access before Python 3.12, and a
@@ -143,95 +153,95 @@ class Indicators:
     def volume(self) -> Floats:
         return self.frame.candles.volume[self.first :]
 
-    @_lazy
+    @lazy
     def rsi(self) -> Floats:
         return self._rsi[self.first :]
 
-    @_lazy
+    @lazy
     def macd_line(self) -> Floats:
         return self._macd[0][self.first :]
 
-    @_lazy
+    @lazy
     def macd_signal(self) -> Floats:
         return self._macd[1][self.first :]
 
-    @_lazy
+    @lazy
     def macd_cross(self) -> Signs:
         """+1 where the line crosses above its signal on this bar, -1 below, else 0."""
         line, signal = self._macd
         return self._shown(crossings(self._reaching(line, 1), self._reaching(signal, 1)))
 
-    @_lazy
+    @lazy
     def band_upper(self) -> Floats:
         return self._bands[0]
 
-    @_lazy
+    @lazy
     def band_middle(self) -> Floats:
         return self._bands[1]
 
-    @_lazy
+    @lazy
     def band_lower(self) -> Floats:
         return self._bands[2]
 
-    @_lazy
+    @lazy
     def ema_fast(self) -> Floats:
         return ema(self.frame.candles.close, self.periods.ema_fast)[self.first :]
 
-    @_lazy
+    @lazy
     def ema_mid(self) -> Floats:
         return ema(self.frame.candles.close, self.periods.ema_mid)[self.first :]
 
-    @_lazy
+    @lazy
     def ema_slow(self) -> Floats:
         return ema(self.frame.candles.close, self.periods.ema_slow)[self.first :]
 
-    @_lazy
+    @lazy
     def ema_stack(self) -> Signs:
         """+1 where fast > mid > slow, -1 where fast < mid < slow, else 0."""
         stack = stacked(self.ema_fast, self.ema_mid, self.ema_slow)
         return np.asarray(stack, np.int8)
 
-    @_lazy
+    @lazy
     def atr(self) -> Floats:
         candles = self.frame.candles
         return atr(candles.high, candles.low, candles.close, self.periods.atr)[self.first :]
 
-    @_lazy
+    @lazy
     def adx(self) -> Floats:
         candles = self.frame.candles
         return adx(candles.high, candles.low, candles.close, self.periods.adx)[self.first :]
 
-    @_lazy
+    @lazy
     def stoch_k(self) -> Floats:
         return self._stoch[0]
 
-    @_lazy
+    @lazy
     def stoch_d(self) -> Floats:
         return self._stoch[1]
 
-    @_lazy
+    @lazy
     def volume_mean(self) -> Floats:
         period = self.periods.volume
         volume = self._reaching(self.frame.candles.volume, period - 1)
-        return self._shown(window_mean(_finite(volume, "volume"), period))
+        return self._shown(window_mean(require_finite(volume, "volume"), period))
 
-    @_lazy
+    @lazy
     def _rsi(self) -> Floats:
         return rsi(self.frame.candles.close, self.periods.rsi)
 
-    @_lazy
+    @lazy
     def _macd(self) -> tuple[Floats, Floats]:
         p = self.periods
         return macd(self.frame.candles.close, p.macd_fast, p.macd_slow, p.macd_signal)
 
-    @_lazy
+    @lazy
     def _bands(self) -> tuple[Floats, Floats, Floats]:
         p = self.periods
         close = self._reaching(self.frame.candles.close, p.band - 1)
         upper, middle, lower = bollinger(close, p.band, p.band_width)
         return self._shown(upper), self._shown(middle), self._shown(lower)
 
-    @_lazy
+    @lazy
     def _stoch(self) -> tuple[Floats, Floats]:
         p = self.periods
         reach = (p.stoch - 1) + (p.stoch_k - 1) + (p.stoch_d - 1)
@@ -260,7 +270,7 @@ def rsi(close: Floats, period: int = 14) -> Floats:
 
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
-    values: Floats = _RSI(_finite(close, "close"), period)
+    values: Floats = _RSI(require_finite(close, "close"), period)
     known = values[period:]
     if len(known) and known[known.argmin()] == 0.0:
         # A candle whose high and low are its close has |change| as its true range.
@@ -311,7 +321,10 @@ def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
     result: Floats = _ATR(
-        _finite(high, "high"), _finite(low, "low"), _finite(close, "close"), period
+        require_finite(high, "high"),
+        require_finite(low, "low"),
+        require_finite(close, "close"),
+        period,
     )
     return result
 
@@ -330,7 +343,10 @@ def adx(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
     result: Floats = _ADX(
-        _finite(high, "high"), _finite(low, "low"), _finite(close, "close"), period
+        require_finite(high, "high"),
+        require_finite(low, "low"),
+        require_finite(close, "close"),
+        period,
     )
     return result
 
@@ -387,10 +403,18 @@ def stoch_rsi(
 
 def _last_stoch_rsi(rsi_values: Floats, period: int, k_period: int) -> tuple[Floats, Floats]:
     """`stoch_rsi` of just enough values for one D; the same floats, ten times as fast."""
-    raw = [stoch_share(w[-1], min(w), max(w)) for w in _runs(rsi_values.tolist(), period)]
-    k = [_mean(run) for run in _runs(raw, k_period)]
+    k, d = last_stoch_rsi(rsi_values, period, k_period)
     n_before = len(rsi_values) - 1
-    return _after(n_before, k[-1], len(rsi_values)), _after(n_before, _mean(k), len(rsi_values))
+    return _after(n_before, k, len(rsi_values)), _after(n_before, d, len(rsi_values))
+
+
+def last_stoch_rsi(rsi_values: Floats, period: int, k_period: int) -> tuple[float, float]:
+    """K and D of the last bar, from just the values of RSI that they need."""
+    low, high = _MIN(rsi_values, period), _MAX(rsi_values, period)
+    bars = zip(rsi_values.tolist(), low.tolist(), high.tolist(), strict=True)
+    raw = [stoch_share(*bar) for bar in islice(bars, period - 1, None)]
+    k = [mean_of(run) for run in _runs(raw, k_period)]
+    return k[-1], mean_of(k)
 
 
 def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floats, Floats, Floats]:
@@ -407,23 +431,28 @@ def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floa
 
     References: Bollinger (2001), Bollinger on Bollinger Bands.
     """
-    close = _finite(close, "close")
+    close = require_finite(close, "close")
     if len(close) < period:
         return _unknown(len(close)), _unknown(len(close)), _unknown(len(close))
-    columns = _window_columns(close, period)
+    n_before, n_bars = period - 1, len(close)
+    upper, middle, lower = window_bands(_window_columns(close, period), width)
+    return (
+        _after(n_before, upper, n_bars),
+        _after(n_before, middle, n_bars),
+        _after(n_before, lower, n_bars),
+    )
+
+
+def window_bands(columns: list[Value], width: float) -> tuple[Value, Value, Value]:
+    """Upper, middle and lower band of windows, given as their first to last values."""
     last, offset, squares = columns[-1], _mean_offset(columns), 0.0
     mean = last + offset
     for column in columns:
         residue = (column - last) - offset
         squares = squares + residue * residue
-    variance = squares / period
-    half = width * (math.sqrt(variance) if len(close) == period else np.sqrt(variance))
-    n_before, n_bars = period - 1, len(close)
-    return (
-        _after(n_before, mean + half, n_bars),
-        _after(n_before, mean, n_bars),
-        _after(n_before, mean - half, n_bars),
-    )
+    variance = squares / len(columns)
+    half = width * variance**0.5
+    return mean + half, mean, mean - half
 
 
 def window_mean(values: Floats, period: int) -> Floats:
@@ -440,7 +469,7 @@ def window_mean(values: Floats, period: int) -> Floats:
     """
     if len(values) < period:
         return _unknown(len(values))
-    return _after(period - 1, _mean(_window_columns(values, period)), len(values))
+    return _after(period - 1, mean_of(_window_columns(values, period)), len(values))
 
 
 def crossings(line: Floats, signal: Floats) -> Signs:
@@ -494,7 +523,8 @@ def _mean_offset(columns: list[Value]) -> Value:
     return total / len(columns)
 
 
-def _mean(columns: list[Value]) -> Value:
+def mean_of(columns: list[Value]) -> Value:
+    """Mean of windows, given as their first to last values; of one window: of its values."""
     return columns[-1] + _mean_offset(columns)
 
 
@@ -515,7 +545,7 @@ def _unknown(n_bars: int) -> Floats:
     return np.full(n_bars, np.nan)
 
 
-def _finite(values: Floats, name: str) -> Floats:
+def require_finite(values: Floats, name: str) -> Floats:
     """`values`, or `DataError` when one of them is NaN or infinite."""
     # The sum of squares is finite if all of them are, at a fifth of the cost of asking each.
     if not math.isfinite(np.dot(values, values)):
@@ -531,12 +561,12 @@ def _finite(values: Floats, name: str) -> Floats:
 
 
 def _check_carried(result: Floats, values: Floats, name: str) -> None:
-    """`_finite` for what carries every NaN and infinity to its end: there a look is enough.
+    """`require_finite` for what carries every NaN and infinity to its end: there a look is enough.
 
     All but those at the start, which TA-Lib skips.
     """
     if len(values) and not (math.isfinite(result[-1]) and math.isfinite(values[0])):
-        _finite(values, name)
+        require_finite(values, name)
 
 
 def _bad_period(name: str, value: object, allowed: str) -> ConfigError:

@@ -25,9 +25,10 @@ the rule is always shown the whole frame.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, SupportsIndex
+from typing import Protocol, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from cointrader.domain.errors import DataError
 from cointrader.domain.order import Side
 from cointrader.market.frame import Frame
 from cointrader.signals.indicators import DEFAULT_PERIODS, Floats, Indicators, Periods, Signs
+from cointrader.signals.newest import NewestBar
 
 WARM_UP = "warm-up"
 
@@ -139,15 +141,25 @@ def evaluate(rule: SignalRule, frame: Frame, indicators: Indicators) -> Signals:
     return signals.held_first(rule.warm_up - indicators.first)
 
 
+class QuickRule(SignalRule, Protocol):
+    """A rule that can also answer for the newest bar alone, from plain floats."""
+
+    def answer(self, bar: NewestBar) -> Signal: ...
+
+
 def latest(
     rule: SignalRule, frame: Frame, periods: Periods = DEFAULT_PERIODS
-) -> tuple[Signal, Indicators]:
-    """The answer for the newest bar of `frame`, and the indicators it was given by.
+) -> tuple[Signal, float]:
+    """The answer for the newest bar of `frame`, and that bar's ATR; NaN on HOLD, where no one asks.
 
     Equal to ``evaluate(rule, frame, Indicators(frame, periods)).at(-1)``, but does no more work
-    than the rule's `look_back` asks for. ``indicators.atr[-1]`` is the newest bar's in any case.
+    than the rule's `answer` or `look_back` ask for.
     """
-    look_back = getattr(rule, "look_back", None)
-    last = None if look_back is None else look_back + 1
-    indicators = Indicators(frame, periods, last=last)
-    return evaluate(rule, frame, indicators).at(-1), indicators
+    bar = NewestBar(frame, periods)
+    if hasattr(rule, "answer") and len(frame) > max(rule.warm_up, periods.reach):
+        signal = cast(QuickRule, rule).answer(bar)
+    else:
+        look_back = getattr(rule, "look_back", None)
+        last = None if look_back is None else look_back + 1
+        signal = evaluate(rule, frame, Indicators(frame, periods, last=last)).at(-1)
+    return signal, math.nan if signal.side is None else bar.atr

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cointrader.domain.errors import ConfigError
+from cointrader.domain.order import Side
 from cointrader.market.frame import Frame
-from cointrader.signals.indicators import Indicators, Number, Value, sign_of, stacked
-from cointrader.signals.rules import WARM_UP, Signals
+from cointrader.signals.indicators import Indicators, Value, sign_of, stacked
+from cointrader.signals.newest import NewestBar
+from cointrader.signals.rules import WARM_UP, Signal, Signals
 
 RSI_LOW, RSI_HIGH = 35.0, 65.0
 STOCH_LOW, STOCH_HIGH = 20.0, 80.0
@@ -75,27 +76,7 @@ class ScoreRule:
         Gates: `below-threshold`; `volume` (enough points, too little volume); `both-sides`;
         `adx`; `warm-up` (fewer than 300 bars of `frame` before it).
         """
-        settings = self.settings
-        see = _number if len(indicators) == 1 else _column
-        points = score_points(
-            rsi=see(indicators.rsi),
-            macd_cross=see(indicators.macd_cross),
-            close=see(indicators.close),
-            band_lower=see(indicators.band_lower),
-            band_upper=see(indicators.band_upper),
-            ema_fast=see(indicators.ema_fast),
-            ema_mid=see(indicators.ema_mid),
-            ema_slow=see(indicators.ema_slow),
-            stoch_k=see(indicators.stoch_k),
-            stoch_d=see(indicators.stoch_d),
-        )
-        adx = see(indicators.adx) if settings.adx_threshold > 0.0 else 0.0
-        side, strength, gate = judge(
-            *side_scores(points),
-            is_loud(see(indicators.volume), see(indicators.volume_mean), settings.vol_multiplier),
-            settings.signal_threshold,
-            adx < settings.adx_threshold,
-        )
+        points, (side, strength, gate) = self._judged(indicators)
         rows = np.array((side, strength, gate, *points), np.int8).reshape(-1, len(indicators))
         signals = Signals(
             side=rows[0],
@@ -105,6 +86,40 @@ class ScoreRule:
             parts=dict(zip(PARTS, rows[3:], strict=True)),
         )
         return signals.held_first(self.warm_up - indicators.first)
+
+    def answer(self, bar: NewestBar) -> Signal:
+        """`evaluate` for the newest bar alone, ten times as fast."""
+        points, (side, strength, gate) = self._judged(bar)
+        reasons = [f"{name}{part:+d}" for name, part in zip(PARTS, points, strict=True) if part]
+        if gate:
+            reasons.append(GATES[gate])
+        return Signal(Side.of_sign(side), strength, tuple(reasons))
+
+    def _judged(
+        self, seen: Indicators | NewestBar
+    ) -> tuple[tuple[Value, ...], tuple[Value, Value, Value]]:
+        """Points of each part; side, strength and gate: numbers of a bar, arrays of many."""
+        settings = self.settings
+        points = score_points(
+            rsi=seen.rsi,
+            macd_cross=seen.macd_cross,
+            close=seen.close,
+            band_lower=seen.band_lower,
+            band_upper=seen.band_upper,
+            ema_fast=seen.ema_fast,
+            ema_mid=seen.ema_mid,
+            ema_slow=seen.ema_slow,
+            stoch_k=seen.stoch_k,
+            stoch_d=seen.stoch_d,
+        )
+        adx = seen.adx if settings.adx_threshold > 0.0 else 0.0
+        verdict = judge(
+            *side_scores(points),
+            is_loud(seen.volume, seen.volume_mean, settings.vol_multiplier),
+            settings.signal_threshold,
+            adx < settings.adx_threshold,
+        )
+        return points, verdict
 
 
 # The rule itself. Every argument is one bar's number, or an array with one number per bar: the
@@ -177,10 +192,3 @@ def judge(
     )
     return sign_of(is_long, is_short) * (1 - is_refused * 1), strength, gate
 
-
-def _number(values: NDArray[Number]) -> Value:
-    return values.item()
-
-
-def _column(values: NDArray[Number]) -> Value:
-    return values

@@ -55,8 +55,7 @@ def test_a_rule_of_one_s_own_is_asked_for_the_newest_bar_alone():
     whole = evaluate(Breakout(), frame, Indicators(frame))
 
     for end in range(290, 1000):
-        signal, indicators = latest(Breakout(), frame.rows(0, end))
-        assert len(indicators) == 1
+        signal, _ = latest(Breakout(), frame.rows(0, end))
         assert signal == whole.at(end - 1)
     assert {-1, 0, 1} == set(whole.side.tolist())
 
@@ -64,11 +63,11 @@ def test_a_rule_of_one_s_own_is_asked_for_the_newest_bar_alone():
 def test_a_rule_without_look_back_sees_the_whole_frame():
     rule, frame = Whole(), random_frame(40)
 
-    signal, indicators = latest(rule, frame)
+    signal, atr_now = latest(rule, frame)
 
     assert rule.n_shown == 40
     assert signal.side is Side.LONG
-    assert signal.stop_distance == 2.0 * indicators.atr[-1]
+    assert signal.stop_distance == 2.0 * atr_now
     assert signal.target_distance is None
     assert signal.extra == {"range": frame.candles.high[-1]}
 

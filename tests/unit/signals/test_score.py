@@ -216,11 +216,11 @@ def test_the_newest_bar_alone_is_answered_as_in_the_whole_frame():
     frame = random_frame(2000, seed=7)
     for settings in (ScoreSettings(), ScoreSettings(2, 0.5, 20.0)):
         rule = ScoreRule(settings)
-        whole = rule.evaluate(frame, Indicators(frame))
+        whole, atr = rule.evaluate(frame, Indicators(frame)), Indicators(frame).atr
         for end in range(1, 2001, 7):
-            signal, indicators = latest(rule, frame.rows(0, end))
-            assert len(indicators) == 1
+            signal, atr_now = latest(rule, frame.rows(0, end))
             assert signal == whole.at(end - 1)
+            assert signal.side is None or atr_now == pytest.approx(atr[end - 1], rel=1e-12)
 
 
 def test_sides_have_their_names():
