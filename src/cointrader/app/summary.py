@@ -77,11 +77,11 @@ def max_drawdown(equity: Iterable[float]) -> float:
 
 def _line(reader: JournalReader, symbol: str, trades: Iterable[Trade]) -> SymbolLine:
     own = [trade for trade in trades if trade.symbol == symbol]
-    sides = [decision.side for decision in reader.decisions(symbol) if decision.side]
+    sides = reader.count_sides(symbol)
     return SymbolLine(
         symbol=symbol,
-        long_signals=sides.count(Side.LONG),
-        short_signals=sides.count(Side.SHORT),
+        long_signals=sides.get(Side.LONG, 0),
+        short_signals=sides.get(Side.SHORT, 0),
         trades=len(own),
         wins=sum(trade.net > 0 for trade in own),
         net=sum((trade.net for trade in own), Decimal(0)),

@@ -11,6 +11,9 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cointrader.bot.keeper import PositionKeeper
 from cointrader.bot.recovery import Recovery
 from cointrader.bot.settings import BotConfig, BotSettings
@@ -23,7 +26,7 @@ from cointrader.domain.records import Decision as DecisionRecord
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
 from cointrader.signals.features import feature_row
 from cointrader.signals.indicators import Indicators
-from cointrader.signals.rules import Signal, SignalRule, latest
+from cointrader.signals.rules import Signal, SignalRule, is_quick, latest
 from cointrader.strategy.decide import (
     WARM_UP_BARS,
     Decision,
@@ -222,8 +225,8 @@ class _Loop:
     def _view(self, candle: Candle) -> MarketView:
         bars_before = self._stream.bars_stored - 1
         signal, atr = _NO_SIGNAL, math.nan
-        frame = self._stream.frame()
         if bars_before >= WARM_UP_BARS:
+            frame = self._stream.frame(alone=is_quick(self._rule))
             signal, atr = latest(self._rule, frame, self._settings.periods)
         return MarketView(
             symbol=self._symbol,
@@ -232,8 +235,12 @@ class _Loop:
             bars_before=bars_before,
             signal=signal,
             atr=atr,
-            features=lambda: feature_row(frame, Indicators(frame, self._settings.periods), signal),
+            features=lambda: self._features(signal),
         )
+
+    def _features(self, signal: Signal) -> NDArray[np.float64]:
+        frame = self._stream.frame()
+        return feature_row(frame, Indicators(frame, self._settings.periods), signal)
 
 
 def _record(

@@ -53,9 +53,9 @@ class BarStream:
     def symbols(self) -> list[str]:
         return [self.symbol, *self._others]
 
-    def frame(self) -> Frame:
-        """All windows joined on time, the primary symbol's bars leading."""
-        return frame_of(self._own, self._other_windows)
+    def frame(self, *, alone: bool = False) -> Frame:
+        """All windows joined on time, the primary symbol's bars leading; `alone`, only those."""
+        return frame_of(self._own, {} if alone else self._other_windows)
 
     async def warm_up(self, feed: MarketFeed, before_ms: int) -> None:
         """Fill the windows with the stored candles that opened before `before_ms`."""

@@ -142,9 +142,17 @@ def evaluate(rule: SignalRule, frame: Frame, indicators: Indicators) -> Signals:
 
 
 class QuickRule(SignalRule, Protocol):
-    """A rule that can also answer for the newest bar alone, from plain floats."""
+    """A rule that can also answer for the newest bar alone, from plain floats.
+
+    It sees the candles of its own symbol, and no others.
+    """
 
     def answer(self, bar: NewestBar) -> Signal: ...
+
+
+def is_quick(rule: SignalRule) -> bool:
+    """Whether `rule` answers from its own symbol's newest bar: see `QuickRule`."""
+    return hasattr(rule, "answer")
 
 
 def latest(
@@ -156,7 +164,7 @@ def latest(
     than the rule's `answer` or `look_back` ask for.
     """
     bar = NewestBar(frame, periods)
-    if hasattr(rule, "answer") and len(frame) > max(rule.warm_up, periods.reach):
+    if is_quick(rule) and len(frame) > max(rule.warm_up, periods.reach):
         signal = cast(QuickRule, rule).answer(bar)
     else:
         look_back = getattr(rule, "look_back", None)
