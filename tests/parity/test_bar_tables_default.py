@@ -164,22 +164,15 @@ def test_the_risk_of_the_entries_before_it_counts_too():
     assert played.refusals == {"open-risk": 1}
 
 
-NO_STOP_IN_BOOK = pytest.mark.xfail(
-    strict=True,
-    reason="PositionKeeper commits its reservation without the stop, so the book keeps the risk "
-    "of the entry and counts what the price did since then twice",
-)
-
-
 @pytest.mark.parametrize(
     ("price", "max_daily_loss", "refusals"),
     [
-        pytest.param(1.985, 0.0525, {}, marks=NO_STOP_IN_BOOK),
+        (1.985, 0.0525, {}),
         (2, 0.0525, {}),
         (2.03, 0.0525, {}),
         (1.985, 0.05, {"open-risk": 1}),
         (2, 0.05, {"open-risk": 1}),
-        pytest.param(2.03, 0.05, {"open-risk": 1}, marks=NO_STOP_IN_BOOK),
+        (2.03, 0.05, {"open-risk": 1}),
     ],
 )
 def test_an_open_position_risks_what_lies_between_its_mark_and_its_stop(
@@ -299,11 +292,6 @@ def test_an_entry_needs_free_margin():
     assert played.refusals == {"margin": 1}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="free margin leaves out the fees of this bar's other entries: the exchange refuses, "
-    "as 'rejected', whoever sends last, which need not be the last in order",
-)
 def test_of_entries_at_one_open_the_last_in_order_lacks_the_margin():
     """1000 each of 3000; with two fees of 5 paid the third does not fit."""
     played = play_default(
@@ -373,10 +361,6 @@ def test_the_stop_of_a_short_trails_too():
     assert (float(trade.exit_price), trade.reason.value) == (1.818, "SL")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="TradingBot._on_bar trails with the close of the signal bar, which is before the fill",
-)
 def test_the_close_of_the_signal_bar_moves_no_stop():
     """The entry bar falls to 1.96: above the stop of 1.95, below 0.99 x the signal bar's close."""
     played = play_default(

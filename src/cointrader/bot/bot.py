@@ -184,8 +184,9 @@ class _Loop:
         else:
             await self._risk.submit(now_open_ms, self._symbol, None)
             self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
-        if self._settings.exits.trailing_stop_pct > 0:
-            await self._keeper.trail(candle.close, open_ms, self._settings.exits.trailing_stop_pct)
+        trail_ratio = self._settings.exits.trailing_stop_pct
+        if trail_ratio > 0 and isinstance(decision, Hold):  # else it is closed, or opened just now
+            await self._keeper.trail(candle.close, open_ms, trail_ratio)
 
     async def _enter(
         self, entry: Enter, view: MarketView, now_open_ms: int, decision: Decision, *, why_not: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from cointrader.domain.errors import OutcomeUnknown, RateLimited, Unreachable
+from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
 from cointrader.domain.order import (
     Leg,
     OrderKind,
@@ -23,6 +23,7 @@ from cointrader.domain.records import Decision, Intent, OrderSeen
 
 _LOOK_UPS = 5
 _LOOK_UP_PAUSE_MS = 500
+_ALREADY_THERE = ("-4116", "-4130")  # this id, or a closePosition order of this kind, is resting
 _RETRIES = 4
 _RETRY_PAUSE_MS = 250
 
@@ -125,11 +126,14 @@ class Execution:
         is_older = bar_ms + self._bar_ms <= self._started_ms
         return is_older and self._journal.intent(order_id) is not None
 
-    async def cancel(self, order_id: str) -> None:
-        """Cancel an order if it is still open."""
+    async def cancel(self, order_id: str) -> bool:
+        """Cancel an order if it is still open; whether it certainly is not any more."""
         report = await self._exchange.cancel(self.symbol, order_id)
-        if report is not None:
-            self._journal.note(OrderSeen(report))
+        if report is None:
+            report = await self.look_up(order_id, patiently=False)
+            return report is not None and report.status.is_final
+        self._journal.note(OrderSeen(report))
+        return True
 
     async def look_up(self, order_id: str, *, patiently: bool = True) -> OrderReport | None:
         """What became of an order whose outcome is unknown; None: it never existed.
@@ -157,6 +161,10 @@ class Execution:
         for remaining in range(_RETRIES, -1, -1):
             try:
                 report = await self._exchange.place(self.request_for(intent))
+            except Rejected as refused:
+                if refused.code not in _ALREADY_THERE:
+                    raise
+                return
             except OutcomeUnknown:
                 found = await self.look_up(intent.client_order_id)
                 if found is None and remaining:

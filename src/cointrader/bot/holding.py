@@ -68,13 +68,14 @@ class Holding:
                 entry_fee=self.entry_fee + fill.fee,
                 entered_ms=self.entered_ms or fill.at_ms,
             )
+        is_last = fill.at_ms >= self.exited_ms  # fills need not arrive in the order they happened
         return replace(
             after,
             sold=self.sold + fill.quantity,
             exit_price=_average(self.exit_price, self.sold, fill),
             exit_fee=self.exit_fee + fill.fee,
             exited_ms=max(self.exited_ms, fill.at_ms),
-            exit_order_id=fill.client_order_id,
+            exit_order_id=fill.client_order_id if is_last else self.exit_order_id,
         )
 
     def with_funding(self, event: FundingSettled) -> Holding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -15,8 +16,9 @@ import structlog
 
 from cointrader.bot.execution import Execution
 from cointrader.bot.holding import Holding
+from cointrader.bot.protection import DEADLINE_MS as PROTECTION_DEADLINE_MS
 from cointrader.bot.protection import Protection
-from cointrader.domain.errors import OutcomeUnknown, Rejected
+from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Fill, Leg, Side
@@ -35,7 +37,8 @@ from cointrader.risk.manager import Reservation, RiskManager
 from cointrader.strategy.plan import Exits, Levels, trailed_stop
 from cointrader.strategy.state import State, Step, after
 
-FILL_DEADLINE_S = 10.0
+ASK_AGAIN_S = 1.0  # how long fills may stay away before they are asked for
+FILL_PATIENCE = 10  # times
 
 log = structlog.get_logger()
 
@@ -69,6 +72,7 @@ class PositionKeeper:
         self._entry_bar_ms = 0  # the bar whose close decided the entry: names the position's orders
         self._trail_bar_ms: int | None = None
         self._best_close: float | None = None
+        self._filled_ms = 0  # when the entry was known to be filled: protection is due from then
         self._changed = asyncio.Event()  # something about the holding moved
         self._booking = asyncio.Lock()  # a trade is being booked, which awaits in between
 
@@ -114,9 +118,10 @@ class PositionKeeper:
         self._changed.set()
 
     async def settled(self) -> None:
-        """Return once no trade is half booked."""
+        """Return once no trade is half booked and no order is left that could surprise us."""
         async with self._booking:
-            return
+            if self.holding is None and not self.protection.is_swept:
+                await self.protection.sweep()
 
     def on_funding(self, event: FundingSettled) -> None:
         if self.holding is None:
@@ -147,8 +152,10 @@ class PositionKeeper:
             reservation.release()
             return str(refused)
         await self.entry_filled(reservation.quantity)
-        self._commit(reservation)
-        await self.protect(exits)
+        levels = self._planned(exits)
+        if levels is not None and self.holding is not None:
+            reservation.commit(self.holding.quantity, self.holding.entry_price, levels.stop)
+            await self.protect(levels)
         return ""
 
     def begin(self, intent: Intent, side: Side) -> None:
@@ -165,21 +172,24 @@ class PositionKeeper:
         self.holding = None
 
     async def entry_filled(self, quantity: Decimal) -> None:
-        """Wait for the fills of the entry, or ask for them when they stay away.
+        """Wait for the fills of the entry, and ask for them when they stay away.
 
         Raises `OutcomeUnknown` when nobody can say what became of the order.
         """
-        try:
-            async with asyncio.timeout(FILL_DEADLINE_S):
-                while self._bought() < quantity:
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            await self.catch_up()
-            if not self._bought():
-                raise OutcomeUnknown(
-                    "an entry was accepted and never filled", where=self.symbol
-                ) from None
+        for _ in range(FILL_PATIENCE):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ASK_AGAIN_S):
+                    while self._bought() < quantity:
+                        self._changed.clear()
+                        await self._changed.wait()
+                    break
+            with suppress(Unreachable, RateLimited):
+                await self.catch_up()
+            if self._bought():
+                break
+        else:
+            raise OutcomeUnknown("an entry was accepted and never filled", where=self.symbol)
+        self._filled_ms = self._clock.now_ms()
         self._step(Step.ENTRY_FILLED)
 
     async def catch_up(self) -> None:
@@ -194,25 +204,30 @@ class PositionKeeper:
         for fill in await self._exchange.fills(self.symbol, since_ms=since_ms):
             await self.on_fill(fill)
 
-    async def protect(self, exits: Exits) -> None:
+    async def protect(self, levels: Levels) -> None:
         """Put stop and target behind the position; close it when they cannot be confirmed."""
         holding = self.holding
         if holding is None or holding.is_closed:
             return
-        levels = exits.levels(holding.side, holding.entry_price, self._instrument)
-        self.holding = holding = replace(holding, levels=levels)
         self._note_position(holding, levels)
-        if await self.protection.establish(holding, levels, self._entry_bar_ms):
+        deadline_ms = self._filled_ms + PROTECTION_DEADLINE_MS
+        if await self.protection.establish(
+            holding, levels, self._entry_bar_ms, deadline_ms=deadline_ms
+        ):
             if self.state is State.UNPROTECTED:
                 self._step(Step.PROTECTED)
             return
         await self._alert(f"stop of {self.symbol} was not confirmed: closing at market")
         await self.close(self._entry_bar_ms, Leg.EMERGENCY)
 
-    def _commit(self, reservation: Reservation) -> None:
+    def _planned(self, exits: Exits) -> Levels | None:
+        """The levels that follow from the fill; None when the position is gone already."""
         holding = self.holding
-        if holding is not None:
-            reservation.commit(quantity=holding.quantity, entry_price=holding.entry_price)
+        if holding is None or holding.is_closed:
+            return None
+        levels = exits.levels(holding.side, holding.entry_price, self._instrument)
+        self.holding = replace(holding, levels=levels)
+        return levels
 
     def _bought(self) -> Decimal:
         return Decimal(0) if self.holding is None else self.holding.bought
@@ -224,6 +239,7 @@ class PositionKeeper:
         if holding is not None and not holding.bought:
             await self.entry_filled(Decimal("1e-9"))
         else:
+            self._filled_ms = self._clock.now_ms()
             self._step(Step.ENTRY_FILLED)
         holding = self.holding
         if holding is None:
@@ -245,7 +261,7 @@ class PositionKeeper:
             entry_price=holding.entry_price,
             stop=levels.stop,
         )
-        await self.protect(exits)
+        await self.protect(levels)
 
     # -- exit --------------------------------------------------------------------------------
 
@@ -261,13 +277,15 @@ class PositionKeeper:
         except Rejected as refused:  # the stop or target was faster
             log.info("close.refused", symbol=self.symbol, code=refused.code)
             await self.catch_up()
-        try:
-            async with asyncio.timeout(FILL_DEADLINE_S):
-                while self.holding is not None:
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            await self.catch_up()
+        for _ in range(FILL_PATIENCE):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ASK_AGAIN_S):
+                    while self.holding is not None:
+                        self._changed.clear()
+                        await self._changed.wait()
+                    break
+            with suppress(Unreachable, RateLimited):
+                await self.catch_up()
         if self.holding is not None:
             self._step(Step.EXIT_FAILED)
             raise OutcomeUnknown("a close was sent, the position is still open", where=self.symbol)

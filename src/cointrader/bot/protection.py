@@ -5,11 +5,15 @@ Confirmed means seen among the open orders, not merely acknowledged.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from cointrader.bot.execution import Execution
 from cointrader.bot.holding import Holding
-from cointrader.domain.errors import ExchangeError
+from cointrader.domain.errors import ExchangeError, OutcomeUnknown, RateLimited, Unreachable
 from cointrader.domain.order import OWN_PREFIX, Leg
 from cointrader.domain.ports import Clock, Exchange
+from cointrader.domain.records import Intent
 from cointrader.strategy.plan import Levels
 
 DEADLINE_MS = 5_000  # from the fill to the confirmed stop; then the position is closed
@@ -24,9 +28,12 @@ class Protection:
         self._exchange = exchange
         self._execution = execution
         self._clock = clock
+        self._meant: set[str] = set()  # ids that may rest, whether or not anybody has seen them
 
-    async def establish(self, holding: Holding, levels: Levels, bar_open_ms: int) -> bool:
-        """Place stop and target and see them resting; False if the stop is not confirmed in time.
+    async def establish(
+        self, holding: Holding, levels: Levels, bar_open_ms: int, *, deadline_ms: int
+    ) -> bool:
+        """Place stop and target and see the stop resting; False if it is not seen in time.
 
         Orders that are there already, from before a restart, are found by their ids and not sent
         again.
@@ -34,11 +41,8 @@ class Protection:
         side = holding.side.exit
         stop = self._execution.conditional_intent(bar_open_ms, Leg.STOP, side, levels.stop)
         target = self._execution.conditional_intent(bar_open_ms, Leg.TARGET, side, levels.target)
-        try:
-            await self._execution.carry_out(stop, target)
-            return await self._confirmed(stop.client_order_id)
-        except ExchangeError:
-            return False
+        self._meant |= {stop.client_order_id, target.client_order_id}
+        return await self._place_and_see(stop, target, deadline_ms=deadline_ms)
 
     async def move_stop(
         self, holding: Holding, levels: Levels, bar_open_ms: int, *, replaces_bar_ms: int | None
@@ -50,28 +54,57 @@ class Protection:
         intent = self._execution.conditional_intent(
             bar_open_ms, Leg.TRAIL, holding.side.exit, levels.stop, quantity=holding.quantity
         )
+        self._meant.add(intent.client_order_id)
+        if not await self._place_and_see(intent, deadline_ms=self._clock.now_ms() + DEADLINE_MS):
+            return False
+        if replaces_bar_ms is not None:
+            with suppress(ExchangeError):  # the sweep will find it
+                await self._cancel(self._execution.order_id(replaces_bar_ms, Leg.TRAIL))
+        return True
+
+    async def sweep(self) -> None:
+        """Cancel our own orders that are left after the position is flat; nobody else's.
+
+        Those that rest, and those that were meant to: an order may show up after it was given up.
+        What cannot be cleared now is tried again at the next sweep.
+        """
+        resting = await self._exchange.open_orders(self.symbol)
+        own = {
+            order.client_order_id
+            for order in resting
+            if order.client_order_id.startswith(OWN_PREFIX) and order.kind.is_conditional
+        }
+        for order_id in sorted(own | self._meant):
+            await self._cancel(order_id)
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether no order of ours can still appear."""
+        return not self._meant
+
+    async def _cancel(self, order_id: str) -> None:
+        if await self._execution.cancel(order_id):
+            self._meant.discard(order_id)
+
+    async def _place_and_see(self, *intents: Intent, deadline_ms: int) -> bool:
+        left_ms = max(0, deadline_ms - self._clock.now_ms())
+        wanted = intents[0].client_order_id
         try:
-            await self._execution.carry_out(intent)
-            if not await self._confirmed(intent.client_order_id):
-                return False
-            if replaces_bar_ms is not None:
-                await self._execution.cancel(self._execution.order_id(replaces_bar_ms, Leg.TRAIL))
+            async with asyncio.timeout(left_ms / 1000):
+                await self._execution.carry_out(*intents)
+                while not await self._rests(wanted):
+                    await self._clock.sleep_ms(_LOOK_AGAIN_MS)
+        except TimeoutError:
+            return await self._rests(wanted)
         except ExchangeError:
             return False
         return True
 
-    async def sweep(self) -> None:
-        """Cancel our own orders that are left after the position is flat; nobody else's."""
-        for order in await self._exchange.open_orders(self.symbol):
-            if order.client_order_id.startswith(OWN_PREFIX) and order.kind.is_conditional:
-                await self._execution.cancel(order.client_order_id)
-
-    async def _confirmed(self, order_id: str) -> bool:
-        deadline_ms = self._clock.now_ms() + DEADLINE_MS
-        while True:
-            resting = await self._exchange.open_orders(self.symbol)
-            if any(order.client_order_id == order_id for order in resting):
-                return True
-            if self._clock.now_ms() + _LOOK_AGAIN_MS > deadline_ms:
-                return False
-            await self._clock.sleep_ms(_LOOK_AGAIN_MS)
+    async def _rests(self, order_id: str) -> bool:
+        """Whether the order is seen among the open ones; a look that fails sees nothing."""
+        try:
+            async with asyncio.timeout(_LOOK_AGAIN_MS / 1000):
+                resting = await self._exchange.open_orders(self.symbol)
+        except (Unreachable, RateLimited, OutcomeUnknown, TimeoutError):
+            return False
+        return any(order.client_order_id == order_id for order in resting)

@@ -90,8 +90,8 @@ class BarStream:
                 for other in candles:
                     if other.open_time_ms <= candle.open_time_ms:
                         window.append(other)
-            self._own.append(candle)
-            yield Bar(candle, complete=self._is_whole(candle))
+            if self._own.append(candle):
+                yield Bar(candle, complete=self._is_whole(candle))
 
     async def bars(
         self, events: AsyncIterator[FeedEvent], feed: MarketFeed, clock: Clock

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from cointrader.domain.order import Side
 
+_LOWEST_PRICE = Decimal("1e-12")  # where there is no tick
 _GRID_TOLERANCE = 1e-9  # in steps: 0.3 / 0.1 is 2.9999999999999996 and means 3
 
 
@@ -54,12 +55,15 @@ class Instrument:
         return floor_steps(value, float(self.step_size)) * self.step_size
 
     def stop_price(self, value: float, *, position: Side) -> Decimal:
-        """Trigger of a stop: rounded towards the entry (up for a long, down for a short)."""
+        """Trigger of a stop: rounded towards the entry (up for a long, down for a short).
+
+        Never below the lowest price there can be: a level out of reach is still a valid order.
+        """
         if self.tick_size is None:
-            return to_decimal(value)
+            return max(to_decimal(value), _LOWEST_PRICE)
         tick = float(self.tick_size)
         ticks = ceil_steps(value, tick) if position is Side.LONG else floor_steps(value, tick)
-        return ticks * self.tick_size
+        return max(ticks, 1) * self.tick_size
 
     def target_price(self, value: float, *, position: Side) -> Decimal:
         """Trigger of a take-profit: rounded towards the entry (down for a long, up for a short)."""

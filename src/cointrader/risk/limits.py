@@ -84,7 +84,7 @@ class RiskLimits:
     off), `kill_fast` and `kill_slow` False, `slots_by` "min" ("symbols"), `check_margin` True,
     `liquidation_distance` True, `max_entry_delay_ms` 30000 (None: off), `tie_break` "order"
     ("probability"), `auction_deadline_ms` 2000, `sizing` "account" ("risk", "fixed:N"),
-    `risk_per_trade` 0.02.
+    `risk_per_trade` 0.02, `taker_fee` 0.
     """
 
     symbols: tuple[str, ...]
@@ -110,6 +110,7 @@ class RiskLimits:
     sizing: int  # ACCOUNT, RISK or FIXED
     fixed_notional: float
     risk_per_trade: float
+    taker_fee: float  # fraction of the notional: an entry needs its fee beside its margin
 
     @staticmethod
     def of(config: RiskConfig) -> RiskLimits:
@@ -173,6 +174,7 @@ _DEFAULTS: dict[str, Any] = {
     "auction_deadline_ms": 2_000,
     "sizing": "account",
     "risk_per_trade": 0.02,
+    "taker_fee": 0.0,
 }
 
 
@@ -200,6 +202,7 @@ def _limits_of(
     auction_deadline_ms: int,
     sizing: str,
     risk_per_trade: float,
+    taker_fee: float,
 ) -> RiskLimits:
     mode, fixed_notional = sizing_of(str(sizing))
     is_fixed = mode == FIXED  # research: no gate but one position per symbol
@@ -229,6 +232,7 @@ def _limits_of(
         sizing=mode,
         fixed_notional=fixed_notional,
         risk_per_trade=risk_per_trade,
+        taker_fee=taker_fee,
     )
 
 

@@ -198,7 +198,8 @@ class RiskManager(LiveBook):
             limits=limits,
         )
         quantity = Decimal(0) if isinstance(size, Refusal) else size
-        margin, ticket = float(quantity) * price / limits.leverage, self._next_ticket()
+        notional, ticket = float(quantity) * price, self._next_ticket()
+        margin = notional / limits.leverage + notional * limits.taker_fee
         taken = self._book.under(limits).reserve(
             symbol,
             side,

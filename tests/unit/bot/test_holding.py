@@ -240,9 +240,6 @@ def test_the_last_of_two_orders_that_closed_it_tells_the_reason():
     assert (trade.reason, trade.exit_price) == (CloseReason.STOP, Decimal("98.4"))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Holding.with_fill takes the reason from the fill that arrived last"
-)
 def test_the_order_of_arrival_does_not_change_the_reason():
     held = with_stop_at(after(a_holding(), a_fill(1)), "98")
 

@@ -174,9 +174,6 @@ def test_a_stop_that_shows_after_the_deadline_is_too_late():
     assert (entered.is_held, entered.reasons) == (False, ["UNPROTECTED"])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Protection.sweep cancels only what it sees: a stop unseen so far stays"
-)
 def test_a_stop_that_shows_after_the_deadline_is_swept_with_its_position():
     """Left behind, it would close a later position at a level that is not its own."""
     assert_closed_unprotected(enter(shows_after_ms=5_001))
@@ -207,15 +204,10 @@ def test_a_close_that_is_refused_while_the_position_stands_is_no_quiet_end():
         enter([None, None, Rejected("no", code="-2022")], loses_stops=True)
 
 
-@pytest.mark.xfail(strict=True, reason="Protection.establish gives up on the first look that fails")
 def test_a_look_that_fails_is_repeated_until_the_deadline():
     assert_open_and_protected(enter(looks=[DOWN]))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the deadline begins after placing, not with the fill: retries come on top of it",
-)
 def test_the_five_seconds_begin_with_the_fill():
     """The exchange asks to wait for a minute before it takes the stop."""
     entered = enter([RateLimited("too many requests", retry_after_ms=60_000)])
@@ -228,9 +220,6 @@ def test_fills_that_nobody_tells_are_asked_for():
     assert_open_and_protected(enter(is_silent=True))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="PositionKeeper waits 10 s for fill events before it asks and protects"
-)
 def test_fills_that_nobody_tells_leave_no_position_naked_for_longer_than_five_seconds():
     assert enter(is_silent=True).took_ms <= DEADLINE_MS
 
@@ -258,11 +247,17 @@ def with_protection(scenario, **exchange):
             return Protection(XRP, rig_exchange, execution, clock)
 
         assert held.levels is not None
-        assert await started().establish(held, held.levels, opens(0))
+        assert await established(started(), held, clock.now_ms())
         rig_exchange.log.clear()
         return await scenario(Rig(rig_exchange, started()), held)
 
     return in_virtual_time(main, opens(1))
+
+
+async def established(protection, held, now_ms):
+    """Protection asked for just after the fill."""
+    deadline_ms = now_ms + DEADLINE_MS
+    return await protection.establish(held, held.levels, opens(0), deadline_ms=deadline_ms)
 
 
 def trailed(bar):
@@ -271,22 +266,18 @@ def trailed(bar):
 
 def test_protection_that_is_there_from_before_a_restart_is_not_sent_again():
     async def scenario(rig, held):
-        assert await rig.protection.establish(held, held.levels, opens(0))
+        assert await established(rig.protection, held, rig.exchange.now())
         return rig.exchange.log
 
     assert with_protection(scenario) == [f"look up {STOP}", f"look up {TARGET}"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Execution takes 'an open order has this id' for a failure: the position gets closed",
-)
 def test_protection_that_a_look_up_does_not_see_yet_is_protection_all_the_same():
     """Restarted a moment after the stop was placed: it is sent again, and refused as a double."""
 
     async def scenario(rig, held):
         rig.exchange.invisible_look_ups = 1
-        return await rig.protection.establish(held, held.levels, opens(0))
+        return await established(rig.protection, held, rig.exchange.now())
 
     assert with_protection(scenario)
 

@@ -200,9 +200,6 @@ def test_a_gap_that_cannot_be_filled_is_an_error_and_not_a_hole():
     assert watched.times(XRP) == [0, 1, 2]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BarStream.missed yields the newest stored bar again when the gap stays"
-)
 def test_a_gap_that_cannot_be_filled_answers_no_bar_a_second_time():
     """History ends with bar 2, which was answered long ago; bar 3 is the one that is missing."""
     watched = Watched((), stored=3)
