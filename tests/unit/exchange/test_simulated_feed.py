@@ -119,11 +119,11 @@ async def test_correlation_candles_come_with_the_traded_ones_until_they_end():
     exchange = a_market(source, clock, correlation_symbols=["BTCUSDT", "XRPUSDT"])
 
     assert await heard_until_the_end(exchange, clock, "XRPUSDT", "BTCUSDT") == [
-        (M15, "XRPUSDT", 0),
         (M15, "BTCUSDT", 0),
-        (2 * M15, "XRPUSDT", 1),
+        (M15, "XRPUSDT", 0),
         (2 * M15, "BTCUSDT", 1),
         (2 * M15, "BTCUSDT", "end"),
+        (2 * M15, "XRPUSDT", 1),
         (3 * M15, "XRPUSDT", 2),
         (4 * M15 - 1, "XRPUSDT", "end"),
     ]
