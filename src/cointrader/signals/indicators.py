@@ -481,8 +481,13 @@ def crossings(line: Floats, signal: Floats) -> Signs:
     result = np.zeros(len(line), np.int8)
     if len(line) > 1:
         before, now = _window_columns(line - signal, 2)
-        result[1:] = sign_of((before <= 0.0) & (now > 0.0), (before >= 0.0) & (now < 0.0))
+        result[1:] = crossed(before, now)
     return result
+
+
+def crossed(before: Value, now: Value) -> Value:
+    """+1 where a difference turns positive, -1 where it turns negative; it leaves 0 as it may."""
+    return sign_of((before <= 0.0) & (now > 0.0), (before >= 0.0) & (now < 0.0))
 
 
 def stacked(fast: Value, mid: Value, slow: Value) -> Value:

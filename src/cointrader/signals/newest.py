@@ -12,7 +12,7 @@ from cointrader.signals.indicators import (
     Periods,
     adx,
     atr,
-    crossings,
+    crossed,
     ema,
     last_stoch_rsi,
     lazy,
@@ -44,7 +44,9 @@ class NewestBar:
     def macd_cross(self) -> int:
         p = self.periods
         line, signal = macd(self._candles.close, p.macd_fast, p.macd_slow, p.macd_signal)
-        cross: int = crossings(line[-2:], signal[-2:])[-1].item()
+        cross: int = crossed(
+            line[-2].item() - signal[-2].item(), line[-1].item() - signal[-1].item()
+        )
         return cross
 
     @lazy

@@ -191,4 +191,3 @@ def judge(
         + is_refused * _ADX
     )
     return sign_of(is_long, is_short) * (1 - is_refused * 1), strength, gate
-
