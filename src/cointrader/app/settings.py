@@ -20,7 +20,6 @@ from cointrader.app.settings_types import (
     ValueType,
     Whole,
 )
-from cointrader.domain.clock import INTERVALS_MS
 
 PROFILES = ("default", "founding")
 _SAME = object()
@@ -102,7 +101,8 @@ TABLE: tuple[Setting, ...] = (
             "Comma list, one bot each; its order decides who is served first"),
     Setting("correlation_symbols", "market", Symbols(off=True), ("BTCUSDT", "ETHUSDT"),
             "Markets the features compare with; not traded"),
-    Setting("interval", "market", Choice(*INTERVALS_MS), "15m", "Length of a candle"),
+    Setting("interval", "market", Choice("5m", "15m", "30m", "1h", "2h", "4h"), "15m",
+            "Length of a candle"),
     Setting("profile", "market", Choice(*PROFILES), "default",
             "default; founding are the first rules, for comparison only"),
     Setting("signal", "signal", SignalRule(), "score",

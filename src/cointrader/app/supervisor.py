@@ -2,7 +2,8 @@
 
 A crashed bot is started again after a pause that grows; a restart begins with recovery, so it is
 an ordinary start. A bot that keeps crashing is quarantined: it trades no more, its position keeps
-its protection on the exchange, and a person is told.
+its protection on the exchange, and a person is told. One that cannot reach the exchange goes on
+trying.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import Protocol
 
 import structlog
 
-from cointrader.domain.clock import DAY_MS
-from cointrader.domain.errors import CointraderError, InvariantBroken
+from cointrader.domain.clock import HOUR_MS
+from cointrader.domain.errors import CointraderError, InvariantBroken, RateLimited, Unreachable
 from cointrader.domain.ports import Clock, JournalWriter
 from cointrader.domain.records import Alert
 
 PAUSES_MS = (1_000, 5_000, 30_000, 60_000)  # before each restart; one more crash is quarantine
-FORGIVEN_AFTER_MS = DAY_MS  # a bot that ran this long starts from the first pause again
+FORGIVEN_AFTER_MS = HOUR_MS  # a bot that ran this long starts from the first pause again
 
 log = structlog.get_logger()
 
@@ -66,7 +67,9 @@ class Supervisor:
             if self.clock.now_ms() - started_ms >= FORGIVEN_AFTER_MS:
                 crashes = 0
             if crashes == len(self.pauses_ms):
-                return await self._quarantine(bot.symbol, reason)
+                if not isinstance(reason, Unreachable | RateLimited) or not self.pauses_ms:
+                    return await self._quarantine(bot.symbol, reason)
+                crashes -= 1  # the bot is sound, the exchange is away: it is tried for ever
             await self._restart_later(bot.symbol, reason, self.pauses_ms[crashes])
             crashes += 1
 

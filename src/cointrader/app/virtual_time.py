@@ -130,16 +130,3 @@ class LoopClock:
 
     async def sleep_until_ms(self, at_ms: int) -> None:
         await asyncio.sleep(max(0, at_ms - self.now_ms()) / 1000)
-
-
-class SystemClock:
-    """The `Clock` of the machine."""
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    async def sleep_ms(self, duration_ms: int) -> None:
-        await asyncio.sleep(duration_ms / 1000)
-
-    async def sleep_until_ms(self, at_ms: int) -> None:
-        await asyncio.sleep(max(0, at_ms - self.now_ms()) / 1000)

@@ -26,9 +26,8 @@ from cointrader.domain.records import Decision as DecisionRecord
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
 from cointrader.signals.features import feature_row
 from cointrader.signals.indicators import Indicators
-from cointrader.signals.rules import Signal, SignalRule, is_quick, latest
+from cointrader.signals.rules import WARM_UP_BARS, Signal, SignalRule, is_quick, latest
 from cointrader.strategy.decide import (
-    WARM_UP_BARS,
     Decision,
     Enter,
     EntryFilter,
@@ -116,6 +115,7 @@ class _Loop:
             clock=clock,
             bar_ms=bot.settings.interval_ms,
             slippage=bot.settings.slippage,
+            max_entry_delay_ms=bot.settings.max_entry_delay_ms,
         )
         self._recovery = Recovery(
             self._keeper,
@@ -221,7 +221,9 @@ class _Loop:
         """What speaks against an entry on this bar; closes are carried out in any case."""
         if self._clock.now_ms() >= bar.candle.close_time_ms + self._bar_ms:
             return "a later bar has closed since"
-        return "" if bar.complete else "candles of a correlation symbol are missing"
+        if bar.complete or (is_quick(self._rule) and isinstance(self._filter, Unfiltered)):
+            return ""  # whole, or nobody looks at what is missing
+        return "candles of a correlation symbol are missing"
 
     def _view(self, candle: Candle) -> MarketView:
         bars_before = self._stream.bars_stored - 1

@@ -7,6 +7,7 @@ do not deduplicate on the exchange, so asking first is the only protection again
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
@@ -16,7 +17,9 @@ from cointrader.domain.order import (
     OrderReport,
     OrderRequest,
     OrderSide,
+    OrderStatus,
     client_order_id,
+    next_attempt,
 )
 from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.records import Decision, Intent, OrderSeen
@@ -99,19 +102,46 @@ class Execution:
             at_ms=self._clock.now_ms(),
         )
 
-    async def carry_out(self, *intents: Intent, decision: Decision | None = None) -> None:
+    async def carry_out(
+        self, *intents: Intent, decision: Decision | None = None, not_after_ms: int | None = None
+    ) -> list[str]:
         """Make sure that each intent's order exists, once, and that the journal knew before.
 
         `decision` goes to disk with the intents, so that a restart knows the bar was answered.
-        Raises `Rejected` when the exchange refuses, `OutcomeUnknown` or `Unreachable` when it
-        could not be reached for longer than the retries last.
+        Nothing is sent after `not_after_ms`. Returns the client order ids; one differs from its
+        intent's where that order had ended without effect and was sent again.
+
+        Raises `Rejected` when the exchange refuses or it is too late, `OutcomeUnknown` or
+        `Unreachable` when it could not be reached for longer than the retries last.
         """
         known = [self._is_known(intent) for intent in intents]
         fresh = [intent for intent, was in zip(intents, known, strict=True) if not was]
         if fresh or decision is not None:
             await self._journal.commit(*([decision] if decision else []), *fresh)
-        for intent, was_known in zip(intents, known, strict=True):
-            await self._send(intent, perhaps_sent=was_known)
+        return [
+            await self._carry_out_one(intent, perhaps_sent=was_known, not_after_ms=not_after_ms)
+            for intent, was_known in zip(intents, known, strict=True)
+        ]
+
+    async def _carry_out_one(
+        self, intent: Intent, *, perhaps_sent: bool, not_after_ms: int | None
+    ) -> str:
+        if perhaps_sent:
+            # Only an entry sent twice does harm: all others reduce or close, and then find nothing.
+            patiently = intent.leg is Leg.ENTRY
+            report = await self.look_up(intent.client_order_id, patiently=patiently)
+            if report is not None:
+                has_effect = not report.status.is_final or report.filled_quantity > 0
+                if has_effect or intent.leg is Leg.ENTRY:
+                    return intent.client_order_id
+                again = replace(intent, client_order_id=next_attempt(intent.client_order_id))
+                return (await self.carry_out(again, not_after_ms=not_after_ms))[0]
+        try:
+            await self._send(intent, not_after_ms)
+        except Rejected:
+            await self._journal.commit(OrderSeen(_refused(intent, self._clock.now_ms())))
+            raise
+        return intent.client_order_id
 
     def _is_known(self, intent: Intent) -> bool:
         """Whether this order was meant before, by this process or by one before it."""
@@ -153,12 +183,10 @@ class Execution:
                 await self._clock.sleep_ms(_LOOK_UP_PAUSE_MS)
         return None
 
-    async def _send(self, intent: Intent, *, perhaps_sent: bool) -> None:
-        # Only an entry sent twice does harm: all others reduce or close, and then find nothing.
-        patiently = intent.leg is Leg.ENTRY
-        if perhaps_sent and await self.look_up(intent.client_order_id, patiently=patiently):
-            return
+    async def _send(self, intent: Intent, not_after_ms: int | None) -> None:
         for remaining in range(_RETRIES, -1, -1):
+            if not_after_ms is not None and self._clock.now_ms() > not_after_ms:
+                raise Rejected("too late to send this order", code="late")
             try:
                 report = await self._exchange.place(self.request_for(intent))
             except Rejected as refused:
@@ -184,3 +212,16 @@ class Execution:
                 continue
             self._journal.note(OrderSeen(report))
             return
+
+
+def _refused(intent: Intent, at_ms: int) -> OrderReport:
+    return OrderReport(
+        client_order_id=intent.client_order_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        kind=intent.kind,
+        status=OrderStatus.REJECTED,
+        updated_ms=at_ms,
+        quantity=intent.quantity,
+        trigger_price=intent.trigger_price,
+    )

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from cointrader.domain.events import FundingSettled
-from cointrader.domain.order import Fill, Leg, Side, leg_of
+from cointrader.domain.order import (
+    LIQUIDATION_PREFIXES,
+    SETTLEMENT_PREFIX,
+    Fill,
+    Leg,
+    Side,
+    leg_of,
+)
 from cointrader.domain.position import CloseReason, Trade, gross_pnl
 from cointrader.strategy.plan import Levels
-
-SETTLEMENT_PREFIX = "settlement_autoclose-"  # the exchange closed it: the symbol is over
-LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose")
 
 _WORSE_THAN_SLIPPED = Decimal("1e-12")  # relative: float residue is not a gap
 

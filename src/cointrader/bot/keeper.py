@@ -18,7 +18,7 @@ from cointrader.bot.execution import Execution
 from cointrader.bot.holding import Holding
 from cointrader.bot.protection import DEADLINE_MS as PROTECTION_DEADLINE_MS
 from cointrader.bot.protection import Protection
-from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
+from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, StaleData, Unreachable
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Fill, Leg, Side
@@ -39,6 +39,7 @@ from cointrader.strategy.state import State, Step, after
 
 ASK_AGAIN_S = 1.0  # how long fills may stay away before they are asked for
 FILL_PATIENCE = 10  # times
+_ANY = Decimal("1e-18")  # a quantity that any fill reaches
 
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ class PositionKeeper:
         clock: Clock,
         bar_ms: int,
         slippage: Decimal,
+        max_entry_delay_ms: int | None = None,
     ) -> None:
         self.symbol = symbol
         self.state = State.FLAT
@@ -68,10 +70,12 @@ class PositionKeeper:
         self._clock = clock
         self._bar_ms = bar_ms
         self._slippage = slippage
+        self._max_entry_delay_ms = max_entry_delay_ms
         self._instrument = Instrument(symbol)
         self._entry_bar_ms = 0  # the bar whose close decided the entry: names the position's orders
         self._trail_bar_ms: int | None = None
         self._best_close: float | None = None
+        self._is_restoring = False
         self._filled_ms = 0  # when the entry was known to be filled: protection is due from then
         self._changed = asyncio.Event()  # something about the holding moved
         self._booking = asyncio.Lock()  # a trade is being booked, which awaits in between
@@ -92,6 +96,7 @@ class PositionKeeper:
         """Follow the account until cancelled."""
         async for event in events:
             await self.on_event(event)
+        raise StaleData("the account's events ended", where=self.symbol, todo="subscribe again")
 
     async def on_event(self, event: AccountEvent) -> None:
         if isinstance(event, OrderFilled):
@@ -112,9 +117,12 @@ class PositionKeeper:
             return
         self._journal.note(FillSeen(fill))
         self.holding = counted
-        if counted.is_closed and self.state is not State.ENTERING:
-            async with self._booking:
-                await self._book(counted)
+        if self.state is not State.ENTERING:
+            if counted.is_closed:
+                async with self._booking:
+                    await self._book(counted)
+            elif counted.bought > holding.bought:
+                self._tell_size(counted)  # the rest of an entry that was filled in parts
         self._changed.set()
 
     async def settled(self) -> None:
@@ -140,23 +148,40 @@ class PositionKeeper:
 
         Returns the exchange's words when it refused the entry, else an empty string.
         """
+        await self.settled()  # a sweep that is still under way must not see the new orders
         side = reservation.side
         intent = self.execution.market_intent(
             bar_open_ms, Leg.ENTRY, side.entry, reservation.quantity, exits.to_text()
         )
         self.begin(intent, side)
         try:
-            await self.execution.carry_out(intent, decision=decision)
+            await self.execution.carry_out(
+                intent, decision=decision, not_after_ms=self._latest_entry_ms(bar_open_ms)
+            )
         except Rejected as refused:
             self.abandon()
             reservation.release()
             return str(refused)
         await self.entry_filled(reservation.quantity)
         levels = self._planned(exits)
-        if levels is not None and self.holding is not None:
-            reservation.commit(self.holding.quantity, self.holding.entry_price, levels.stop)
-            await self.protect(levels)
+        if self.holding is not None:
+            reservation.commit(self.holding.bought, self.holding.entry_price, levels.stop)
+            await self._protect_or_book(levels)
         return ""
+
+    def _latest_entry_ms(self, bar_open_ms: int) -> int | None:
+        """When the order of this bar's entry must have left at the latest."""
+        if self._max_entry_delay_ms is None:
+            return None
+        return bar_open_ms + self._bar_ms + self._max_entry_delay_ms
+
+    async def _protect_or_book(self, levels: Levels) -> None:
+        holding = self.holding
+        if holding is not None and holding.is_closed:  # somebody closed it while it was counted
+            async with self._booking:
+                await self._book(holding)
+        else:
+            await self.protect(levels)
 
     def begin(self, intent: Intent, side: Side) -> None:
         """An entry is under way."""
@@ -193,16 +218,27 @@ class PositionKeeper:
         self._step(Step.ENTRY_FILLED)
 
     async def catch_up(self) -> None:
-        """Count fills and funding that the event stream may have missed."""
-        holding = self.holding
-        if holding is None:
-            return
-        since_ms = holding.entered_ms or self._entry_bar_ms
-        for payment in await self._exchange.funding(self.symbol, since_ms=since_ms):
-            if payment.at_ms > since_ms:
-                self.on_funding(payment)
-        for fill in await self._exchange.fills(self.symbol, since_ms=since_ms):
-            await self.on_fill(fill)
+        """Count funding and fills that the event stream may have missed.
+
+        Funding first: the last fill books the trade.
+        """
+        if self.holding is not None and self.holding.entered_ms:
+            await self._count_funding()
+        await self._count_fills()
+
+    async def _count_fills(self) -> None:
+        if self.holding is not None:
+            since_ms = self.holding.entered_ms or self._entry_bar_ms
+            for fill in await self._exchange.fills(self.symbol, since_ms=since_ms):
+                await self.on_fill(fill)
+
+    async def _count_funding(self) -> None:
+        """Payments after the entry: one at its very moment went to whoever held before."""
+        if self.holding is not None:
+            entered_ms = self.holding.entered_ms
+            for payment in await self._exchange.funding(self.symbol, since_ms=entered_ms):
+                if payment.at_ms > entered_ms:
+                    self.on_funding(payment)
 
     async def protect(self, levels: Levels) -> None:
         """Put stop and target behind the position; close it when they cannot be confirmed."""
@@ -217,15 +253,18 @@ class PositionKeeper:
             if self.state is State.UNPROTECTED:
                 self._step(Step.PROTECTED)
             return
-        await self._alert(f"stop of {self.symbol} was not confirmed: closing at market")
+        await self._alert(f"protection of {self.symbol} was not confirmed: closing at market")
         await self.close(self._entry_bar_ms, Leg.EMERGENCY)
 
-    def _planned(self, exits: Exits) -> Levels | None:
-        """The levels that follow from the fill; None when the position is gone already."""
+    def _planned(self, exits: Exits) -> Levels:
+        """The levels that follow from the fill, put into the holding."""
         holding = self.holding
-        if holding is None or holding.is_closed:
-            return None
+        assert holding is not None  # an entry that was filled
         levels = exits.levels(holding.side, holding.entry_price, self._instrument)
+        kept = self._journal.open_position(self.symbol) if self._is_restoring else None
+        if kept is not None and kept.trade_id == holding.trade_id:
+            levels = Levels(kept.stop, kept.target)
+            self._best_close = kept.best_close
         self.holding = replace(holding, levels=levels)
         return levels
 
@@ -234,34 +273,32 @@ class PositionKeeper:
 
     async def restore(self, exits: Exits) -> None:
         """After a restart: count what happened to the entry, then protect what is left."""
-        await self.catch_up()
-        holding = self.holding
-        if holding is not None and not holding.bought:
-            await self.entry_filled(Decimal("1e-9"))
-        else:
+        self._is_restoring = True
+        await self._count_fills()
+        if self._bought():
             self._filled_ms = self._clock.now_ms()
             self._step(Step.ENTRY_FILLED)
-        holding = self.holding
-        if holding is None:
-            return
-        kept = self._journal.open_position(self.symbol)
-        levels = exits.levels(holding.side, holding.entry_price, self._instrument)
-        if kept is not None and kept.trade_id == holding.trade_id:
-            levels = Levels(kept.stop, kept.target)
-            self._best_close = kept.best_close
-        self.holding = holding = replace(holding, levels=levels)
-        if holding.is_closed:
-            async with self._booking:
-                await self._book(holding)
+        else:
+            await self.entry_filled(_ANY)
+        await self._count_funding()
+        levels = self._planned(exits)
+        self._is_restoring = False
+        if self.holding is not None and not self.holding.is_closed:
+            self._tell_size(self.holding)
+        await self._protect_or_book(levels)
+
+    def _tell_size(self, holding: Holding) -> None:
+        """Let the risk manager and the journal know how large the position is."""
+        if holding.levels is None:
             return
         self._risk.restore_position(
             self.symbol,
             holding.side,
             quantity=holding.quantity,
             entry_price=holding.entry_price,
-            stop=levels.stop,
+            stop=holding.levels.stop,
         )
-        await self.protect(levels)
+        self._note_position(holding, holding.levels)
 
     # -- exit --------------------------------------------------------------------------------
 
@@ -286,8 +323,10 @@ class PositionKeeper:
                     break
             with suppress(Unreachable, RateLimited):
                 await self.catch_up()
+        await self.settled()  # flat is when the trade is booked and its orders are swept
         if self.holding is not None:
             self._step(Step.EXIT_FAILED)
+            self._risk.result_unknown(self.symbol)
             raise OutcomeUnknown("a close was sent, the position is still open", where=self.symbol)
 
     async def trail(self, close: float, bar_open_ms: int, trail_ratio: float) -> None:
@@ -305,13 +344,16 @@ class PositionKeeper:
         if (wanted - holding.levels.stop) * sign <= 0:
             return
         levels = Levels(wanted, holding.levels.target)
-        if await self.protection.move_stop(
+        moved = await self.protection.move_stop(
             holding, levels, bar_open_ms, replaces_bar_ms=self._trail_bar_ms
-        ):
-            self._trail_bar_ms = bar_open_ms
-            self.holding = replace(self.holding or holding, levels=levels)
-            self._note_position(self.holding, levels)
-            self._risk.stop_moved(self.symbol, wanted)
+        )
+        held_now = self.holding
+        if not moved or held_now is None or held_now.trade_id != holding.trade_id:
+            return  # nothing moved, or it was closed meanwhile
+        self._trail_bar_ms = bar_open_ms
+        self.holding = replace(held_now, levels=levels)
+        self._note_position(self.holding, levels)
+        self._risk.stop_moved(self.symbol, wanted)
 
     async def _book(self, holding: Holding) -> None:
         trade = holding.to_trade(self._slippage)

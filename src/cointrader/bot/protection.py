@@ -68,13 +68,14 @@ class Protection:
         Those that rest, and those that were meant to: an order may show up after it was given up.
         What cannot be cleared now is tried again at the next sweep.
         """
+        meant = set(self._meant)  # as of now: what is placed while we look is none of our business
         resting = await self._exchange.open_orders(self.symbol)
         own = {
             order.client_order_id
             for order in resting
             if order.client_order_id.startswith(OWN_PREFIX) and order.kind.is_conditional
         }
-        for order_id in sorted(own | self._meant):
+        for order_id in sorted(own | meant):
             await self._cancel(order_id)
 
     @property
@@ -91,7 +92,9 @@ class Protection:
         wanted = intents[0].client_order_id
         try:
             async with asyncio.timeout(left_ms / 1000):
-                await self._execution.carry_out(*intents)
+                carried_out = await self._execution.carry_out(*intents)
+                self._meant.update(carried_out)
+                wanted = carried_out[0]
                 while not await self._rests(wanted):
                     await self._clock.sleep_ms(_LOOK_AGAIN_MS)
         except TimeoutError:

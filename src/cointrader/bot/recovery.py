@@ -8,6 +8,7 @@ exactly as it would have been without the interruption.
 from __future__ import annotations
 
 from cointrader.bot.keeper import PositionKeeper
+from cointrader.domain.errors import Rejected
 from cointrader.domain.order import Side
 from cointrader.domain.ports import Clock, Journal
 from cointrader.domain.records import Intent
@@ -39,12 +40,19 @@ class Recovery:
     def claim(self) -> None:
         """Take back the slot of an entry that may exist. Awaits nothing, see `TradingBot.run`."""
         entry = self._journal.last_entry(self._keeper.symbol)
-        if entry is None or self._journal.has_trade(entry.client_order_id):
+        if entry is None or self._has_ended(entry.client_order_id):
             return
         self._entry = entry
         side = _position_side(entry)
         self._keeper.begin(entry, side)
         self._risk.restore_position(self._keeper.symbol, side)
+
+    def _has_ended(self, order_id: str) -> bool:
+        """Whether the entry was refused, or became a trade that is booked."""
+        seen = self._journal.last_order(order_id)
+        if seen is not None and seen.report.status.is_final and not seen.report.filled_quantity:
+            return True
+        return self._journal.has_trade(order_id)
 
     async def finish(self) -> None:
         """Find out what became of that entry and put everything in order."""
@@ -68,7 +76,10 @@ class Recovery:
             return report.filled_quantity > 0 or not report.status.is_final
         if not self._is_fresh(entry):
             return False
-        await self._keeper.execution.carry_out(entry)
+        try:
+            await self._keeper.execution.carry_out(entry)
+        except Rejected:
+            return False
         return True
 
     def _is_fresh(self, entry: Intent) -> bool:

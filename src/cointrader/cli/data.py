@@ -76,7 +76,7 @@ def check(
     Exit codes: 0 clean, 1 something must be refused, 2 wrong usage, 3 not enough candles
     """
     from cointrader.market.combined import stored_symbols
-    from cointrader.strategy.decide import WARM_UP_BARS
+    from cointrader.signals.rules import WARM_UP_BARS
 
     asked = [name.strip().upper() for name in (*single, *listed.split(",")) if name.strip()]
     if everything and asked:

@@ -25,7 +25,7 @@ from cointrader.journal.export import write_csv
 from cointrader.journal.reader import JournalReader
 from cointrader.market.source import FolderSource
 from cointrader.market.synthetic import SyntheticSource
-from cointrader.strategy.decide import WARM_UP_BARS
+from cointrader.signals.rules import WARM_UP_BARS
 
 SYNTHETIC_START_MS = as_utc_ms("2026-01-01")
 SYNTHETIC_DAYS = 14

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Protocol
 
 from cointrader.domain.errors import ConfigError
@@ -45,3 +47,16 @@ def interval_ms(name: str) -> int:
 def utc_day(at_ms: int) -> int:
     """Number of the UTC day that `at_ms` belongs to, counted from 1970-01-01."""
     return at_ms // DAY_MS
+
+
+class SystemClock:
+    """The `Clock` of the machine."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        await asyncio.sleep(duration_ms / 1000)
+
+    async def sleep_until_ms(self, at_ms: int) -> None:
+        await self.sleep_ms(max(0, at_ms - self.now_ms()))

@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 OWN_PREFIX = "ct-"  # marks what this program opened; it never touches anything else
+SETTLEMENT_PREFIX = "settlement_autoclose-"  # the exchange closed it: the symbol is over
+LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose")
 _DIGITS = string.digits + string.ascii_lowercase
 
 
@@ -139,6 +141,12 @@ def client_order_id(symbol: str, bar_open_ms: int, leg: Leg, attempt: int = 0) -
     fits = len(symbol) <= 16 and symbol.isascii() and symbol.isalnum()
     name = symbol if fits else "h" + hashlib.sha256(symbol.encode()).hexdigest()[:12]
     return f"{OWN_PREFIX}{name}-{_base36(bar_open_ms // 1000)}-{leg.value}{attempt}"
+
+
+def next_attempt(order_id: str) -> str:
+    """The id under which the order `order_id`, which ended without effect, is sent again."""
+    stem, attempt = order_id.rsplit("-", 1)
+    return f"{stem}-{attempt[0]}{int(attempt[1:]) + 1}"
 
 
 def leg_of(order_id: str) -> Leg | None:

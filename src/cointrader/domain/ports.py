@@ -16,6 +16,7 @@ from cointrader.domain.position import Position
 from cointrader.domain.records import (
     Alert,
     Intent,
+    OrderSeen,
     PositionOpened,
     Record,
     RiskState,
@@ -176,6 +177,10 @@ class Journal(JournalWriter, Protocol):
 
     def intent(self, client_order_id: str) -> Intent | None:
         """What was about to be sent under this id."""
+        ...
+
+    def last_order(self, client_order_id: str) -> OrderSeen | None:
+        """What was last seen of an order of ours."""
         ...
 
     def last_entry(self, symbol: str) -> Intent | None:

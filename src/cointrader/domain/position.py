@@ -73,6 +73,19 @@ def funding_payment(sign: int, quantity: Number, mark_price: Number, rate: Numbe
     return -(quantity * mark_price * rate) * sign
 
 
+def liquidation_price(
+    sign: int, entry_price: Number, leverage: Number, maintenance_margin_ratio: Number
+) -> Number:
+    """Where an isolated position is worth only its maintenance margin, in quote currency.
+
+    First leverage bracket only (its ``cum`` is zero): larger positions liquidate a little earlier.
+    A ratio of 0, where no brackets are known, gives the price at which the margin is gone.
+
+    References: Binance, "Liquidation Price of USDⓈ-M Futures Contracts", isolated margin.
+    """
+    return entry_price * (1 / leverage - sign) / (maintenance_margin_ratio - sign)
+
+
 def slipped(order_sign: int, price: Number, slippage: Number) -> Number:
     """`price` moved against an order: up for a buy (+1), down for a sell (-1)."""
     return price + price * slippage * order_sign

@@ -23,6 +23,7 @@ from cointrader.domain.errors import JournalError
 from cointrader.domain.order import Leg
 from cointrader.domain.records import (
     Intent,
+    OrderSeen,
     PositionOpened,
     Record,
     RiskState,
@@ -30,7 +31,7 @@ from cointrader.domain.records import (
 )
 from cointrader.journal import rows, schema
 from cointrader.journal.lock import WriterLock
-from cointrader.journal.tables import DECISIONS, INTENTS, RISK_STATE, RUNS, TRADES
+from cointrader.journal.tables import DECISIONS, INTENTS, ORDERS, RISK_STATE, RUNS, TRADES
 from cointrader.journal.trouble import explained, explaining, version_warning
 
 MEMORY = ":memory:"
@@ -69,7 +70,8 @@ class SqliteJournal:
         self.path = None if str(path) == MEMORY else Path(path).resolve()
         self.account = account
         self._where = str(self.path or MEMORY)
-        self._noted: deque[Record] = deque()  # filled by the caller, emptied by the writer
+        self._noted: list[Record] = []
+        self._sealed: deque[list[Record]] = deque()  # filled by the caller, emptied by the writer
         self._usable = True  # until closed, or until a commit fails
         self._closed = False
         self._failure: JournalError | None = None
@@ -108,6 +110,7 @@ class SqliteJournal:
         if not self._usable:
             self._refuse()
         self._noted.extend(records)
+        self._seal()
         if self._thread is None:
             self._write()
         else:
@@ -140,6 +143,11 @@ class SqliteJournal:
         """What was about to be sent under this id."""
         condition = ("client_order_id = ?", client_order_id)
         return self._read(lambda: rows.latest(self._connection, INTENTS, condition))
+
+    def last_order(self, client_order_id: str) -> OrderSeen | None:
+        """What was last seen of an order of ours."""
+        condition = ("client_order_id = ?", client_order_id)
+        return self._read(lambda: rows.newest(self._connection, ORDERS, condition))
 
     def last_entry(self, symbol: str) -> Intent | None:
         """The newest intent of `symbol` to open a position."""
@@ -192,6 +200,7 @@ class SqliteJournal:
             self._flush_timer.cancel()
         try:
             if self._failure is None:
+                self._seal()
                 self._on_writer(self._write)
         finally:
             if self._thread is not None:
@@ -229,6 +238,7 @@ class SqliteJournal:
         self._flush_timer = None
         if not self._usable:
             return
+        self._seal()
         if self._thread is None:
             with suppress(JournalError):
                 self._write()
@@ -237,11 +247,17 @@ class SqliteJournal:
 
     # -- on the writer's thread
 
+    def _seal(self) -> None:
+        """What was noted by now is written in one transaction, or not at all."""
+        if self._noted:
+            self._sealed.append(self._noted)
+            self._noted = []
+
     def _write(self) -> None:
-        """Write what is noted by now; an earlier commit may have taken it all along."""
+        """Write what is sealed by now; an earlier commit may have taken it all along."""
         if self._failure is not None:
             self._refuse()
-        batch = [self._noted.popleft() for _ in range(len(self._noted))]
+        batch = [record for _ in range(len(self._sealed)) for record in self._sealed.popleft()]
         if not batch:
             return
         try:
@@ -262,6 +278,7 @@ class SqliteJournal:
 
         if not self._usable:
             self._refuse()
+        self._seal()
         return self._on_writer(answer)
 
     def _on_writer(self, work: Callable[[], T]) -> T:

@@ -104,6 +104,8 @@ class LiveBook:
     ) -> None:
         """A position exists: a fact, written down whatever the limits say."""
         self._unconfirmed.discard(symbol)
+        standing = self._standing  # what is open has not been closed with an unknown result
+        standing.unknown = tuple(name for name in standing.unknown if name != symbol)
         self._book = self._book.commit(
             symbol,
             _side(side),

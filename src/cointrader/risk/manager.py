@@ -8,12 +8,11 @@ Reading the account awaits, so the steps around a reading hold `_lock`.
 from __future__ import annotations
 
 import asyncio
-import time
 from decimal import Decimal
 from typing import Protocol
 
-from cointrader.domain.clock import Clock, utc_day
-from cointrader.domain.errors import ExchangeError, InvariantBroken
+from cointrader.domain.clock import Clock, SystemClock, utc_day
+from cointrader.domain.errors import DataError, ExchangeError, InvariantBroken
 from cointrader.domain.instrument import to_decimal
 from cointrader.domain.ports import Account, Quote
 from cointrader.domain.records import Alert, EquityMarked
@@ -29,6 +28,8 @@ from cointrader.risk.state import restored
 __all__ = ["AccountReader", "EntryRequest", "Refusal", "Reservation", "RiskManager"]
 
 _UNREADABLE = Refusal("unknown-result", "the account could not be read")
+
+READING_DEADLINE_S = 5.0  # closes wait for a reading of the account, but not for ever
 
 
 class AccountReader(Protocol):
@@ -49,7 +50,7 @@ class RiskManager(LiveBook):
     def __init__(
         self, config: RiskConfig, *, clock: Clock | None = None, journal: RiskJournal | None = None
     ) -> None:
-        super().__init__(config, clock=clock or _WallClock(), journal=journal)
+        super().__init__(config, clock=clock or SystemClock(), journal=journal)
         self._exchange: AccountReader | None = None
         self._bots: set[str] = set()
         self._auction: Auction | None = None
@@ -262,8 +263,9 @@ class RiskManager(LiveBook):
             return True
         if auction is not self._auction:
             return False
-        if not auction.is_open:
-            if standing.snapshot_ms != auction.bar_ms:  # else it was taken before a restart
+        if not auction.is_open or self._is_stale:
+            # Taken before a restart it is not read again, but what closed since then counts.
+            if standing.snapshot_ms != auction.bar_ms or self._is_stale:
                 account = await self._read_account(exchange)
                 if account is None:
                     return False
@@ -291,10 +293,11 @@ class RiskManager(LiveBook):
     async def _read_account(self, exchange: AccountReader) -> Account | None:
         self._is_stale = False  # what closes while we read is newer than what we get
         try:
-            return await exchange.account()
-        except ExchangeError as error:
+            async with asyncio.timeout(READING_DEADLINE_S):
+                return await exchange.account()
+        except (ExchangeError, DataError, TimeoutError) as error:
             self._is_stale = True
-            text = f"the account could not be read: {error.what}"
+            text = f"the account could not be read: {_words(error)}"
             self._note([Alert(self._clock.now_ms(), "warning", "", text)])
             return None
 
@@ -302,23 +305,15 @@ class RiskManager(LiveBook):
         """Count the risk of open positions from their mark prices; False when one is missing."""
         symbols = list(self._book.open_symbols())
         try:
-            marks = {symbol: float((await exchange.quote(symbol)).mark) for symbol in symbols}
-        except ExchangeError as error:
-            text = f"a mark price could not be read: {error.what}"
+            async with asyncio.timeout(READING_DEADLINE_S):
+                marks = {symbol: float((await exchange.quote(symbol)).mark) for symbol in symbols}
+        except (ExchangeError, DataError, TimeoutError) as error:
+            text = f"a mark price could not be read: {_words(error)}"
             self._note([Alert(self._clock.now_ms(), "warning", "", text)])
             return False
         self._book = self._book.marked(marks)
         return True
 
 
-class _WallClock:
-    """The system's time, for a manager that was given no clock."""
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    async def sleep_ms(self, duration_ms: int) -> None:
-        await asyncio.sleep(duration_ms / 1000)
-
-    async def sleep_until_ms(self, at_ms: int) -> None:
-        await self.sleep_ms(max(at_ms - self.now_ms(), 0))
+def _words(error: Exception) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else str(error)

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Side
+from cointrader.domain.position import liquidation_price
 from cointrader.risk.book import Refusal
 from cointrader.risk.limits import FIXED, RISK, RiskLimits
 
@@ -78,13 +79,6 @@ def entry_notional(
     if sizing == RISK:
         return min(notional, risk_notional(snapshot, risk_per_trade, price, stop_distance))
     return notional
-
-
-def liquidation_price(
-    sign: int, entry_price: float, leverage: float, maintenance_margin_ratio: float
-) -> float:
-    """Price at which an isolated position is liquidated; fees and funding left aside."""
-    return entry_price * (1.0 - sign / leverage) / (1.0 - sign * maintenance_margin_ratio)
 
 
 def is_liquidation_near(

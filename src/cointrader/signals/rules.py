@@ -40,6 +40,7 @@ from cointrader.signals.indicators import DEFAULT_PERIODS, Floats, Indicators, P
 from cointrader.signals.newest import NewestBar
 
 WARM_UP = "warm-up"
+WARM_UP_BARS = 300  # no decision with fewer bars before it: indicators still remember their seed
 
 
 @dataclass(frozen=True, slots=True)

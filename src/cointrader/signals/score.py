@@ -16,7 +16,7 @@ from cointrader.domain.order import Side
 from cointrader.market.frame import Frame
 from cointrader.signals.indicators import Indicators, Value, sign_of, stacked
 from cointrader.signals.newest import NewestBar
-from cointrader.signals.rules import WARM_UP, Signal, Signals
+from cointrader.signals.rules import WARM_UP, WARM_UP_BARS, Signal, Signals
 
 RSI_LOW, RSI_HIGH = 35.0, 65.0
 STOCH_LOW, STOCH_HIGH = 20.0, 80.0
@@ -67,7 +67,7 @@ class ScoreRule:
     settings: ScoreSettings = ScoreSettings()
 
     name: ClassVar[str] = "score"
-    warm_up: ClassVar[int] = 300  # from here on the seeds of EMA, MACD and ADX no longer matter
+    warm_up: ClassVar[int] = WARM_UP_BARS
     look_back: ClassVar[int] = 0
 
     def evaluate(self, frame: Frame, indicators: Indicators) -> Signals:

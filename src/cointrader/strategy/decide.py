@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cointrader.domain.order import Side
-from cointrader.signals.rules import Signal
+from cointrader.signals.rules import WARM_UP_BARS, Signal
 from cointrader.strategy.plan import Exits, ExitSettings
-
-WARM_UP_BARS = 300  # no decision with fewer bars before it: indicators still remember their seed
 
 
 @dataclass(frozen=True, slots=True)

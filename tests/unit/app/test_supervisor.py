@@ -6,7 +6,7 @@ import pytest
 
 from cointrader.app.supervisor import PAUSES_MS, Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
-from cointrader.domain.errors import InvariantBroken
+from cointrader.domain.errors import InvariantBroken, Unreachable
 from cointrader.domain.records import Alert
 
 
@@ -101,6 +101,20 @@ def test_a_bot_that_ran_for_a_day_is_forgiven_its_earlier_crashes():
 
     assert supervisor.quarantined == []
     assert supervisor.restarts == {"XRPUSDT": 20}
+
+
+def test_a_bot_that_cannot_reach_the_exchange_goes_on_trying():
+    class Away(AlwaysFails):
+        async def run(self):
+            self.started_ms.append(0)
+            if len(self.started_ms) < 50:
+                raise Unreachable("no route")
+
+    away = Away()
+    supervisor, _ = supervise(away)
+
+    assert len(away.started_ms) == 50
+    assert supervisor.quarantined == []
 
 
 def test_a_broken_invariant_stops_every_bot():

@@ -34,7 +34,7 @@ from cointrader.domain.order import (
 )
 from cointrader.domain.ports import Account, Quote
 from cointrader.domain.position import Position
-from cointrader.domain.records import Intent, Record, RiskState
+from cointrader.domain.records import Intent, OrderSeen, Record, RiskState
 
 XRP, BTC, ETH = "XRPUSDT", "BTCUSDT", "ETHUSDT"
 BAR_MS = 900_000
@@ -119,6 +119,10 @@ class FakeJournal:
 
     def open_position(self, symbol: str) -> None:
         return None
+
+    def last_order(self, client_order_id: str) -> OrderSeen | None:
+        found = (r for r in self.written(OrderSeen) if r.report.client_order_id == client_order_id)
+        return max(found, key=lambda seen: seen.report.updated_ms, default=None)
 
     def last_entry(self, symbol: str) -> None:
         return None

@@ -118,7 +118,7 @@ def assert_closed_unprotected(entered):
     assert (entered.state, entered.is_held, entered.slots) == (State.FLAT, False, {})
     assert entered.reasons == ["UNPROTECTED"]
     assert entered.alerts == [
-        ("critical", "stop of XRPUSDT was not confirmed: closing at market"),
+        ("critical", "protection of XRPUSDT was not confirmed: closing at market"),
     ]
 
 

@@ -198,9 +198,8 @@ def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, li
          "STOP_LOSS_PCT (flag --stop-loss-pct) has no effect while EXIT_MODE is atr; it needs pct"),
         (["--exit-mode", "pct", "--atr-sl-mult", "2"],
          "ATR_SL_MULT (flag --atr-sl-mult) has no effect while EXIT_MODE is pct; it needs atr"),
-        (["--no-ml-filter", "--ml-threshold", "0.6"],
-         "ML_THRESHOLD (flag --ml-threshold) has no effect while NO_ML_FILTER is true; "
-         "it needs false"),
+        (["--ml-threshold", "0.6"],
+         "ML_THRESHOLD (flag --ml-threshold) has no effect in this version"),
         (["--sizing", "fixed:100", "--max-positions", "1"],
          "MAX_POSITIONS (flag --max-positions) has no effect while SIZING is fixed:100"),
         (["--set", "STOP_LOSS_PCT_XRPUSDT=0.02"],

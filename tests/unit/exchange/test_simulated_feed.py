@@ -12,9 +12,9 @@ import pytest
 
 from cointrader.domain.errors import ConfigError, InvariantBroken, Rejected
 from cointrader.domain.events import CandleClosed, FeedEnded, OrderFilled
-from cointrader.domain.order import OrderKind, OrderRequest
+from cointrader.domain.order import SETTLEMENT_PREFIX, OrderKind, OrderRequest
 from cointrader.domain.ports import Exchange, MarketFeed, Settlement
-from cointrader.exchange.simulated import END_PREFIX, Costs, SimulatedExchange, unconstrained
+from cointrader.exchange.simulated import Costs, SimulatedExchange, unconstrained
 from cointrader.exchange.simulated.subscriptions import Subscription
 from tests.unit.exchange.simulated_fakes import (
     BUY,
@@ -216,7 +216,7 @@ async def test_position_at_the_last_close_is_closed_by_the_exchange_with_slippag
     exchange, events = await played_to_the_end((100, 102, 99, 101), stop="90")
 
     end = exchange.fill_log[-1]
-    assert end.client_order_id.startswith(END_PREFIX)
+    assert end.client_order_id.startswith(SETTLEMENT_PREFIX)
     assert end.client_order_id == "settlement_autoclose-2"
     assert (end.price, end.fee) == (Decimal("99.99"), Decimal("0.09999"))
     assert end.at_ms == opens(2) - 1

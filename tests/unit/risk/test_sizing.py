@@ -8,11 +8,11 @@ import pytest
 
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Side
+from cointrader.domain.position import liquidation_price
 from cointrader.risk.book import Refusal
 from cointrader.risk.limits import RiskLimits
 from cointrader.risk.sizing import (
     is_liquidation_near,
-    liquidation_price,
     margin_ratio,
     risk_notional,
     size_entry,

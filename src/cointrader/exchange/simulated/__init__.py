@@ -1,6 +1,5 @@
 """An exchange in the box: the `Exchange` and `MarketFeed` ports over recorded candles."""
 
-from cointrader.exchange.simulated.account import END_PREFIX
 from cointrader.exchange.simulated.adapter import Progress, SimulatedExchange
 from cointrader.exchange.simulated.instruments import (
     known_instrument,
@@ -10,7 +9,6 @@ from cointrader.exchange.simulated.instruments import (
 from cointrader.exchange.simulated.ledger import Costs
 
 __all__ = [
-    "END_PREFIX",
     "Costs",
     "Progress",
     "SimulatedExchange",

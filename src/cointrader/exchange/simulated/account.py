@@ -17,6 +17,7 @@ from cointrader.domain.errors import Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled, OrderUpdated
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import (
+    SETTLEMENT_PREFIX,
     Fill,
     OrderKind,
     OrderReport,
@@ -32,7 +33,6 @@ from cointrader.exchange.simulated.matching import is_reached, next_exit
 from cointrader.exchange.simulated.orders import OrderDesk, accepted, filled
 from cointrader.exchange.simulated.subscriptions import Hub, Subscription
 
-END_PREFIX = "settlement_autoclose-"  # Binance's own mark of a close by delisting
 MAX_CONDITIONAL_ORDERS = 200  # Binance's limit for one account, all symbols together
 KEPT_FILLS = 100_000  # in the log of all symbols
 KEPT_PER_SYMBOL = 1_000  # fills, and funding payments, that a client can still ask for
@@ -148,7 +148,7 @@ class SimulatedAccount:
         held = self.ledger.positions.get(symbol)
         if held is not None:
             request = OrderRequest(
-                client_order_id=f"{END_PREFIX}{self.next_trade_id[symbol]}",
+                client_order_id=f"{SETTLEMENT_PREFIX}{self.next_trade_id[symbol]}",
                 symbol=symbol,
                 side=held.side.exit,
                 kind=OrderKind.MARKET,

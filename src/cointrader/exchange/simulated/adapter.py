@@ -20,10 +20,10 @@ from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import Fill, OrderReport, OrderRequest, OrderSide
 from cointrader.domain.ports import Account, CandleSource, Quote, Settlement
-from cointrader.domain.position import Position
+from cointrader.domain.position import Position, liquidation_price
 from cointrader.exchange.simulated.account import Moment, SimulatedAccount
 from cointrader.exchange.simulated.feed import CandleSubscription
-from cointrader.exchange.simulated.ledger import Costs, liquidation_price
+from cointrader.exchange.simulated.ledger import Costs
 from cointrader.exchange.simulated.matching import market_price
 from cointrader.exchange.simulated.playback import Lateness, Playback
 from cointrader.exchange.simulated.snapshot import restore_into, to_plain
@@ -188,10 +188,12 @@ class SimulatedExchange:
         if held is None:
             return None
         maintenance = self._account.instruments[symbol].maintenance_margin_ratio
+        if not maintenance:  # no brackets are known: the founding profile
+            return held
         price = liquidation_price(
-            held, leverage=self._leverage, maintenance_margin_ratio=maintenance
+            held.side.sign, held.entry_price, Decimal(self._leverage), maintenance
         )
-        return held if price is None else replace(held, liquidation_price=price)
+        return replace(held, liquidation_price=price)
 
     async def account(self) -> Account:
         if self._marked is None:

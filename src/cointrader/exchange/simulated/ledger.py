@@ -138,16 +138,3 @@ class Ledger:
 def money(amount: Decimal) -> Decimal:
     """`amount` on the booking grid; never a negative zero."""
     return _WIDE.add(amount.quantize(_GRID, context=_WIDE), ZERO)
-
-
-def liquidation_price(
-    held: Position, *, leverage: int, maintenance_margin_ratio: Decimal
-) -> Decimal | None:
-    """Where an isolated position is worth only its maintenance margin; None without brackets.
-
-    First bracket only (its ``cum`` is zero): larger positions liquidate a little earlier.
-    """
-    if not maintenance_margin_ratio:
-        return None
-    sign = held.side.sign
-    return held.entry_price * (1 / Decimal(leverage) - sign) / (maintenance_margin_ratio - sign)
