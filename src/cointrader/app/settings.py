@@ -107,7 +107,7 @@ TABLE: tuple[Setting, ...] = (
             "default; founding are the first rules, for comparison only"),
     Setting("signal", "signal", SignalRule(), "score",
             "The signal rule", per_symbol=True),
-    Setting("signal_threshold", "signal", Whole(1, 100), 3, "Score a side needs", per_symbol=True),
+    Setting("signal_threshold", "signal", Whole(1, 6), 3, "Score a side needs", per_symbol=True),
     Setting("vol_multiplier", "signal", Number(0, 100), 1.5,
             "Volume must be above this many times its mean, unless the score is one higher",
             per_symbol=True),

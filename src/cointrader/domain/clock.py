@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -56,6 +55,8 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     async def sleep_ms(self, duration_ms: int) -> None:
+        import asyncio  # here: a command that only knows intervals starts faster without
+
         await asyncio.sleep(duration_ms / 1000)
 
     async def sleep_until_ms(self, at_ms: int) -> None:

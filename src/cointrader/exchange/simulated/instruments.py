@@ -1,8 +1,7 @@
 """Grids and minimums for symbols that are traded without asking a real exchange.
 
-Plausible, not authoritative: filters as Binance listed them on 2026-03-31 (BTCUSDT's step from
-production, where the dump shows the demo exchange's), maintenance margin of the first leverage
-bracket. Live trading reads `exchangeInfo` instead.
+Plausible, not authoritative: filters as Binance listed them on 2026-03-31, maintenance margin of
+the first leverage bracket. Live trading reads `exchangeInfo` instead.
 """
 
 from __future__ import annotations
