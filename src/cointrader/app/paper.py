@@ -15,6 +15,7 @@ from cointrader.app.config import Config
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
+from cointrader.bot.settings import BotSettings
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.instrument import Instrument, to_decimal
@@ -25,7 +26,7 @@ from cointrader.exchange.simulated.instruments import plausible_instrument, unco
 from cointrader.exchange.simulated.ledger import Costs
 from cointrader.journal.sqlite import SqliteJournal
 from cointrader.risk.manager import RiskManager
-from cointrader.signals.rules import SignalRule
+from cointrader.signals.rules import WARM_UP_BARS, SignalRule
 
 _FLUSH_AFTER_S = 0.05  # one transaction for what all bots noted about a bar
 _FLUSH_AFTER_JUMPS_S = 6 * 3600.0  # seconds of loop time, which pass at once where time jumps
@@ -38,7 +39,7 @@ class PaperPlan:
 
     config: Config
     source: CandleSource
-    journal_path: Path | str
+    journal_path: Path
     balance: Decimal
     start_ms: int | None = None
     end_ms: int | None = None
@@ -89,6 +90,11 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
             where=plan.source.label,
             todo="choose other --from and --to, or other symbols",
         )
+    for symbol in plan.config.symbols:
+        BotSettings.of(
+            plan.config, symbol
+        )  # a setting no bot can use is told before anything is made
+    _require_enough(plan)
     clock.start_at(exchange.timeline[0])
     started_s = time.monotonic()
     with SqliteJournal(
@@ -113,6 +119,24 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
             from_ms=exchange.timeline[0],
             to_ms=exchange.timeline[max(exchange.progress.done, 1) - 1] + plan.source.interval_ms,
             elapsed_s=time.monotonic() - started_s,
+        )
+
+
+def _require_enough(plan: PaperPlan) -> None:
+    """At least one symbol must come to a decision that can still be filled."""
+    end_ms = plan.end_ms
+    stored = {
+        symbol: sum(end_ms is None or at < end_ms for at in plan.source.open_times(symbol))
+        for symbol in plan.config.symbols
+    }
+    needed = WARM_UP_BARS + 2  # the first decided bar, and the one that fills it
+    if max(stored.values()) < needed:
+        raise MissingCandles(
+            f"too few candles: {WARM_UP_BARS} warm the indicators up before the first decision",
+            where=plan.source.label,
+            found=", ".join(f"{symbol} {count}" for symbol, count in stored.items()),
+            allowed=f"{needed} or more of one symbol",
+            todo="store more candles, or choose a later --to",
         )
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from cointrader.domain.order import Side
 from cointrader.domain.position import Trade
+from cointrader.domain.records import PositionOpened
 from cointrader.journal.export import in_result_order
 from cointrader.journal.reader import JournalReader
 
@@ -40,6 +41,7 @@ class Summary:
     profit_factor: float | None  # None without a loss
     max_drawdown_ratio: float  # of equity marked at each bar's open
     drawdown_halt_ms: int | None  # when the drawdown limit ended all entries
+    open_positions: Sequence[PositionOpened]  # after Ctrl-C; what they cost is in no total
     bars: int  # decisions written down
 
 
@@ -61,6 +63,7 @@ def summarise(reader: JournalReader, symbols: Sequence[str], slippage: Decimal) 
         profit_factor=float(wins / losses) if losses else None,
         max_drawdown_ratio=max_drawdown(float(e.equity) for e in reader.equity()),
         drawdown_halt_ms=next((e.at_ms for e in reader.risk_events(kind="drawdown-halted")), None),
+        open_positions=[p for s in symbols if (p := reader.open_position(s)) is not None],
         bars=sum(reader.count_actions().values()),
     )
 

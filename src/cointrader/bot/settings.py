@@ -93,7 +93,10 @@ class BotSettings:
 def _rule(strategy: StrategyConfig) -> SignalRule:
     if strategy.signal != "score":
         raise ConfigError(
-            "no signal rule of this name", where="SIGNAL", found=strategy.signal, allowed="score"
+            "this version has one signal rule",
+            where="SIGNAL",
+            found=strategy.signal,
+            allowed="score; rules from files come later",
         )
     return ScoreRule(
         ScoreSettings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -27,7 +28,7 @@ class ProgressLine:
         self._plan = plan
         self._unknown = unknown
         self._is_announced = False
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._every_s = _REDRAW_S if self._is_terminal else _PLAIN_LINE_S
         self._last_s = time.monotonic()
 
@@ -47,11 +48,11 @@ class ProgressLine:
             f"{progress.done_bars:,} of {progress.total_bars:,} bars, {left_s:.0f} s left"
         )
         line = f"\r{text}   " if self._is_terminal else text
-        click.echo(line, err=True, nl=not self._is_terminal)
+        _tell(line, ends=not self._is_terminal)
 
     def clear(self) -> None:
         if self._is_terminal:
-            click.echo("\r" + " " * 78 + "\r", err=True, nl=False)
+            _tell("\r" + " " * 78 + "\r", ends=False)
 
 
 def _announce(plan: PaperPlan, unknown: Sequence[str]) -> None:
@@ -68,7 +69,13 @@ def _announce(plan: PaperPlan, unknown: Sequence[str]) -> None:
         lines.append(f"  {name} = {value} (the profile has {usual or 'none'})")
     lines += [f"  {text}" for text in idle(config)]
     lines.append("no model is loaded: every signal trades unfiltered")
-    click.echo("\n".join(lines), err=True)
+    _tell("\n".join(lines))
+
+
+def _tell(text: str, *, ends: bool = True) -> None:
+    """A word on stderr; that nobody can hear it is no reason to stop trading."""
+    with suppress(OSError, ValueError):
+        click.echo(text, err=True, nl=ends)
 
 
 def as_plain(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> dict[str, object]:
@@ -96,6 +103,16 @@ def as_plain(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> dict[s
         "halted_days": outcome.halted_days,
         "drawdown_halt_ms": summary.drawdown_halt_ms,
         "quarantined": list(outcome.quarantined),
+        "open_positions": [
+            {
+                "symbol": position.symbol,
+                "side": position.side.lower(),
+                "quantity": float(position.quantity),
+                "entry_price": float(position.entry_price),
+                "entry_fee": float(position.entry_fee),
+            }
+            for position in summary.open_positions
+        ],
         "symbols": {
             line.symbol: {
                 "long_signals": line.long_signals,
@@ -156,6 +173,11 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
             f"  stopped        by the drawdown limit on {utc_text(summary.drawdown_halt_ms)}: "
             "no entries from then on"
         )
+    lines += [
+        f"  still open     {p.symbol} {p.side.lower()} {p.quantity:f} at {p.entry_price:f}; "
+        f"its entry fee of {float(p.entry_fee):,.2f} is in the wallet, not in net"
+        for p in summary.open_positions
+    ]
     if outcome.quarantined:
         lines.append(
             f"  quarantined    {', '.join(outcome.quarantined)}: the bot kept crashing, "

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from cointrader.domain.errors import UsageError
 
+FIRST_YEAR, LAST_YEAR = 1971, 2199
+
 
 def as_utc_ms(text: str, *, where: str = "") -> int:
     """Epoch ms of an ISO date or time; one without a zone is UTC. `UsageError` if it is neither."""
@@ -19,6 +21,13 @@ def as_utc_ms(text: str, *, where: str = "") -> int:
             allowed="2025-03-05, 2025-03-05T15:00 or 2025-03-05T15:00+00:00, UTC without a zone",
         ) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise UsageError(
+            "not a date of this market",
+            where=where or None,
+            found=text,
+            allowed=f"from {FIRST_YEAR} to {LAST_YEAR}",
+        )
     return round(moment.timestamp() * 1000)
 
 

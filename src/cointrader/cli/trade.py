@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
+import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,9 +19,10 @@ from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.paper_output import ProgressLine, as_plain, print_summary
 from cointrader.cli.times import as_utc_ms, utc_text
 from cointrader.domain.clock import DAY_MS, interval_ms
-from cointrader.domain.errors import UsageError
+from cointrader.domain.errors import CointraderError, UsageError
 from cointrader.domain.instrument import to_decimal
 from cointrader.domain.ports import CandleSource
+from cointrader.domain.position import Trade
 from cointrader.journal.export import write_csv
 from cointrader.journal.reader import JournalReader
 from cointrader.market.source import FolderSource
@@ -87,25 +89,24 @@ def paper(
     start_ms, end_ms = _range(from_, to)
     source, start_ms = _market(config, data, seed, start_ms, end_ms)
     config, unknown = _with_known_correlations(config, source)
-    if trades_path is not None:
-        _require_writable(trades_path, "--trades")
     plan = PaperPlan(
         config=config,
         source=source,
-        journal_path=_fresh_journal(journal_path),
-        balance=Decimal(_positive(balance, "--balance")),
+        balance=Decimal(_positive(balance, "--balance", most=1e12)),
         start_ms=start_ms,
         end_ms=end_ms,
-        speed=None if speed == "max" else float(_positive(speed, "--speed")),
+        speed=None if speed == "max" else float(_positive(speed, "--speed", most=1e9)),
+        journal_path=_fresh_journal(journal_path),
     )
+    if trades_path is not None:
+        _require_writable(trades_path, plan.journal_path)
     progress = ProgressLine(plan, unknown)
     outcome = run_paper(plan, progress.show)
     progress.clear()
     with JournalReader(plan.journal_path) as reader:
         summary = summarise(reader, config.symbols, to_decimal(config.slippage_bps) / 10_000)
     if trades_path is not None:
-        with trades_path.open("w", newline="", encoding="utf-8") as target:
-            write_csv(summary.trades, target)
+        _write_trades(summary.trades, trades_path)
     if as_json:
         click.echo(json.dumps(as_plain(plan, outcome, summary), indent=2))
     else:
@@ -168,14 +169,14 @@ def _range(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
     return start_ms, end_ms
 
 
-def _positive(text: str, where: str) -> str:
+def _positive(text: str, where: str, *, most: float) -> str:
     try:
-        is_right = 0 < float(text) < math.inf
+        is_right = text.isascii() and 1e-9 <= float(text) <= most
     except ValueError:
         is_right = False
     if not is_right:
-        allowed = "a number above 0" + (", or max" if where == "--speed" else "")
-        raise UsageError("not a positive number", where=where, found=text, allowed=allowed)
+        allowed = f"a number from 1e-9 to {most:g}" + (", or max" if where == "--speed" else "")
+        raise UsageError("not a number that fits", where=where, found=text, allowed=allowed)
     return text.strip()
 
 
@@ -191,19 +192,48 @@ def _fresh_journal(path: Path | None) -> Path:
             found=str(path),
             todo="name another file, or move this one away",
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the journal's folder: {error.strerror}",
+            where="--journal",
+            found=str(path.parent),
+            todo="name a file in a folder that exists and is yours",
+        ) from None
     return path
 
 
-def _require_writable(path: Path, where: str) -> None:
-    """Say so before a long run, not after it."""
-    try:
-        with path.open("a", encoding="utf-8"):
-            pass
-    except OSError as error:
+def _require_writable(path: Path, journal_path: Path) -> None:
+    """Say so before a long run, not after it; and leave nothing behind."""
+    why_not = ""
+    if path.resolve() in (journal_path.resolve(), _lock_of(journal_path)):
+        why_not = "this is the journal"
+    elif not path.parent.is_dir():
+        why_not = "there is no such folder"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        why_not = "it is not yours to write"
+    if why_not:
         raise UsageError(
-            f"cannot write there: {error.strerror}",
-            where=where,
+            f"the trades cannot be written there: {why_not}",
+            where="--trades",
             found=str(path),
-            todo="name a file in a folder that exists and is yours",
+            todo="name another file, in a folder that exists and is yours",
+        )
+
+
+def _lock_of(journal_path: Path) -> Path:
+    resolved = journal_path.resolve()
+    return resolved.with_name(resolved.name + ".lock")
+
+
+def _write_trades(trades: Iterable[Trade], path: Path) -> None:
+    try:
+        with path.open("w", newline="", encoding="utf-8") as target:
+            write_csv(trades, target)
+    except OSError as error:
+        raise CointraderError(
+            f"the trades could not be written: {error.strerror}",
+            where=str(path),
+            todo="make room or name another file; the journal has everything",
         ) from None

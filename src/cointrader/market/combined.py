@@ -105,7 +105,7 @@ def stored_symbols(folder: Path, interval: str) -> tuple[str, ...]:
     files = [path for path in folder.glob(f"*/{name}") if path.parent.name.islower()]
     if files:
         return tuple(sorted(path.parent.name.upper() for path in files))
-    raise DataError(
+    raise MissingCandles(
         "the folder holds no candles of this interval",
         where=str(folder),
         found=_what_is_there(folder),
@@ -124,7 +124,7 @@ def examine(folder: Path, symbol: str, interval: str) -> Examined:
     path = candle_path(folder, symbol, interval)
     if not path.is_file():
         exist = ", ".join(stored_symbols(folder, interval))
-        raise DataError(
+        raise MissingCandles(
             f"no candles of {symbol.upper()} are stored",
             where=str(path),
             allowed=f"stored are {exist}",

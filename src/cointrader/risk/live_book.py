@@ -54,6 +54,8 @@ class LiveBook:
     ) -> Reservation | Refusal:
         """Take a slot at once, or say why not. Looking and taking are one step."""
         wanted, needed = _side(side), Decimal(0) if margin is None else exact(margin)
+        if needed < 0:
+            raise ValueError(f"an entry needs margin of at least 0, not {margin}")
         limits = self._limits
         situation = self._standing.situation(symbol, limits)
         book = self._book.under(limits)
@@ -92,7 +94,13 @@ class LiveBook:
             when = self._clock.now_ms() if at_ms is None else at_ms
             self._note([RiskEvent(when, "kill-switch", symbol, tripped)])
         self._is_stale = True
+        self._judge_unread()
         self._note_state()
+
+    def _judge_unread(self) -> None:
+        """Without an account to read, what results say is judged as they come."""
+        if self._standing.account is None:
+            self._note(self._standing.judge(self._clock.now_ms(), self._limits))
 
     def position_opened(
         self,
@@ -167,8 +175,8 @@ class LiveBook:
         """Share of a slot's money that an entry puts up as margin at this whole balance."""
         limits, base = self._limits, self._standing.base
         return margin_ratio(
-            float(balance),
-            float(balance if base is None else base),
+            float(exact(balance)),
+            float(exact(balance) if base is None else base),
             limits.margin_max_ratio,
             limits.margin_min_ratio,
             limits.margin_decay_rate,
@@ -223,14 +231,18 @@ class LiveBook:
 
     def set_base_balance(self, balance: Amount) -> None:
         """The balance that profit is measured from; the day's start too, if there is none."""
+        if exact(balance) < 0:
+            raise ValueError(f"a balance is at least 0, not {balance}")
         self._standing.base = exact(balance)
         if self._standing.day_start is None:
             self._standing.day_start = flat_account(exact(balance))
+            self._judge_unread()
         self._note_state()
 
     def record_pnl(self, pnl: Amount) -> None:
         """Count a result to today that belongs to no slot."""
         self._standing.daily_pnl += exact(pnl)
+        self._judge_unread()
         self._note_state()
 
     def reset_daily(self) -> None:

@@ -78,7 +78,8 @@ class Standing:
     def judge(self, at_ms: int, limits: RiskLimits) -> list[RiskEvent]:
         """Test the account as last read: is the day halted, is the drawdown too deep?"""
         events: list[RiskEvent] = []
-        if self.account is None or limits.is_unlimited:
+        money = self.money
+        if money is None or limits.is_unlimited:
             return events
         self._raise_high_water()
         day = utc_day(at_ms)
@@ -91,7 +92,7 @@ class Standing:
                 events.append(RiskEvent(at_ms, "halted", "", "daily-loss", self._loss_text()))
         if limits.max_drawdown is None or self.is_drawdown_halted or self.high_water is None:
             return events
-        high, equity = self.high_water, self.account.equity
+        high, equity = self.high_water, money.equity
         if drawdown_reached(float(high), float(equity), limits.max_drawdown):
             self.is_drawdown_halted = True
             text = f"equity {equity:.2f}, high-water mark {high:.2f}"
@@ -183,10 +184,9 @@ class Standing:
         )
 
     def _raise_high_water(self) -> None:
-        if self.account is None:
-            return
-        if self.high_water is None or self.account.equity > self.high_water:
-            self.high_water = self.account.equity
+        money = self.money
+        if money is not None and (self.high_water is None or money.equity > self.high_water):
+            self.high_water = money.equity
 
 
 def flat_account(balance: Decimal) -> Account:

@@ -59,26 +59,30 @@ MISTAKES = [
     Mistake("a file copied half", half_copied, ("was not copied to its end", "store it again")),
     Mistake("scrambled bytes", scrambled, ("cannot be read", "a parquet file")),
     Mistake("no rows", table(lambda frame: frame[:0]), ("no closed candle",), MissingCandles),
-    Mistake("no folder", lambda _: None, ("holds no candles", "an empty folder")),
+    Mistake("no folder", lambda _: None, ("holds no candles", "an empty folder"), MissingCandles),
     Mistake(
         "another symbol",
         lambda folder: put(folder, raw(3), "trxusdt"),
         ("no candles of XRPUSDT", "stored are TRXUSDT", "store its candles there"),
+        MissingCandles,
     ),
     Mistake(
         "another interval's file",
         lambda folder: put(folder, raw(3), interval="1h"),
         ("no candles of this interval", "intervals 1h"),
+        MissingCandles,
     ),
     Mistake(
         "an upper-case folder",
         lambda folder: put(folder, raw(3), "XRPUSDT"),
         ("lower-case", "<symbol in lower case>"),
+        MissingCandles,
     ),
     Mistake(
         "one folder too deep",
         lambda folder: put(folder, raw(3), symbol="."),
         ("combined_15m.parquet", "the folder above the symbols'"),
+        MissingCandles,
     ),
     Mistake("no high", table(lambda frame: frame.drop("high")), ("lacks high", "open, low")),
     Mistake(
