@@ -171,7 +171,8 @@ class _Loop:
         """Answer one closed bar: decide, close, ask for the entry, write it down."""
         candle = bar.candle
         open_ms, now_open_ms = candle.open_time_ms, candle.close_time_ms
-        await self._keeper.settled()
+        if self._keeper.is_unsettled:
+            await self._keeper.settled()
         await self._risk.begin_bar(now_open_ms)
         view = self._view(candle)
         decision = decide(view, self._keeper.held, self._filter, self._settings.exits)

@@ -125,6 +125,11 @@ class PositionKeeper:
                 self._tell_size(counted)  # the rest of an entry that was filled in parts
         self._changed.set()
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether `settled` has something to wait for."""
+        return self._booking.locked() or not (self.holding or self.protection.is_swept)
+
     async def settled(self) -> None:
         """Return once no trade is half booked and no order is left that could surprise us."""
         async with self._booking:

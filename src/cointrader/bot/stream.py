@@ -44,6 +44,7 @@ class BarStream:
             name.lower(): CandleWindow(name, interval_ms, capacity=WINDOW_BARS)
             for name in (symbol, *self._others)
         }
+        self._by_symbol = {window.symbol: window for window in self.buffers.values()}
         self._own = self.buffers[symbol.lower()]
         self._other_windows = {name: self.buffers[name.lower()] for name in self._others}
         self._awaited = set(self._others)  # those that still have candles to come
@@ -143,8 +144,9 @@ class BarStream:
             self._own_ended = self._own_ended or event.symbol == self.symbol
             return None
         candle = event.candle
-        window = self.buffers[candle.symbol.lower()]
-        await self._fill_up(window, feed, candle.open_time_ms)
+        window = self._by_symbol[candle.symbol]
+        if self._misses(window, candle.open_time_ms):
+            await self._fill_up(window, feed, candle.open_time_ms)
         is_new = window.append(candle)
         return candle if is_new and candle.symbol == self.symbol else None
 
@@ -152,11 +154,15 @@ class BarStream:
         for window in self._other_windows.values():
             await self._fill_up(window, feed, bar.close_time_ms)
 
+    def _misses(self, window: CandleWindow, before_ms: int) -> int:
+        """How many candles are missing between `window` and those from `before_ms` on."""
+        last_ms = window.last_open_time_ms
+        return 0 if last_ms is None else max(0, (before_ms - last_ms) // self.interval_ms - 1)
+
     async def _fill_up(self, window: CandleWindow, feed: MarketFeed, before_ms: int) -> None:
         """Fetch what is missing between `window` and the candles from `before_ms` on."""
-        last_ms = window.last_open_time_ms
-        missing = 0 if last_ms is None else (before_ms - last_ms) // self.interval_ms - 1
-        if missing > 0:
+        missing = self._misses(window, before_ms)
+        if missing:
             found = await feed.history(
                 window.symbol, before_ms=before_ms, limit=min(missing, WINDOW_BARS)
             )

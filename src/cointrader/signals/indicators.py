@@ -33,7 +33,7 @@ Value = Any  # a float or a float64 array: where it stands, the arithmetic is th
 
 # Where pandas or polars is installed TA-Lib wraps its functions to take their series, which costs
 # more per call than a thousand bars of EMA do. We hand it arrays only.
-_RSI, _MACD, _EMA, _ATR, _ADX, _MIN, _MAX = (
+_RSI, talib_macd, talib_ema, _ATR, _ADX, _MIN, _MAX = (
     inspect.unwrap(function)
     for function in (talib.RSI, talib.MACD, talib.EMA, talib.ATR, talib.ADX, talib.MIN, talib.MAX)
 )
@@ -292,7 +292,7 @@ def macd(close: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tupl
     `slow + signal - 2` bars. TA-Lib seeds the fast EMA late, so the line is not exactly the
     difference of two `ema` at first; after 300 bars it is.
     """
-    line, signal_line, _ = _MACD(close, fast, slow, signal)
+    line, signal_line, _ = talib_macd(close, fast, slow, signal)
     _check_carried(signal_line, close, "close")
     return line, signal_line
 
@@ -302,7 +302,7 @@ def ema(values: Floats, period: int) -> Floats:
 
     NaN for the first `period - 1` values of a float64 array of shape (n_bars,).
     """
-    result: Floats = _EMA(values, period)
+    result: Floats = talib_ema(values, period)
     _check_carried(result, values, "values")
     return result
 

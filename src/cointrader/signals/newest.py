@@ -13,101 +13,57 @@ from cointrader.signals.indicators import (
     adx,
     atr,
     crossed,
-    ema,
     last_stoch_rsi,
     lazy,
-    macd,
     mean_of,
     require_finite,
     rsi,
+    talib_ema,
+    talib_macd,
     window_bands,
 )
 
 
 class NewestBar:
-    """Attributes are named as in `Indicators`; each is computed when it is first asked for.
+    """Attributes are named as in `Indicators`.
 
     Needs a frame that is longer than every window. Raises `DataError` as `Indicators` does.
     """
 
     def __init__(self, frame: Frame, periods: Periods) -> None:
-        self.periods = periods
+        p, close = periods, frame.candles.close
+        volume = require_finite(frame.candles.volume[-p.volume :], "volume").tolist()
+        self._periods = p
         self._candles = frame.candles
-        self.close: float = frame.candles.close[-1].item()
-        self.volume: float = frame.candles.volume[-1].item()
+        rsi_values = rsi(close, p.rsi)  # which looks whether all of `close` is finite
+        line, signal = talib_macd(close, p.macd_fast, p.macd_slow, p.macd_signal)[:2]
+        recent = close[-p.band :].tolist()
 
-    @lazy
-    def rsi(self) -> float:
-        return _last(self._rsi)
-
-    @lazy
-    def macd_cross(self) -> int:
-        p = self.periods
-        line, signal = macd(self._candles.close, p.macd_fast, p.macd_slow, p.macd_signal)
-        cross: int = crossed(
+        self.close: float = recent[-1]
+        self.rsi = _last(rsi_values)
+        self.macd_cross: int = crossed(
             line[-2].item() - signal[-2].item(), line[-1].item() - signal[-1].item()
         )
-        return cross
-
-    @lazy
-    def band_upper(self) -> float:
-        return self._bands[0]
-
-    @lazy
-    def band_lower(self) -> float:
-        return self._bands[2]
-
-    @lazy
-    def ema_fast(self) -> float:
-        return _last(ema(self._candles.close, self.periods.ema_fast))
-
-    @lazy
-    def ema_mid(self) -> float:
-        return _last(ema(self._candles.close, self.periods.ema_mid))
-
-    @lazy
-    def ema_slow(self) -> float:
-        return _last(ema(self._candles.close, self.periods.ema_slow))
-
-    @lazy
-    def stoch_k(self) -> float:
-        return self._stoch[0]
-
-    @lazy
-    def stoch_d(self) -> float:
-        return self._stoch[1]
-
-    @lazy
-    def volume_mean(self) -> float:
-        window = require_finite(self._candles.volume[-self.periods.volume :], "volume")
-        mean: float = mean_of(window.tolist())
-        return mean
+        self.band_upper: float
+        self.band_lower: float
+        self.band_upper, _, self.band_lower = window_bands(recent, p.band_width)
+        self.ema_fast = _last(talib_ema(close, p.ema_fast))
+        self.ema_mid = _last(talib_ema(close, p.ema_mid))
+        self.ema_slow = _last(talib_ema(close, p.ema_slow))
+        reach = p.stoch + p.stoch_k + p.stoch_d - 2
+        self.stoch_k, self.stoch_d = last_stoch_rsi(rsi_values[-reach:], p.stoch, p.stoch_k)
+        self.volume: float = volume[-1]
+        self.volume_mean: float = mean_of(volume)
 
     @lazy
     def atr(self) -> float:
         c = self._candles
-        return _last(atr(c.high, c.low, c.close, self.periods.atr))
+        return _last(atr(c.high, c.low, c.close, self._periods.atr))
 
     @lazy
     def adx(self) -> float:
         c = self._candles
-        return _last(adx(c.high, c.low, c.close, self.periods.adx))
-
-    @lazy
-    def _rsi(self) -> Floats:
-        """As many values as StochRSI looks at."""
-        p = self.periods
-        return rsi(self._candles.close, p.rsi)[2 - p.stoch - p.stoch_k - p.stoch_d :]
-
-    @lazy
-    def _stoch(self) -> tuple[float, float]:
-        return last_stoch_rsi(self._rsi, self.periods.stoch, self.periods.stoch_k)
-
-    @lazy
-    def _bands(self) -> tuple[float, float, float]:
-        window = require_finite(self._candles.close[-self.periods.band :], "close")
-        bands: tuple[float, float, float] = window_bands(window.tolist(), self.periods.band_width)
-        return bands
+        return _last(adx(c.high, c.low, c.close, self._periods.adx))
 
 
 def _last(values: Floats) -> float:

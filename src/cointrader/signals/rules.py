@@ -164,11 +164,12 @@ def latest(
     Equal to ``evaluate(rule, frame, Indicators(frame, periods)).at(-1)``, but does no more work
     than the rule's `answer` or `look_back` ask for.
     """
-    bar = NewestBar(frame, periods)
     if is_quick(rule) and len(frame) > max(rule.warm_up, periods.reach):
+        bar = NewestBar(frame, periods)
         signal = cast(QuickRule, rule).answer(bar)
-    else:
-        look_back = getattr(rule, "look_back", None)
-        last = None if look_back is None else look_back + 1
-        signal = evaluate(rule, frame, Indicators(frame, periods, last=last)).at(-1)
-    return signal, math.nan if signal.side is None else bar.atr
+        return signal, math.nan if signal.side is None else bar.atr
+    look_back = getattr(rule, "look_back", None)
+    last = None if look_back is None else look_back + 1
+    indicators = Indicators(frame, periods, last=last)
+    signal = evaluate(rule, frame, indicators).at(-1)
+    return signal, math.nan if signal.side is None else float(indicators.atr[-1])
