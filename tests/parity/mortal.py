@@ -2,7 +2,8 @@
 
 `MortalExchange` and `MortalJournal` stand between the bots and the real adapters. Every call counts
 two steps, one before it takes effect and one after; at the fatal step the whole generation of bots
-is gone, with everything it had not committed. The exchange lives on, as a real one does.
+is gone, with everything it had not committed. The exchange lives on, as a real one does. Where a
+`Latency` is given, requests and answers take their time, and others come in between.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cointrader.app.config import Config
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
 from cointrader.domain.instrument import to_decimal
+from cointrader.domain.order import Fill
 from cointrader.domain.records import RunStarted
 from cointrader.exchange.simulated import Costs, SimulatedExchange, unconstrained
 from cointrader.journal.sqlite import SqliteJournal
@@ -42,12 +46,26 @@ class Fate:
             raise Killed
 
 
+class Latency:
+    """How long a request or an answer is on its way: up to `longest_ms` of virtual time."""
+
+    def __init__(self, seed: int, longest_ms: int = 50) -> None:
+        self._random = np.random.default_rng(seed)
+        self._longest_ms = longest_ms
+
+    async def pass_by(self) -> None:
+        await asyncio.sleep(int(self._random.integers(0, self._longest_ms + 1)) / 1000)
+
+
 class MortalExchange:
     """The exchange as one generation of bots sees it."""
 
-    def __init__(self, exchange: SimulatedExchange, fate: Fate) -> None:
+    def __init__(
+        self, exchange: SimulatedExchange, fate: Fate, latency: Latency | None = None
+    ) -> None:
         self._exchange = exchange
         self._fate = fate
+        self._latency = latency
 
     def account_events(self, symbol: str) -> Any:
         return self._exchange.account_events(symbol)
@@ -60,7 +78,11 @@ class MortalExchange:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             self._fate.step()
+            if self._latency is not None:
+                await self._latency.pass_by()
             result = await method(*args, **kwargs)
+            if self._latency is not None:
+                await self._latency.pass_by()
             self._fate.step()
             return result
 
@@ -106,19 +128,30 @@ class World:
     """One simulated exchange, one journal file, and as many lives as it takes."""
 
     def __init__(
-        self, config: Config, source, journal: Path, *, rules, balance=1000.0, **plan
+        self,
+        config: Config,
+        source,
+        journal: Path,
+        *,
+        rules,
+        balance=1000.0,
+        latency: Latency | None = None,
+        **plan,
     ) -> None:
         self._config = config
         self._source = source
         self._journal = journal
         self._rules = rules
         self._balance = Decimal(repr(balance))
+        self._latency = latency
         self._plan = plan
         self.lives = 0
         self.steps = 0
         self.halted_days = 0
         self.final_wallet = Decimal(0)
         self.left_orders: list[Any] = []
+        self.left_positions: list[Any] = []
+        self.fill_log: list[Fill] = []
 
     def run(self, fates) -> None:
         """Play to the end; each life takes the next fate, and is immortal when they run out."""
@@ -147,6 +180,9 @@ class World:
         self.final_wallet = account.wallet
         for symbol in config.symbols:
             self.left_orders += await exchange.open_orders(symbol)
+            held = await exchange.position(symbol)
+            self.left_positions += [] if held is None else [held]
+        self.fill_log = list(exchange.fill_log)
 
     async def _market(self, exchange: SimulatedExchange) -> None:
         await asyncio.sleep(0)  # the first life subscribes before anything happens
@@ -159,7 +195,7 @@ class World:
     async def _live(self, exchange: SimulatedExchange, clock: LoopClock, fate: Fate) -> bool:
         """One life. True when it was cut short."""
         self.lives += 1
-        ports: Any = MortalExchange(exchange, fate)
+        ports: Any = MortalExchange(exchange, fate, self._latency)
         with SqliteJournal(self._journal, threaded=False, survives_power_loss=False) as disk:
             journal: Any = MortalJournal(disk, fate)
             try:

@@ -129,7 +129,7 @@ def _require_enough(plan: PaperPlan) -> None:
         symbol: sum(end_ms is None or at < end_ms for at in plan.source.open_times(symbol))
         for symbol in plan.config.symbols
     }
-    needed = WARM_UP_BARS + 2  # the first decided bar, and the one that fills it
+    needed = WARM_UP_BARS + 1
     if max(stored.values()) < needed:
         raise MissingCandles(
             f"too few candles: {WARM_UP_BARS} warm the indicators up before the first decision",

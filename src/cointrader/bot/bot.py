@@ -179,15 +179,16 @@ class _Loop:
         if isinstance(decision, Exit | Reverse):
             await self._keeper.close(open_ms)
         entry = decision.entry if isinstance(decision, Reverse) else decision
+        trail_ratio = self._settings.exits.trailing_stop_pct
+        if trail_ratio > 0 and isinstance(decision, Hold):  # else it is closed, or opened just now
+            # Before the decision is written: a bar whose stop was not moved is not answered yet.
+            await self._keeper.trail(candle.close, open_ms, trail_ratio)
         if isinstance(entry, Enter):
             why_not = self._why_too_late(bar)
             await self._enter(entry, view, now_open_ms, decision, why_not=why_not)
         else:
             await self._risk.submit(now_open_ms, self._symbol, None)
             self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
-        trail_ratio = self._settings.exits.trailing_stop_pct
-        if trail_ratio > 0 and isinstance(decision, Hold):  # else it is closed, or opened just now
-            await self._keeper.trail(candle.close, open_ms, trail_ratio)
 
     async def _enter(
         self, entry: Enter, view: MarketView, now_open_ms: int, decision: Decision, *, why_not: str

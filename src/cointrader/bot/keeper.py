@@ -137,8 +137,8 @@ class PositionKeeper:
                 await self.protection.sweep()
 
     def on_funding(self, event: FundingSettled) -> None:
-        if self.holding is None:
-            return
+        if self.holding is None or not 0 < self.holding.entered_ms < event.at_ms:
+            return  # told late: it was for the position before
         counted = self.holding.with_funding(event)
         if counted is not self.holding:
             self.holding = counted
@@ -161,7 +161,7 @@ class PositionKeeper:
         self.begin(intent, side)
         try:
             await self.execution.carry_out(
-                intent, decision=decision, not_after_ms=self._latest_entry_ms(bar_open_ms)
+                intent, decision=decision, not_after_ms=self.latest_entry_ms(bar_open_ms)
             )
         except Rejected as refused:
             self.abandon()
@@ -174,7 +174,7 @@ class PositionKeeper:
             await self._protect_or_book(levels)
         return ""
 
-    def _latest_entry_ms(self, bar_open_ms: int) -> int | None:
+    def latest_entry_ms(self, bar_open_ms: int) -> int | None:
         """When the order of this bar's entry must have left at the latest."""
         if self._max_entry_delay_ms is None:
             return None
@@ -238,12 +238,10 @@ class PositionKeeper:
                 await self.on_fill(fill)
 
     async def _count_funding(self) -> None:
-        """Payments after the entry: one at its very moment went to whoever held before."""
         if self.holding is not None:
-            entered_ms = self.holding.entered_ms
-            for payment in await self._exchange.funding(self.symbol, since_ms=entered_ms):
-                if payment.at_ms > entered_ms:
-                    self.on_funding(payment)
+            since_ms = self.holding.entered_ms
+            for payment in await self._exchange.funding(self.symbol, since_ms=since_ms):
+                self.on_funding(payment)
 
     async def protect(self, levels: Levels) -> None:
         """Put stop and target behind the position; close it when they cannot be confirmed."""
@@ -269,7 +267,10 @@ class PositionKeeper:
         kept = self._journal.open_position(self.symbol) if self._is_restoring else None
         if kept is not None and kept.trade_id == holding.trade_id:
             levels = Levels(kept.stop, kept.target)
-            self._best_close = kept.best_close
+            # The entry price stands for "no close yet". Where it was one, nothing is lost: a stop
+            # that it called for has been moved, and stops never move back.
+            is_close = kept.best_close != float(kept.entry_price)
+            self._best_close = kept.best_close if is_close else None
         self.holding = replace(holding, levels=levels)
         return levels
 

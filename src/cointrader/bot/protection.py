@@ -18,6 +18,7 @@ from cointrader.strategy.plan import Levels
 
 DEADLINE_MS = 5_000  # from the fill to the confirmed stop; then the position is closed
 _LOOK_AGAIN_MS = 500
+_FORGET_AFTER_MS = 60_000
 
 
 class Protection:
@@ -28,7 +29,7 @@ class Protection:
         self._exchange = exchange
         self._execution = execution
         self._clock = clock
-        self._meant: set[str] = set()  # ids that may rest, whether or not anybody has seen them
+        self._meant: dict[str, int] = {}  # ids that may rest, seen or not, and since when
 
     async def establish(
         self, holding: Holding, levels: Levels, bar_open_ms: int, *, deadline_ms: int
@@ -41,7 +42,7 @@ class Protection:
         side = holding.side.exit
         stop = self._execution.conditional_intent(bar_open_ms, Leg.STOP, side, levels.stop)
         target = self._execution.conditional_intent(bar_open_ms, Leg.TARGET, side, levels.target)
-        self._meant |= {stop.client_order_id, target.client_order_id}
+        self._mean(stop.client_order_id, target.client_order_id)
         return await self._place_and_see(stop, target, deadline_ms=deadline_ms)
 
     async def move_stop(
@@ -54,7 +55,7 @@ class Protection:
         intent = self._execution.conditional_intent(
             bar_open_ms, Leg.TRAIL, holding.side.exit, levels.stop, quantity=holding.quantity
         )
-        self._meant.add(intent.client_order_id)
+        self._mean(intent.client_order_id)
         if not await self._place_and_see(intent, deadline_ms=self._clock.now_ms() + DEADLINE_MS):
             return False
         if replaces_bar_ms is not None:
@@ -83,9 +84,15 @@ class Protection:
         """Whether no order of ours can still appear."""
         return not self._meant
 
+    def _mean(self, *order_ids: str) -> None:
+        for order_id in order_ids:
+            self._meant.setdefault(order_id, self._clock.now_ms())
+
     async def _cancel(self, order_id: str) -> None:
-        if await self._execution.cancel(order_id):
-            self._meant.discard(order_id)
+        is_gone = await self._execution.cancel(order_id)
+        age_ms = self._clock.now_ms() - self._meant.get(order_id, 0)
+        if is_gone or age_ms > _FORGET_AFTER_MS:  # an order unseen for so long never existed
+            self._meant.pop(order_id, None)
 
     async def _place_and_see(self, *intents: Intent, deadline_ms: int) -> bool:
         left_ms = max(0, deadline_ms - self._clock.now_ms())
@@ -93,7 +100,7 @@ class Protection:
         try:
             async with asyncio.timeout(left_ms / 1000):
                 carried_out = await self._execution.carry_out(*intents)
-                self._meant.update(carried_out)
+                self._mean(*carried_out)
                 wanted = carried_out[0]
                 while not await self._rests(wanted):
                     await self._clock.sleep_ms(_LOOK_AGAIN_MS)

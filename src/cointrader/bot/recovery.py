@@ -77,7 +77,9 @@ class Recovery:
         if not self._is_fresh(entry):
             return False
         try:
-            await self._keeper.execution.carry_out(entry)
+            await self._keeper.execution.carry_out(
+                entry, not_after_ms=self._keeper.latest_entry_ms(entry.bar_open_ms)
+            )
         except Rejected:
             return False
         return True

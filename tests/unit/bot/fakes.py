@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.holding import Holding
+from cointrader.bot.keeper import PositionKeeper
+from cointrader.bot.recovery import Recovery
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import OutcomeUnknown, Rejected
 from cointrader.domain.events import (
@@ -34,7 +37,18 @@ from cointrader.domain.order import (
 )
 from cointrader.domain.ports import Account, Quote
 from cointrader.domain.position import Position
-from cointrader.domain.records import Intent, OrderSeen, Record, RiskState
+from cointrader.domain.records import (
+    Decision,
+    Intent,
+    OrderSeen,
+    PositionOpened,
+    Record,
+    RiskState,
+    TradeClosed,
+)
+from cointrader.risk.manager import EntryRequest, Reservation, RiskManager
+from cointrader.strategy.plan import Exits
+from tests.unit.risk.fakes import Settings
 
 XRP, BTC, ETH = "XRPUSDT", "BTCUSDT", "ETHUSDT"
 BAR_MS = 900_000
@@ -117,18 +131,21 @@ class FakeJournal:
         found = (r for r in self.on_disk if isinstance(r, Intent))
         return next((r for r in found if r.client_order_id == client_order_id), None)
 
-    def open_position(self, symbol: str) -> None:
-        return None
+    def open_position(self, symbol: str) -> PositionOpened | None:
+        newest = next(reversed([r for r in self.on_disk if isinstance(r, PositionOpened)]), None)
+        return None if newest is None or self.has_trade(newest.trade_id) else newest
 
     def last_order(self, client_order_id: str) -> OrderSeen | None:
         found = (r for r in self.written(OrderSeen) if r.report.client_order_id == client_order_id)
         return max(found, key=lambda seen: seen.report.updated_ms, default=None)
 
-    def last_entry(self, symbol: str) -> None:
-        return None
+    def last_entry(self, symbol: str) -> Intent | None:
+        found = [r for r in self.on_disk if isinstance(r, Intent) and r.leg is Leg.ENTRY]
+        return found[-1] if found else None
 
     def has_trade(self, trade_id: str) -> bool:
-        return False
+        closed = (r.trade for r in self.on_disk if isinstance(r, TradeClosed))
+        return any(trade.trade_id == trade_id for trade in closed)
 
     def last_decided_bar(self, symbol: str) -> int | None:
         return None
@@ -137,7 +154,10 @@ class FakeJournal:
         return None
 
     def risk_state(self) -> RiskState | None:
-        return None
+        states = [record for record in self.on_disk if isinstance(record, RiskState)]
+        if not states:
+            return None
+        return RiskState(states[-1].at_ms, json.loads(json.dumps(states[-1].state)))
 
     def trades(self, symbol: str | None = None) -> list:
         return []
@@ -161,6 +181,11 @@ class FakeExchange:
     is_silent: bool = False  # tells of no fill; who asks is answered
     loses_stops: bool = False  # accepts them and forgets them
     shows_after_ms: int = 0  # an order is among the open ones only then
+    answers_after_ms: int = 0  # an order was taken so long before its answer arrives
+    looks_take_ms: int = 0  # a look at the open orders; it sees what is open at its end
+    parts: list[str] = field(default_factory=list)  # so much of the next market orders fills
+    expiring: set[str] = field(default_factory=set)  # orders that are accepted and never fill
+    funded: list[FundingSettled] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     placed: list[OrderRequest] = field(default_factory=list)
     known: dict[str, OrderReport] = field(default_factory=dict)
@@ -178,6 +203,8 @@ class FakeExchange:
         if error is not None and not isinstance(error, AnswerLost):
             raise error
         report = self._take(request)
+        if self.answers_after_ms:
+            await asyncio.sleep(self.answers_after_ms / 1000)
         if error is not None:
             raise error
         return report
@@ -201,35 +228,64 @@ class FakeExchange:
         if request.kind.is_conditional:
             if not (self.loses_stops and request.kind is OrderKind.STOP_MARKET):
                 self.resting[request.client_order_id] = report
+        elif request.client_order_id in self.expiring:
+            report = replace(report, status=OrderStatus.EXPIRED)
         else:
             report = self._fill(report)
         self.known[request.client_order_id] = report
         return report
 
     def _fill(self, report: OrderReport) -> OrderReport:
-        quantity = report.quantity or Decimal(0)
-        self.held += quantity * report.side.sign
+        wanted = report.quantity or Decimal(0)
+        quantity = Decimal(self.parts.pop(0)) if self.parts else wanted
+        self.execute(report.client_order_id, report.side, quantity)
+        status = OrderStatus.FILLED if quantity == wanted else OrderStatus.PARTIALLY_FILLED
+        return replace(report, status=status, filled_quantity=quantity)
+
+    def execute(self, client_order_id: str, side: OrderSide, quantity: Decimal | str) -> None:
+        """An order of ours or anybody's trades at the price of this moment."""
+        self.held += Decimal(quantity) * side.sign
         fill = Fill(
-            report.symbol,
+            XRP,
             len(self.executions) + 1,
-            report.client_order_id,
-            report.side,
+            client_order_id,
+            side,
             self.price,
-            quantity,
+            Decimal(quantity),
             Decimal(2),
             self.now(),
         )
         self.executions.append(fill)
         if not self.is_silent:
             self.events.put_nowait(OrderFilled(fill))
-        return replace(report, status=OrderStatus.FILLED, filled_quantity=quantity)
+
+    def trigger(self, client_order_id: str) -> None:
+        """A resting order is reached and closes the position at its level."""
+        report = self.resting.pop(client_order_id)
+        self.price = report.trigger_price or self.price
+        quantity = abs(self.held)
+        self.execute(client_order_id, report.side, quantity)
+        self.known[client_order_id] = replace(
+            report, status=OrderStatus.FILLED, filled_quantity=quantity
+        )
+
+    def drop(self, client_order_id: str, status: OrderStatus) -> None:
+        """A resting order ends without effect."""
+        self.known[client_order_id] = replace(self.resting.pop(client_order_id), status=status)
+
+    def fund(self, at_ms: int, amount: str) -> FundingSettled:
+        """Funding is booked at `at_ms`. Nobody is told; who asks is answered."""
+        payment = FundingSettled(XRP, at_ms, Decimal("0.0001"), Decimal(amount))
+        self.funded.append(payment)
+        return payment
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
         report = self.resting.pop(client_order_id, None)
         if report is None:
             return None
         self.log.append(f"cancel {client_order_id}")
-        return replace(report, status=OrderStatus.CANCELED)
+        self.known[client_order_id] = replace(report, status=OrderStatus.CANCELED)
+        return self.known[client_order_id]
 
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
         self.log.append(f"look up {client_order_id}")
@@ -245,6 +301,8 @@ class FakeExchange:
         error = self.looks.pop(0) if self.looks else None
         if error is not None:
             raise error
+        if self.looks_take_ms:
+            await asyncio.sleep(self.looks_take_ms / 1000)
         known_ms = self.now() - self.shows_after_ms
         return [report for report in self.resting.values() if report.updated_ms <= known_ms]
 
@@ -264,11 +322,82 @@ class FakeExchange:
         return [fill for fill in self.executions if fill.at_ms >= since_ms]
 
     async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
-        return []
+        return [payment for payment in self.funded if payment.at_ms >= since_ms]
 
     async def account_events(self, symbol: str) -> AsyncIterator[AccountEvent]:
         while True:
             yield await self.events.get()
+
+
+@dataclass
+class Life:
+    """One process's keeper of the position, from its start to its death."""
+
+    clock: LoopClock
+    exchange: FakeExchange
+    journal: FakeJournal
+    risk: RiskManager
+    keeper: PositionKeeper
+    recovery: Recovery
+    listener: asyncio.Task[None]
+
+    async def enter(self, bar: int = 0, side: Side = LONG) -> str:
+        """Open a position at the close of `bar`: a stop 2 behind the fill, a target 4 beyond."""
+        await self.clock.sleep_until_ms(opens(bar + 1))
+        await self.risk.begin_bar(opens(bar + 1))
+        request = EntryRequest(side, float(self.exchange.price), 2.0, self.keeper.instrument)
+        reservation = await self.risk.submit(opens(bar + 1), XRP, request)
+        assert isinstance(reservation, Reservation)
+        decision = Decision(XRP, opens(bar), "ENTER", side, 3, ())
+        return await self.keeper.enter(
+            opens(bar), reservation, Exits(2.0, False, 4.0, False), decision
+        )
+
+    async def recover(self) -> None:
+        """As a bot does before its first bar."""
+        self.recovery.claim()
+        await self.recovery.finish()
+
+    async def end(self) -> None:
+        """The process is gone, and with it what it had only noted."""
+        self.listener.cancel()
+        await asyncio.wait([self.listener])
+        self.journal.queued.clear()
+
+
+async def a_life(
+    clock: LoopClock,
+    exchange: FakeExchange,
+    journal: FakeJournal,
+    *,
+    max_entry_delay_ms: int | None = None,
+) -> Life:
+    """A process that has just started, and has not recovered yet."""
+    exchange.now, exchange.events = clock.now_ms, asyncio.Queue()
+    risk = RiskManager(Settings(symbols=(XRP,)), clock=clock, journal=journal)
+    await risk.start(exchange)
+    risk.join(XRP)
+    keeper = PositionKeeper(
+        XRP,
+        risk=risk,
+        exchange=exchange,
+        journal=journal,
+        clock=clock,
+        bar_ms=BAR_MS,
+        slippage=Decimal(0),
+        max_entry_delay_ms=max_entry_delay_ms,
+    )
+    await keeper.start()
+    recovery = Recovery(
+        keeper,
+        journal=journal,
+        risk=risk,
+        clock=clock,
+        bar_ms=BAR_MS,
+        max_entry_delay_ms=max_entry_delay_ms,
+    )
+    listener = asyncio.create_task(keeper.listen(exchange.account_events(XRP)))
+    return Life(clock, exchange, journal, risk, keeper, recovery, listener)
 
 
 @dataclass

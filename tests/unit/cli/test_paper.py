@@ -160,11 +160,11 @@ def test_a_journal_that_exists_is_never_mixed_with_another_run(capsys, folder):
 
 
 def test_too_few_candles_to_decide_anything_are_not_enough_data(capsys, folder):
-    stored(folder / "data", ["AAAUSDT"], bars=301)
+    stored(folder / "data", ["AAAUSDT"], bars=300)
 
     assert main(["paper", "--data", "data", "--symbols", "AAAUSDT"]) == 3
 
-    assert "AAAUSDT 301" in capsys.readouterr().err
+    assert "AAAUSDT 300" in capsys.readouterr().err
 
 
 def test_after_a_run_the_journal_is_one_file(folder):

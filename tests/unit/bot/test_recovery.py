@@ -1,0 +1,379 @@
+"""A restart finds out what is true: nothing is sent twice, nothing is left unprotected."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
+from cointrader.domain.order import Leg, OrderKind, OrderStatus
+from cointrader.domain.records import Decision, FundingPaid, TradeClosed
+from cointrader.risk.manager import EntryRequest, Reservation
+from cointrader.strategy.state import State
+from tests.unit.bot.fakes import (
+    BUY,
+    LONG,
+    SELL,
+    T0,
+    XRP,
+    FakeExchange,
+    FakeJournal,
+    a_life,
+    in_virtual_time,
+    opens,
+    order_id,
+)
+
+ENTRY, STOP, TARGET = order_id(Leg.ENTRY), order_id(Leg.STOP), order_id(Leg.TARGET)
+STOP_AGAIN = order_id(Leg.STOP, attempt=1)
+EMERGENCY, EMERGENCY_AGAIN = order_id(Leg.EMERGENCY), order_id(Leg.EMERGENCY, attempt=1)
+NO = Rejected("not enough margin", code="-2019")
+DELAY_MS = 30_000
+
+
+class World:
+    """One exchange, one journal, and one life after the other."""
+
+    def __init__(self, clock, **exchange):
+        self.clock = clock
+        self.exchange = FakeExchange(**exchange)
+        self.journal = FakeJournal()
+
+    async def a_life(self):
+        return await a_life(self.clock, self.exchange, self.journal, max_entry_delay_ms=DELAY_MS)
+
+    async def restarted(self, life, *, after_ms=60_000):
+        """The life that follows `life`, recovered."""
+        await life.end()
+        await self.clock.sleep_ms(after_ms)
+        self.exchange.log.clear()
+        following = await self.a_life()
+        await following.recover()
+        return following
+
+    @property
+    def orders(self):
+        return [request.client_order_id for request in self.exchange.placed]
+
+
+def play(scenario, **exchange):
+    """Run `scenario` on a world whose bar 0 has just closed."""
+
+    async def main(clock):
+        return await scenario(World(clock, **exchange))
+
+    return in_virtual_time(main, opens(1))
+
+
+async def an_entry_that_was_only_meant(world):
+    """Its intent is on disk, and the process died before the request left."""
+    life = await world.a_life()
+    await life.risk.begin_bar(opens(1))
+    wanted = EntryRequest(LONG, 100.0, 2.0, life.keeper.instrument)
+    assert isinstance(await life.risk.submit(opens(1), XRP, wanted), Reservation)
+    intent = life.keeper.execution.market_intent(opens(0), Leg.ENTRY, BUY, Decimal(50), "2.0 4.0")
+    await world.journal.commit(Decision(XRP, T0, "ENTER", LONG, 3, ()), intent)
+    return life
+
+
+async def can_enter(life, bar):
+    await life.clock.sleep_until_ms(opens(bar + 1))
+    wanted = EntryRequest(LONG, 100.0, 2.0, life.keeper.instrument)
+    return isinstance(await life.risk.submit(opens(bar + 1), XRP, wanted), Reservation)
+
+
+def assert_flat(life):
+    assert (life.keeper.held, life.keeper.state) == (None, State.FLAT)
+    assert life.risk.open_positions == {}
+    assert life.exchange.resting == {}
+
+
+def assert_open(life, *orders):
+    assert (life.keeper.held, life.keeper.state) == (LONG, State.OPEN)
+    assert life.risk.open_positions == {XRP: LONG}
+    assert set(life.exchange.resting) == set(orders)
+
+
+# ---------------------------------------------------------------------- nothing happened
+
+
+def test_a_first_start_finds_nothing_and_sends_nothing():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.recover()
+        assert_flat(life)
+        return world.exchange.log
+
+    assert play(scenario) == []
+
+
+def test_an_entry_that_was_refused_is_not_sent_again_and_takes_no_slot():
+    async def scenario(world):
+        life = await world.a_life()
+        assert await life.enter(0)
+        life = await world.restarted(life, after_ms=1_000)  # it would still be fresh
+        assert_flat(life)
+        assert world.exchange.log == []  # not even asked for
+        return await can_enter(life, 1)
+
+    assert play(scenario, script=[NO])
+
+
+def test_an_entry_that_never_left_is_sent_once_while_it_is_fresh():
+    async def scenario(world):
+        life = await world.restarted(await an_entry_that_was_only_meant(world), after_ms=1_000)
+        assert_open(life, STOP, TARGET)
+        life = await world.restarted(life, after_ms=1_000)
+        assert_open(life, STOP, TARGET)
+        return world.orders
+
+    assert play(scenario) == [ENTRY, STOP, TARGET]
+
+
+@pytest.mark.parametrize("after_ms", [DELAY_MS, 4 * 3_600_000])
+def test_an_entry_that_never_left_is_given_up_when_it_is_old(after_ms):
+    async def scenario(world):
+        life = await an_entry_that_was_only_meant(world)
+        life = await world.restarted(life, after_ms=after_ms)
+        assert_flat(life)
+        assert world.orders == []
+        return await can_enter(life, 20)
+
+    assert play(scenario)
+
+
+def test_an_entry_that_is_refused_when_it_is_sent_late_is_given_up():
+    async def scenario(world):
+        life = await an_entry_that_was_only_meant(world)
+        world.exchange.script = [NO]
+        life = await world.restarted(life, after_ms=1_000)
+        assert_flat(life)
+        life = await world.restarted(life, after_ms=1_000)
+        assert_flat(life)
+        return world.exchange.log
+
+    assert play(scenario) == []  # the second restart knows that it was refused
+
+
+def test_an_entry_sent_by_a_recovery_is_not_sent_later_than_an_entry_may_be():
+    """Fresh when the recovery began; then the exchange asks to wait for a minute."""
+
+    async def scenario(world):
+        life = await an_entry_that_was_only_meant(world)
+        world.exchange.script = [RateLimited("too many requests", retry_after_ms=60_000)]
+        await world.restarted(life, after_ms=1_000)
+        return world.orders
+
+    assert play(scenario) == []
+
+
+# ---------------------------------------------------------------------- while it was away
+
+
+def test_a_position_is_taken_back_as_it_was():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        life = await world.restarted(life)
+        assert_open(life, STOP, TARGET)
+        return world.orders
+
+    assert play(scenario) == [ENTRY, STOP, TARGET]
+
+
+def test_a_stop_that_filled_meanwhile_is_booked_once():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await life.end()
+        world.exchange.trigger(STOP)
+        life = await world.restarted(life)
+        assert_flat(life)
+        life = await world.restarted(life)
+        assert_flat(life)
+        [closed] = world.journal.written(TradeClosed)
+        return closed.trade.reason.value, closed.trade.net
+
+    assert play(scenario) == ("SL", Decimal(-104))
+
+
+@pytest.mark.parametrize("ended", [OrderStatus.CANCELED, OrderStatus.EXPIRED])
+def test_a_stop_that_ended_meanwhile_is_placed_again_under_another_id(ended):
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        world.exchange.drop(STOP, ended)
+        life = await world.restarted(life)
+        assert_open(life, STOP_AGAIN, TARGET)
+        assert world.exchange.resting[STOP_AGAIN].trigger_price == 98
+        life = await world.restarted(life)  # and only once
+        assert_open(life, STOP_AGAIN, TARGET)
+        return world.orders
+
+    assert play(scenario) == [ENTRY, STOP, TARGET, STOP_AGAIN]
+
+
+def test_a_stop_that_was_placed_again_is_swept_with_its_position():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        world.exchange.drop(STOP, OrderStatus.EXPIRED)
+        life = await world.restarted(life)
+        world.exchange.trigger(TARGET)
+        await asyncio.sleep(0.01)
+        await life.keeper.settled()
+        assert_flat(life)
+        [closed] = world.journal.written(TradeClosed)
+        return closed.trade.reason.value
+
+    assert play(scenario) == "TP"
+
+
+def test_an_emergency_close_that_expired_is_sent_again_under_another_id():
+    async def scenario(world):
+        life = await world.a_life()
+        with pytest.raises(OutcomeUnknown, match="position is still open"):
+            await life.enter(0)
+        assert world.exchange.held == 50
+        life = await world.restarted(life)
+        assert_flat(life)
+        assert world.exchange.held == 0
+        [closed] = world.journal.written(TradeClosed)
+        assert (closed.trade.trade_id, closed.trade.reason.value) == (ENTRY, "UNPROTECTED")
+        return [order for order in world.orders if order not in (STOP, TARGET)]
+
+    found = play(scenario, loses_stops=True, expiring={EMERGENCY})
+
+    assert found == [ENTRY, EMERGENCY, EMERGENCY_AGAIN]
+
+
+# ---------------------------------------------------------------------- trailed
+
+
+def resting_stops(world):
+    """Trigger prices of the stops, the outer one first."""
+    stops = [r for r in world.exchange.resting.values() if r.kind is OrderKind.STOP_MARKET]
+    return sorted(report.trigger_price for report in stops)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_the_first_stop_after_a_restart_trails_the_closes_and_not_the_entry(is_restarted):
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        if is_restarted:
+            life = await world.restarted(life)
+        await world.clock.sleep_until_ms(opens(2))
+        await life.keeper.trail(99.5, opens(1), 0.01)
+        return resting_stops(world)
+
+    assert play(scenario) == [98, Decimal("98.505")]
+
+
+def test_a_stop_that_was_trailed_is_never_moved_back_by_a_restart():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await world.clock.sleep_until_ms(opens(2))
+        await life.keeper.trail(103.0, opens(1), 0.01)
+        await world.journal.commit()
+        life = await world.restarted(life)
+        await world.clock.sleep_until_ms(opens(3))
+        await life.keeper.trail(102.0, opens(2), 0.01)
+        return resting_stops(world)
+
+    assert play(scenario) == [98, Decimal("101.97")]
+
+
+def test_a_trailing_stop_that_never_left_is_made_good_after_a_restart():
+    """Its bar was not answered, so the bot answers it again."""
+
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await world.clock.sleep_until_ms(opens(2))
+        world.exchange.script = [Unreachable("no route")]
+        moving = asyncio.create_task(life.keeper.trail(103.0, opens(1), 0.01))
+        await asyncio.sleep(0.1)
+        moving.cancel()
+        assert world.journal.intent(order_id(Leg.TRAIL, 1)) is not None
+        life = await world.restarted(life)
+        await life.keeper.trail(103.0, opens(1), 0.01)
+        await life.keeper.trail(102.0, opens(2), 0.01)
+        return resting_stops(world)[-1]
+
+    assert play(scenario) == Decimal("101.97")
+
+
+# ---------------------------------------------------------------------- funding
+
+
+async def paid_for(world, life):
+    """Close by hand; what the trade says of funding, and how often it was written down."""
+    world.exchange.execute("web_1", SELL, "50")
+    await asyncio.sleep(0.01)
+    await life.keeper.settled()
+    [closed] = world.journal.written(TradeClosed)
+    written = [record.at_ms - opens(1) for record in world.journal.written(FundingPaid)]
+    return closed.trade.funding, written
+
+
+def test_funding_at_the_moment_of_the_entry_went_to_the_position_before():
+    async def scenario(world):
+        world.exchange.fund(opens(1), "-7")
+        life = await world.a_life()
+        await life.enter(0)
+        life = await world.restarted(life)
+        return await paid_for(world, life)
+
+    assert play(scenario) == (0, [])
+
+
+def test_funding_after_the_entry_is_counted_once_however_often_it_is_heard_of():
+    async def scenario(world):
+        world.exchange.fund(opens(1), "-7")
+        life = await world.a_life()
+        await life.enter(0)
+        world.exchange.fund(opens(1) + 30_000, "-3")
+        life = await world.restarted(life)
+        told = world.exchange.fund(opens(1) + 90_000, "2")
+        world.exchange.events.put_nowait(told)
+        world.exchange.events.put_nowait(replace(told))
+        life = await world.restarted(life)
+        return await paid_for(world, life)
+
+    funding, _ = play(scenario)
+
+    assert funding == -1
+
+
+def test_funding_of_the_position_before_is_not_counted_when_it_is_told_late():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        world.exchange.events.put_nowait(world.exchange.fund(opens(1), "-7"))
+        await asyncio.sleep(0.01)
+        return await paid_for(world, life)
+
+    assert play(scenario) == (0, [])
+
+
+# ---------------------------------------------------------------------- trouble while recovering
+
+
+def test_a_recovery_that_cannot_ask_for_the_entry_keeps_its_slot_and_says_so():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        world.exchange.look_ups = [Unreachable("no route")] * 5
+        with pytest.raises(Unreachable):
+            await world.restarted(life)
+        assert set(world.exchange.resting) == {STOP, TARGET}
+        life = await world.a_life()
+        assert life.risk.open_positions == {XRP: LONG}  # whoever asks before it has recovered
+        return world.orders
+
+    assert play(scenario) == [ENTRY, STOP, TARGET]
