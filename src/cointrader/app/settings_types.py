@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from decimal import Decimal
 
 OFF = "off"
@@ -32,15 +33,15 @@ class Secret(str):
         return "'***'" if self else "''"
 
 
-class ValueType:
+class ValueType(ABC):
     """One kind of value. `annotation` is the type its attribute has in code."""
 
     annotation: str = "str"
     allowed: str = "text"
 
+    @abstractmethod
     def parse(self, raw: object) -> object:
         """The value meant by `raw`; `Unacceptable` when there is none."""
-        raise NotImplementedError
 
     def text(self, value: object) -> str:
         """`value` as a person would write it in `.env`."""
