@@ -104,6 +104,7 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
         flush_after_s=_FLUSH_AFTER_S if plan.speed is not None else _FLUSH_AFTER_JUMPS_S,
     ) as journal:
         risk = RiskManager(plan.config, clock=clock, journal=journal)
+        journal.ensure_same_account("paper")
         await journal.commit(_run_started(plan, exchange))
         await risk.start(exchange)
         supervisor = Supervisor(clock, journal)
