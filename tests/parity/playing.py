@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from cointrader.app.summary import Summary, summarise
 from cointrader.domain.ports import Settlement
 from cointrader.journal.reader import JournalReader
 from tests import reference
-from tests.markets import BAR_MS, START_MS, TableSource
+from tests.markets import BAR_MS, TableSource
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 SETTLEMENT_MS = 8 * 3_600_000
@@ -104,7 +104,3 @@ def assert_same_run(outcome: PaperOutcome, summary: Summary, expected: reference
     assert math.isclose(float(outcome.final_wallet), expected.final_wallet, rel_tol=1e-9)
     assert summary.refusals == dict(expected.refusals)
     assert outcome.halted_days == expected.halted_days
-
-
-def first_bar(symbol_starts: Mapping[str, int]) -> int:
-    return min(symbol_starts.values(), default=START_MS)

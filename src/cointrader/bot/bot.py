@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 from numpy.typing import NDArray
 
+from cointrader.bot.execution import TOO_LATE
 from cointrader.bot.keeper import PositionKeeper
 from cointrader.bot.recovery import Recovery
 from cointrader.bot.settings import BotConfig, BotSettings
@@ -216,8 +217,9 @@ class _Loop:
         assert answer is not None  # a request is always answered
         written = _record(view, decision)
         refused = await self._keeper.enter(view.open_time_ms, answer, entry.exits, written)
-        if refused:
-            self._journal.note(_record(view, decision, "rejected", refused))
+        if refused is not None:
+            reason = "late" if refused.code == TOO_LATE else "rejected"
+            self._journal.note(_record(view, decision, reason, str(refused)))
 
     def _why_too_late(self, bar: Bar) -> str:
         """What speaks against an entry on this bar; closes are carried out in any case."""

@@ -1,8 +1,9 @@
 """Sends one order once, whatever the network does.
 
-The intent is on disk before the request leaves, under an id derived from (symbol, bar, leg). An id
-that is already on disk was perhaps sent: it is looked up before anything is sent again. Client ids
-do not deduplicate on the exchange, so asking first is the only protection against doubles.
+The intent is on disk before the request leaves, under an id derived from (symbol, bar, leg,
+attempt). An id that is already on disk was perhaps sent: it is looked up before anything is sent
+again. Client ids do not deduplicate on the exchange, so asking first is the only protection
+against doubles.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _LOOK_UPS = 5
 _LOOK_UP_PAUSE_MS = 500
 _ALREADY_THERE = ("-4116", "-4130")  # this id, or a closePosition order of this kind, is resting
 _RETRIES = 4
+TOO_LATE = "late"  # our own refusal code: the entry's time was over before it could be sent
 _RETRY_PAUSE_MS = 250
 
 
@@ -186,7 +188,7 @@ class Execution:
     async def _send(self, intent: Intent, not_after_ms: int | None) -> None:
         for remaining in range(_RETRIES, -1, -1):
             if not_after_ms is not None and self._clock.now_ms() > not_after_ms:
-                raise Rejected("too late to send this order", code="late")
+                raise Rejected("too late to send this order", code=TOO_LATE)
             try:
                 report = await self._exchange.place(self.request_for(intent))
             except Rejected as refused:

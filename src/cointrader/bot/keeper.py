@@ -75,7 +75,7 @@ class PositionKeeper:
         self._entry_bar_ms = 0  # the bar whose close decided the entry: names the position's orders
         self._trail_bar_ms: int | None = None
         self._best_close: float | None = None
-        self._is_restoring = False
+        self._kept: PositionOpened | None = None  # as the journal had it when this process started
         self._filled_ms = 0  # when the entry was known to be filled: protection is due from then
         self._changed = asyncio.Event()  # something about the holding moved
         self._booking = asyncio.Lock()  # a trade is being booked, which awaits in between
@@ -148,11 +148,8 @@ class PositionKeeper:
 
     async def enter(
         self, bar_open_ms: int, reservation: Reservation, exits: Exits, decision: Decision
-    ) -> str:
-        """Open the reserved position and protect it.
-
-        Returns the exchange's words when it refused the entry, else an empty string.
-        """
+    ) -> Rejected | None:
+        """Open the reserved position and protect it; the refusal when there will be none."""
         await self.settled()  # a sweep that is still under way must not see the new orders
         side = reservation.side
         intent = self.execution.market_intent(
@@ -166,13 +163,13 @@ class PositionKeeper:
         except Rejected as refused:
             self.abandon()
             reservation.release()
-            return str(refused)
+            return refused
         await self.entry_filled(reservation.quantity)
         levels = self._planned(exits)
         if self.holding is not None:
             reservation.commit(self.holding.bought, self.holding.entry_price, levels.stop)
             await self._protect_or_book(levels)
-        return ""
+        return None
 
     def latest_entry_ms(self, bar_open_ms: int) -> int | None:
         """When the order of this bar's entry must have left at the latest."""
@@ -263,23 +260,28 @@ class PositionKeeper:
         """The levels that follow from the fill, put into the holding."""
         holding = self.holding
         assert holding is not None  # an entry that was filled
-        levels = exits.levels(holding.side, holding.entry_price, self._instrument)
-        kept = self._journal.open_position(self.symbol) if self._is_restoring else None
-        if kept is not None and kept.trade_id == holding.trade_id:
-            levels = Levels(kept.stop, kept.target)
-            # The entry price stands for "no close yet". Where it was one, nothing is lost: a stop
-            # that it called for has been moved, and stops never move back.
-            is_close = kept.best_close != float(kept.entry_price)
-            self._best_close = kept.best_close if is_close else None
+        levels = self._kept_levels(holding) or exits.levels(
+            holding.side, holding.entry_price, self._instrument
+        )
         self.holding = replace(holding, levels=levels)
         return levels
+
+    def _kept_levels(self, holding: Holding) -> Levels | None:
+        """Of a position from before a restart: its levels as they were last moved."""
+        kept = self._kept
+        if kept is None or kept.trade_id != holding.trade_id:
+            return None
+        # The entry price stands for "no close yet". Where it was one, nothing is lost: a stop that
+        # it called for has been moved, and stops never move back.
+        self._best_close = None if kept.best_close == float(kept.entry_price) else kept.best_close
+        return Levels(kept.stop, kept.target)
 
     def _bought(self) -> Decimal:
         return Decimal(0) if self.holding is None else self.holding.bought
 
     async def restore(self, exits: Exits) -> None:
         """After a restart: count what happened to the entry, then protect what is left."""
-        self._is_restoring = True
+        self._kept = self._journal.open_position(self.symbol)
         await self._count_fills()
         if self._bought():
             self._filled_ms = self._clock.now_ms()
@@ -288,7 +290,6 @@ class PositionKeeper:
             await self.entry_filled(_ANY)
         await self._count_funding()
         levels = self._planned(exits)
-        self._is_restoring = False
         if self.holding is not None and not self.holding.is_closed:
             self._tell_size(self.holding)
         await self._protect_or_book(levels)

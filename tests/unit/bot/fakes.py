@@ -349,9 +349,10 @@ class Life:
         reservation = await self.risk.submit(opens(bar + 1), XRP, request)
         assert isinstance(reservation, Reservation)
         decision = Decision(XRP, opens(bar), "ENTER", side, 3, ())
-        return await self.keeper.enter(
+        refused = await self.keeper.enter(
             opens(bar), reservation, Exits(2.0, False, 4.0, False), decision
         )
+        return "" if refused is None else str(refused)
 
     async def recover(self) -> None:
         """As a bot does before its first bar."""
