@@ -67,7 +67,7 @@ def test_record_comes_back_exactly(kind, database, data):
     record = data.draw(values_of(kind))
 
     database.execute(f"DELETE FROM {TABLES[kind].name}")
-    rows.append(database, [record])
+    rows.insert(database, [record])
     (found,) = rows.select(database, TABLES[kind])
 
     assert repr(found) == repr(record)  # repr tells 1.0 from 1.00 and 0 from -0

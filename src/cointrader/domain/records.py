@@ -12,7 +12,10 @@ from cointrader.domain.position import Trade
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A process began to trade with this journal. `settings` as shown by `config show`."""
+    """A process began to trade with this journal. `settings` as shown by `config show`.
+
+    `source` says how a paper run makes its market again, and from when to when it plays it.
+    """
 
     at_ms: int
     mode: str  # paper, testnet or live
@@ -23,6 +26,7 @@ class RunStarted:
     base_balance: Decimal
     version: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,28 @@ class RiskState:
 
 
 @dataclass(frozen=True, slots=True)
+class BotState:
+    """What became of a bot; the last one of a symbol counts.
+
+    `state`: running, crashed (starts again by itself), quarantined, ended, not-traded (something
+    that this program did not open is in the way).
+    """
+
+    at_ms: int
+    symbol: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeState:
+    """A simulated exchange as plain values; paper trading goes on from the last one."""
+
+    at_ms: int
+    state: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something a person should know. `level`: info, warning, critical."""
 
@@ -160,5 +186,7 @@ Record = (
     | EquityMarked
     | RiskEvent
     | RiskState
+    | BotState
+    | ExchangeState
     | Alert
 )

@@ -11,8 +11,10 @@ from typing import Self, TypeVar
 from cointrader.domain.errors import JournalError
 from cointrader.domain.records import (
     Alert,
+    BotState,
     Decision,
     EquityMarked,
+    ExchangeState,
     FillSeen,
     FundingPaid,
     Intent,
@@ -85,6 +87,17 @@ class JournalReader:
     def risk_state(self) -> RiskState | None:
         with explaining(self._where):
             return rows.newest(self._connection, tables.RISK_STATE)
+
+    def exchange_state(self) -> ExchangeState | None:
+        """The simulated exchange as of its last checkpoint; None when there is none."""
+        with explaining(self._where):
+            return rows.newest(self._connection, tables.EXCHANGE_STATE)
+
+    def bot_states(self) -> dict[str, BotState]:
+        """What became of each bot, by symbol."""
+        with explaining(self._where):
+            states = rows.last_of_each(self._connection, tables.BOTS, "symbol")
+            return {state.symbol: state for state in states}
 
     def open_position(self, symbol: str) -> PositionOpened | None:
         """The position of `symbol` as its bot last wrote it down; None when flat."""

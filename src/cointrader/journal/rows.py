@@ -13,16 +13,14 @@ R = TypeVar("R")
 Condition = tuple[str, object]  # SQL with one "?", and its value; without a value it is left out
 
 
-def append(connection: sqlite3.Connection, records: Iterable[Record]) -> None:
-    """Write `records` in one transaction. Records of one kind keep their order."""
+def insert(connection: sqlite3.Connection, records: Iterable[Record]) -> None:
+    """Write `records` inside the open transaction. Records of one kind keep their order."""
     rows: dict[str, list[list[object]]] = {}
     for record in records:
         table = TABLES[type(record)]
         rows.setdefault(table.insert, []).append(table.encode(record))
-    connection.execute("BEGIN IMMEDIATE")
-    for insert, values in rows.items():
-        connection.executemany(insert, values)
-    connection.execute("COMMIT")
+    for statement, values in rows.items():
+        connection.executemany(statement, values)
 
 
 def select(
@@ -59,6 +57,15 @@ def newest(connection: sqlite3.Connection, table: Table[R], *conditions: Conditi
     query = f"SELECT {', '.join(table.columns)} FROM {table.name}{where}"
     row = connection.execute(f"{query} ORDER BY rowid DESC LIMIT 1", values).fetchone()
     return None if row is None else table.decode(row)
+
+
+def last_of_each(connection: sqlite3.Connection, table: Table[R], column: str) -> Iterator[R]:
+    """For each value of `column` the record written last, in order of the values."""
+    query = (
+        f"SELECT {', '.join(table.columns)} FROM {table.name} WHERE rowid IN "
+        f"(SELECT max(rowid) FROM {table.name} GROUP BY {column}) ORDER BY {column}"
+    )
+    yield from map(table.decode, connection.execute(query))
 
 
 def open_position(connection: sqlite3.Connection, symbol: str) -> PositionOpened | None:

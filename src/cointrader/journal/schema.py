@@ -152,7 +152,22 @@ CREATE TABLE alerts (
 CREATE INDEX alerts_by_time ON alerts (at_ms);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE bots (
+    at_ms INTEGER NOT NULL,
+    symbol TEXT NOT NULL,
+    state TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE TABLE exchange_state (
+    id INTEGER NOT NULL UNIQUE DEFAULT 1 CHECK (id = 1),
+    at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 
 
 def version(connection: sqlite3.Connection, where: str, *, known: int = len(MIGRATIONS)) -> int:

@@ -54,6 +54,10 @@ class SqliteJournal:
         process however sudden, which is all that a simulated exchange in it is worth
     flush_after_s : what was noted inside an event loop is on disk after this long without
         anybody asking; None: only a commit or a reading writes it
+    by_checkpoints : nothing is on disk before the next `checkpoint`, and what follows the last
+        one is forgotten. For an exchange that lives and dies with this process: it and the
+        journal then come back as of the same moment
+    listener : hears every record as it is written down; must be quick and must not raise
 
     Raises `JournalError` when the file is in use, damaged, newer, foreign, or cannot be written.
     """
@@ -66,6 +70,8 @@ class SqliteJournal:
         account: str = "",
         survives_power_loss: bool = True,
         flush_after_s: float | None = None,
+        by_checkpoints: bool = False,
+        listener: Callable[[Record], None] | None = None,
     ) -> None:
         self.path = None if str(path) == MEMORY else Path(path).resolve()
         self.account = account
@@ -77,6 +83,8 @@ class SqliteJournal:
         self._failure: JournalError | None = None
         self._flush_after_s = flush_after_s
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._by_checkpoints = by_checkpoints
+        self._listener = listener
         with explaining(self._where):
             self._lock = self._locked()
             try:
@@ -98,6 +106,8 @@ class SqliteJournal:
         if not self._usable:
             self._refuse()
         self._noted.append(record)
+        if self._listener is not None:
+            self._listener(record)
         if self._flush_timer is None and self._flush_after_s is not None:
             loop = asyncio.get_running_loop()
             self._flush_timer = loop.call_later(self._flush_after_s, self._flush)
@@ -110,12 +120,23 @@ class SqliteJournal:
         if not self._usable:
             self._refuse()
         self._noted.extend(records)
+        if self._listener is not None:
+            for record in records:
+                self._listener(record)
         self._seal()
         if self._thread is None:
             self._write()
         else:
             loop = asyncio.get_running_loop()
             await asyncio.shield(loop.run_in_executor(self._thread, self._write))
+
+    def checkpoint(self, *records: Record) -> None:
+        """Write all that was noted and `records`; from here a process that dies goes on."""
+        if not self._usable:
+            self._refuse()
+        self._noted.extend(records)
+        self._seal()
+        self._on_writer(lambda: self._write(ends=True))
 
     def ensure_same_account(self, mode: str, account: str | None = None) -> None:
         """Refuse to mix the records of two accounts, or of paper, testnet and live, in one file.
@@ -205,6 +226,8 @@ class SqliteJournal:
         finally:
             if self._thread is not None:
                 self._thread.shutdown()
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")  # what no checkpoint has confirmed
             # One file again, which a reader opens without making others beside it.
             with suppress(sqlite3.Error):  # somebody is reading: then the next to close does it
                 self._connection.execute("PRAGMA journal_mode = DELETE")
@@ -253,15 +276,22 @@ class SqliteJournal:
             self._sealed.append(self._noted)
             self._noted = []
 
-    def _write(self) -> None:
-        """Write what is sealed by now; an earlier commit may have taken it all along."""
+    def _write(self, *, ends: bool = False) -> None:
+        """Write what is sealed by now; an earlier commit may have taken it all along.
+
+        `ends` ends the transaction where otherwise checkpoints do.
+        """
         if self._failure is not None:
             self._refuse()
         batch = [record for _ in range(len(self._sealed)) for record in self._sealed.popleft()]
-        if not batch:
+        if not batch and not self._connection.in_transaction:
             return
         try:
-            rows.append(self._connection, batch)
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            rows.insert(self._connection, batch)
+            if ends or not self._by_checkpoints:
+                self._connection.execute("COMMIT")
         except BaseException as error:
             self._usable, self._failure = False, explained(error, self._where)
             with suppress(sqlite3.Error):  # SQLite may have rolled back by itself

@@ -19,8 +19,10 @@ import msgspec
 
 from cointrader.domain.records import (
     Alert,
+    BotState,
     Decision,
     EquityMarked,
+    ExchangeState,
     FillSeen,
     FundingPaid,
     Intent,
@@ -183,6 +185,8 @@ TRADES = Table(
 EQUITY = Table(EquityMarked, "equity", time="at_ms", key=("at_ms",), doubles="last")
 RISK_EVENTS = Table(RiskEvent, "risk_events", time="at_ms")
 RISK_STATE = Table(RiskState, "risk_state", time="at_ms", key=("id",), doubles="last")
+BOTS = Table(BotState, "bots", time="at_ms")
+EXCHANGE_STATE = Table(ExchangeState, "exchange_state", time="at_ms", key=("id",), doubles="last")
 ALERTS = Table(Alert, "alerts", time="at_ms")
 
 TABLES: Mapping[type[Record], Table[Any]] = {
@@ -199,6 +203,8 @@ TABLES: Mapping[type[Record], Table[Any]] = {
         EQUITY,
         RISK_EVENTS,
         RISK_STATE,
+        BOTS,
+        EXCHANGE_STATE,
         ALERTS,
     )
 }

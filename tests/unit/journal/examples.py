@@ -16,8 +16,10 @@ from cointrader.domain.order import (
 from cointrader.domain.position import CloseReason, Trade
 from cointrader.domain.records import (
     Alert,
+    BotState,
     Decision,
     EquityMarked,
+    ExchangeState,
     FillSeen,
     FundingPaid,
     Intent,
@@ -152,5 +154,8 @@ EVERY_KIND: tuple[Record, ...] = (
     an_equity(),
     RiskEvent(T0, "refused", "XRPUSDT", "same-direction", "2 of 2 long slots in use"),
     RiskState(T0, {"slots": {"XRPUSDT": "LONG"}, "day": 19675, "halted": False, "peak": "1001.25"}),
+    BotState(T0, "XRPUSDT", "crashed", "Unreachable: no answer"),
+    ExchangeState(T0, {"sums": {"wallet": "1000.5"}, "resume_ms": T0}),
     Alert(T0, "warning", "XRPUSDT", "market stream lost"),
 )
+NEW_IN_VERSION_2 = (BotState, ExchangeState)

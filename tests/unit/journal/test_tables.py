@@ -31,7 +31,7 @@ def test_table_has_exactly_the_columns_of_its_record(table):
 @pytest.mark.parametrize("record", EVERY_KIND, ids=lambda record: type(record).__name__)
 def test_record_read_back_is_the_record_written(record):
     with closing(a_database()) as connection:
-        rows.append(connection, [record])
+        rows.insert(connection, [record])
 
         assert list(rows.select(connection, TABLES[type(record)])) == [record]
 
@@ -42,7 +42,7 @@ def test_money_is_kept_digit_for_digit():
 
 def test_text_that_is_no_unicode_is_kept_as_far_as_it_can_be():
     with closing(a_database()) as connection:
-        rows.append(connection, [Alert(T0, "info", "", "code \ud800 from the exchange")])
+        rows.insert(connection, [Alert(T0, "info", "", "code \ud800 from the exchange")])
 
         (alert,) = rows.select(connection, ALERTS)
     assert alert.text == "code ? from the exchange"
@@ -50,7 +50,7 @@ def test_text_that_is_no_unicode_is_kept_as_far_as_it_can_be():
 
 def test_probability_that_is_not_a_number_reads_as_none():
     with closing(a_database()) as connection:
-        rows.append(connection, [Decision("A", T0, "HOLD", None, 0, (), probability=float("nan"))])
+        rows.insert(connection, [Decision("A", T0, "HOLD", None, 0, (), probability=float("nan"))])
 
         (decision,) = rows.select(connection, DECISIONS)
     assert decision.probability is None
