@@ -39,11 +39,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Money, in quote currency. `equity` marks open positions; `available` is free margin."""
+    """Money, in quote currency. `equity` marks open positions; `available` is free margin.
+
+    `transfers` is what came in from outside less what left, counted from a moment that stays the
+    same for one account; None where the exchange does not tell. Read together with the wallet, so
+    that a deposit is never taken for a profit.
+    """
 
     wallet: Decimal
     equity: Decimal
     available: Decimal
+    transfers: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,13 @@ class LiveBook:
         self._note_state()
 
     def deposit(self, amount: Amount) -> None:
-        """Money came from outside (negative: it left). Neither profit nor loss, lifts no halt."""
+        """Money came from outside (negative: it left). Neither profit nor loss, lifts no halt.
+
+        Only for an account whose exchange does not tell transfers itself; `ValueError` otherwise.
+        """
+        account = self._standing.account
+        if account is not None and account.transfers is not None:
+            raise ValueError("this account's readings tell deposits and withdrawals themselves")
         self._standing.deposit(exact(amount), self._limits)
         self._is_stale = True
         self._command("deposit", detail=str(amount))

@@ -70,7 +70,7 @@ class RiskManager(LiveBook):
         account = await exchange.account()
         standing = self._standing
         if standing.account is None or standing.snapshot_ms != standing.bar_ms:
-            standing.read(account)
+            self._note(standing.read(account, self._clock.now_ms(), self._limits))
         if standing.base is None:
             standing.base = account.wallet
         self._note_state()
@@ -138,7 +138,7 @@ class RiskManager(LiveBook):
                 return
             account = await self._read_account(self._exchange)
             if account is not None:
-                self._standing.read(account)
+                self._note(self._standing.read(account, bar_open_ms, self._limits))
                 self._note(self._standing.judge(bar_open_ms, self._limits))
                 self._note_state()
 
@@ -271,7 +271,7 @@ class RiskManager(LiveBook):
                     return False
                 if standing.bar_ms < auction.bar_ms:
                     self._begin(auction.bar_ms, account, self._limits)
-                standing.read(account)
+                self._note(standing.read(account, auction.bar_ms, self._limits))
             self._open(auction)
         if auction.waiting and not auction.is_marked and self._limits.has_open_risk_bound:
             auction.is_marked = await self._read_marks(exchange)

@@ -52,14 +52,24 @@ class Standing:
 
     # -------------------------------------------------------------- the account's course
 
-    def read(self, account: Account) -> None:
-        self.account = account
+    def read(self, account: Account, at_ms: int, limits: RiskLimits) -> list[RiskEvent]:
+        """Take over a reading of the account; money that came or left since the last is told."""
+        before, self.account = self.account, account
         self.reading += 1
+        if before is None or before.transfers is None or account.transfers is None:
+            return []
+        moved = account.transfers - before.transfers
+        if not moved:
+            return []
+        self.account = _shifted(account, -moved)  # as it would be without: that is judged first
+        self.deposit(moved, limits)
+        return [RiskEvent(at_ms, "deposit", detail=str(moved))]
 
     def begin(self, bar_ms: int, account: Account, limits: RiskLimits) -> list[RiskEvent]:
         """A bar begins: `account`, before any of its closes, is the end of the bar before."""
-        self.read(account)
-        events = [] if self.bar_ms == NEVER_MS else self.judge(self.bar_ms, limits)
+        events = self.read(account, bar_ms, limits)
+        if self.bar_ms != NEVER_MS:
+            events += self.judge(self.bar_ms, limits)
         self.bar_ms = bar_ms
         day = utc_day(bar_ms)
         if day != self.day:

@@ -96,7 +96,8 @@ def _money(text: str | None) -> Decimal | None:
 def _of_account(account: Account | None) -> list[str] | None:
     if account is None:
         return None
-    return [str(account.wallet), str(account.equity), str(account.available)]
+    known = [account.wallet, account.equity, account.available]
+    return [str(value) for value in (*known, account.transfers) if value is not None]
 
 
 def _account(row: list[str] | None) -> Account | None:

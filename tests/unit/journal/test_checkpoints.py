@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cointrader.domain.records import BotState, ExchangeState
+from cointrader.domain.records import BotState, ExchangeState, Record
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.sqlite import SqliteJournal
 from tests.unit.journal.examples import EVERY_KIND, T0, a_decision, a_fill, an_intent
@@ -81,7 +81,7 @@ asyncio.run(main())
 
 
 async def test_listener_hears_every_record_in_order_of_writing(path):
-    heard = []
+    heard: list[Record] = []
     with SqliteJournal(path, threaded=False, listener=heard.append) as journal:
         journal.note(EVERY_KIND[1])
         await journal.commit(EVERY_KIND[2], EVERY_KIND[3])

@@ -111,6 +111,7 @@ class FakeAccount:
         self.wallet = wallet
         self.unrealised = 0.0
         self.margin = 0.0
+        self.transfers: float | None = None  # an exchange that does not tell
         self.marks: dict[str, float] = {}
         self.readings = 0
         self.is_down = False
@@ -124,7 +125,13 @@ class FakeAccount:
         if self.is_down:
             raise Unreachable("no answer")
         wallet, equity = Decimal(str(self.wallet)), Decimal(str(self.wallet + self.unrealised))
-        return Account(wallet, equity, equity - Decimal(str(self.margin)))
+        transfers = None if self.transfers is None else Decimal(str(self.transfers))
+        return Account(wallet, equity, equity - Decimal(str(self.margin)), transfers)
+
+    def move(self, amount: float) -> None:
+        """Money comes from outside (negative: leaves), on an exchange that tells of it."""
+        self.wallet += amount
+        self.transfers = (self.transfers or 0.0) + amount
 
     async def quote(self, symbol: str) -> Quote:
         await asyncio.sleep(0)

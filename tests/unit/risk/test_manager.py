@@ -436,6 +436,101 @@ async def test_a_withdrawal_is_no_loss(settings):
     assert desk.risk.halted_days == 0
 
 
+# Profiles, and where in the course of a bar the money moves.
+MOVES = pytest.mark.parametrize("settings", [Settings(), default_profile()])
+
+
+async def told(settings: Settings, wallet: float = 1000.0) -> Desk:
+    """A desk whose exchange tells of transfers, with a position that is down by 30."""
+    desk = Desk(settings, wallet)
+    desk.account.transfers = 0.0
+    await desk.begin(XRP, TRX)
+    await desk.bar(MONDAY_MS, XRPUSDT=None, TRXUSDT=None)
+    desk.risk.position_opened(TRX, LONG, 100, 1.0, 0.97)
+    desk.account.unrealised = -30.0
+    return desk
+
+
+@MOVES
+async def test_a_deposit_seen_in_a_reading_moves_base_and_day_and_is_no_profit(settings):
+    desk = await told(settings)
+    desk.account.move(1000.0)
+
+    (entry, _) = await desk.bar(
+        MONDAY_MS + BAR_MS, XRPUSDT=an_entry(stop_distance=0.0), TRXUSDT=None
+    )
+
+    assert float(given(entry).quantity) == pytest.approx(2000 / 3 * 0.5 * 10)  # no decay: no profit
+    assert desk.risk.initial_balance == 2000.0
+    assert [event.detail for event in desk.journal.events("deposit")] == ["1000.0"]
+    assert desk.risk.halted_days == 0
+
+
+@MOVES
+async def test_a_deposit_seen_together_with_the_loss_that_halts_does_not_hide_it(settings):
+    desk = await told(settings)
+    desk.account.wallet -= 60.0
+    desk.account.move(5000.0)  # 60 of 1000 are the limit, 60 of 6000 would not be
+
+    (answer, _) = await desk.bar(
+        MONDAY_MS + BAR_MS, XRPUSDT=an_entry(stop_distance=0.0), TRXUSDT=None
+    )
+
+    assert reason(answer) == "daily-loss"
+
+
+async def test_a_withdrawal_with_a_position_open_is_no_loss_and_no_drawdown():
+    desk = await told(default_profile())
+    desk.account.unrealised = 0.0
+    desk.account.move(-500.0)
+
+    (entry, _) = await desk.bar(
+        MONDAY_MS + BAR_MS, XRPUSDT=an_entry(stop_distance=0.0), TRXUSDT=None
+    )
+
+    assert float(given(entry).quantity) == pytest.approx(500 / 3 * 0.5 * 10)
+    assert desk.risk.halted_days == 0
+    assert desk.journal.events("drawdown-halted") == []
+
+
+@MOVES
+async def test_the_loss_of_a_day_is_counted_from_its_start_and_what_was_moved(settings):
+    desk = await told(settings)
+    desk.account.unrealised = 0.0
+    desk.account.move(1000.0)
+    await desk.bar(MONDAY_MS + BAR_MS, XRPUSDT=None, TRXUSDT=None)
+    desk.account.wallet -= 90.0  # and 3 more at the stop
+    (allowed, _) = await desk.bar(
+        MONDAY_MS + 2 * BAR_MS, XRPUSDT=an_entry(stop_distance=0.0), TRXUSDT=None
+    )
+    given(allowed).release()
+    desk.account.wallet -= 10.0  # 100 of 2000
+    (refused, _) = await desk.bar(
+        MONDAY_MS + 3 * BAR_MS, XRPUSDT=an_entry(stop_distance=0.0), TRXUSDT=None
+    )
+
+    assert reason(refused) == "daily-loss"
+
+
+async def test_a_transfer_while_nobody_ran_is_no_profit_after_the_restart():
+    desk = await told(Settings())
+    await desk.journal.commit()
+    desk.account.move(250.0)
+
+    again = await desk.killed_and_started(XRP)
+    await again.bar(MONDAY_MS + BAR_MS, XRPUSDT=None)
+
+    assert again.risk.initial_balance == 1250.0
+    assert again.risk.halted_days == 0
+
+
+async def test_a_deposit_is_not_told_by_hand_where_the_exchange_tells_it():
+    desk = await told(Settings())
+
+    with pytest.raises(ValueError, match="tell deposits"):
+        desk.risk.deposit(100)
+
+
 async def test_fixed_sizing_asks_only_whether_the_symbol_is_held():
     desk = await Desk(Settings(sizing="fixed:100", max_positions=1), wallet=-50.0).begin(XRP, TRX)
 
