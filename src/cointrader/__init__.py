@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cointrader.app.config import Config
     from cointrader.bot.bot import TradingBot
+    from cointrader.ops.discord import DiscordNotifier
     from cointrader.risk.manager import RiskManager
 
 __version__ = "0.1.0"
-__all__ = ["Config", "RiskManager", "TradingBot"]
+__all__ = ["Config", "DiscordNotifier", "RiskManager", "TradingBot"]
 
 _HOMES = {
     "Config": "cointrader.app.config",
+    "DiscordNotifier": "cointrader.ops.discord",
     "RiskManager": "cointrader.risk.manager",
     "TradingBot": "cointrader.bot.bot",
 }
@@ -26,7 +28,6 @@ _PLANNED = {
     "MultiSymbolStream",
     "UserDataStream",
     "MLFilter",
-    "DiscordNotifier",
 }
 
 

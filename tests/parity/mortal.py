@@ -9,6 +9,7 @@ is gone, with everything it had not committed. The exchange lives on, as a real 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -124,8 +125,14 @@ class MortalJournal:
         return getattr(self._journal, name)
 
 
+Stranger = Callable[[SimulatedExchange, LoopClock], Coroutine[Any, Any, None]]
+
+
 class World:
-    """One simulated exchange, one journal file, and as many lives as it takes."""
+    """One simulated exchange, one journal file, and as many lives as it takes.
+
+    A `stranger` is somebody else with access to the account.
+    """
 
     def __init__(
         self,
@@ -136,8 +143,10 @@ class World:
         rules,
         balance=1000.0,
         latency: Latency | None = None,
+        stranger: Stranger | None = None,
         **plan,
     ) -> None:
+        self._stranger = stranger
         self._config = config
         self._source = source
         self._journal = journal
@@ -173,9 +182,13 @@ class World:
         )
         clock.start_at(exchange.timeline[0])
         market = asyncio.create_task(self._market(exchange))
+        if self._stranger is not None:
+            stranger = asyncio.create_task(self._stranger(exchange, clock))
         while await self._live(exchange, clock, next(fates, Fate())):
             pass
         await market
+        if self._stranger is not None:
+            await stranger
         account = await exchange.account()
         self.final_wallet = account.wallet
         for symbol in config.symbols:

@@ -12,7 +12,6 @@ from cointrader.risk.manager import Refusal
 
 PLANNED = [
     "BinanceFuturesClient",
-    "DiscordNotifier",
     "MLFilter",
     "MultiSymbolStream",
     "UserDataStream",

@@ -16,7 +16,7 @@ from cointrader.app import config_sources as sources
 from cointrader.app.config_collect import collect
 from cointrader.app.config_resolve import Given, judged, resolve
 from cointrader.app.config_values import SettingValues
-from cointrader.app.settings import SETTINGS, TABLE, Setting
+from cointrader.app.settings import PROFILES, SETTINGS, TABLE, Setting
 from cointrader.app.settings_types import Secret
 
 IN_CODE = "assigned in code"
@@ -90,6 +90,19 @@ class Config(SettingValues):
         found = collect(entries)
         self.__dict__["_ignored"] = tuple(found.ignored)
         self._adopt(found.given, found.of_symbol)
+
+    @classmethod
+    def from_shown(cls, shown: Mapping[str, str]) -> Config:
+        """The configuration that `shown` wrote down: nothing of this machine, and no secret."""
+        profile = shown.get("PROFILE", PROFILES[0])
+        usual = {s.env_name: "" if s.secret else s.type.text(s.value_in(profile)) for s in TABLE}
+        secrets = {setting.env_name for setting in TABLE if setting.secret}
+        deviating = {
+            name: text
+            for name, text in shown.items()
+            if name not in secrets and text != usual.get(name)
+        }
+        return cls(overrides=deviating, environ={}, folder=os.devnull)
 
     def source(self, name: str) -> str:
         """Where the value of setting `name` comes from, e.g. ``"environment LEVERAGE"``."""

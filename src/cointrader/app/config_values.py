@@ -64,6 +64,7 @@ class SettingValues:
     max_daily_loss: float
     max_drawdown: float | None
     max_entry_delay: float | None
+    foreign_positions: str
     auction_deadline: float
     tie_break: str
     kill_fast: bool

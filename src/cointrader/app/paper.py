@@ -1,36 +1,45 @@
-"""Paper trading: the real bots on a simulated exchange, over recorded or made-up candles."""
+"""Paper trading: the real bots on a simulated exchange, over recorded or made-up candles.
+
+The exchange dies with its process, so it and the journal are put on disk together, at checkpoints:
+whatever ends a run, it goes on from a moment at which both agree.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from cointrader import __version__
 from cointrader.app.config import Config
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
+from cointrader.bot.foreign import ForeignPolicy, refuse_foreign
 from cointrader.bot.settings import BotSettings
-from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.ports import CandleSource
-from cointrader.domain.records import RunStarted
+from cointrader.domain.records import ExchangeState, Record, RunStarted
 from cointrader.exchange.simulated.adapter import SimulatedExchange
 from cointrader.exchange.simulated.instruments import plausible_instrument, unconstrained
 from cointrader.exchange.simulated.ledger import Costs
+from cointrader.journal.reader import JournalReader
 from cointrader.journal.sqlite import SqliteJournal
 from cointrader.risk.manager import RiskManager
+from cointrader.risk.state import restored
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
 
-_FLUSH_AFTER_S = 0.05  # one transaction for what all bots noted about a bar
-_FLUSH_AFTER_JUMPS_S = 6 * 3600.0  # seconds of loop time, which pass at once where time jumps
 _LAST_WORDS_S = 60.0  # for bots to end after the market has
+_CHECKPOINT_S = 0.25  # of the wall clock, between two checkpoints where time jumps
+_LOOK_BARS = 8  # where time jumps, so many bars pass between two looks at the wall clock
+_BEFORE_CLOSE_MS = 2  # bots have acted on the bar, and it has not closed yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,15 @@ class PaperPlan:
     end_ms: int | None = None
     speed: float | None = None
     lateness: Callable[[str, int], int] | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)  # how to make `source` again
+    resumed: Mapping[str, Any] | None = None  # the exchange as of the journal's last checkpoint
+    listeners: Sequence[Callable[[Record], None]] = ()  # hear what is written down
     rules: Mapping[str, SignalRule] = field(default_factory=dict)  # instead of the configured ones
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether the run to be resumed has reached its end."""
+        return self.resumed is not None and self.resumed["resume_ms"] is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +94,30 @@ def run_paper(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Paper
     `on_progress` is called from time to time, first when everything is ready to begin.
     Raises `MissingCandles`, `ConfigError`, `JournalError` before that.
     """
+    course = _told_again(plan) if plan.has_finished else _run(plan, on_progress)
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(plan.speed)) as runner:
-        return runner.run(_run(plan, on_progress))
+        return runner.run(course)
+
+
+async def _told_again(plan: PaperPlan) -> PaperOutcome:
+    """The outcome of a run that had reached its end."""
+    account = await _exchange(plan, LoopClock(0)).account()
+    with JournalReader(plan.journal_path) as reader:
+        recorded = reader.risk_state()
+        last_bar_ms = max((mark.at_ms for mark in reader.equity(last=1)), default=0)
+        return PaperOutcome(
+            finished=True,
+            final_wallet=account.wallet,
+            halted_days=0 if recorded is None else restored(recorded.state)[0].halted_days,
+            quarantined=tuple(
+                symbol
+                for symbol, bot in reader.bot_states().items()
+                if bot.state == "quarantined"
+            ),
+            from_ms=next(reader.runs()).at_ms,
+            to_ms=last_bar_ms + plan.source.interval_ms,
+            elapsed_s=0.0,
+        )
 
 
 async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> PaperOutcome:
@@ -98,29 +137,34 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
     clock.start_at(exchange.timeline[0])
     started_s = time.monotonic()
     with SqliteJournal(
-        plan.journal_path,
-        threaded=False,
-        survives_power_loss=plan.speed is not None,
-        flush_after_s=_FLUSH_AFTER_S if plan.speed is not None else _FLUSH_AFTER_JUMPS_S,
+        plan.journal_path, threaded=False, by_checkpoints=True, listeners=plan.listeners
     ) as journal:
         risk = RiskManager(plan.config, clock=clock, journal=journal)
         journal.ensure_same_account("paper")
         await journal.commit(_run_started(plan, exchange))
         await risk.start(exchange)
+        if plan.config.foreign_positions == ForeignPolicy.REFUSE:
+            await refuse_foreign(exchange, journal, plan.config.symbols)
         supervisor = Supervisor(clock, journal)
-        finished = await _trade(plan, clock, exchange, journal, risk, supervisor, on_progress)
-        if finished:
-            await risk.end_bar(exchange.timeline[-1])
-        await journal.commit()
+        try:
+            finished = await _trade(plan, clock, exchange, journal, risk, supervisor, on_progress)
+            if finished:
+                await risk.end_bar(exchange.timeline[-1])
+        finally:
+            _checkpoint(journal, exchange, clock)
         return PaperOutcome(
             finished=finished,
             final_wallet=(await exchange.account()).wallet,
             halted_days=risk.halted_days,
             quarantined=tuple(supervisor.quarantined),
-            from_ms=exchange.timeline[0],
+            from_ms=journal.first_started_ms() or exchange.timeline[0],
             to_ms=exchange.timeline[max(exchange.progress.done, 1) - 1] + plan.source.interval_ms,
             elapsed_s=time.monotonic() - started_s,
         )
+
+
+def _checkpoint(journal: SqliteJournal, exchange: SimulatedExchange, clock: LoopClock) -> None:
+    journal.checkpoint(ExchangeState(clock.now_ms(), exchange.snapshot()))
 
 
 def _require_enough(plan: PaperPlan) -> None:
@@ -166,37 +210,45 @@ async def _trade(
     ]
     try:
         async with asyncio.TaskGroup() as group:
-            reporter = group.create_task(_report(plan, clock, exchange, on_progress))
+            keeper = group.create_task(_keep_safe(plan, clock, exchange, journal, on_progress))
             trading = group.create_task(supervisor.run(bots), name="supervisor")
             await exchange.run()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_S):
                     await asyncio.shield(trading)
             trading.cancel()
-            reporter.cancel()
+            keeper.cancel()
     except asyncio.CancelledError:
         return False
     return True
 
 
-async def _report(
+async def _keep_safe(
     plan: PaperPlan,
     clock: LoopClock,
     exchange: SimulatedExchange,
+    journal: SqliteJournal,
     on_progress: Callable[[Progress], None],
 ) -> None:
+    """Checkpoints, and a word on how far it is: every bar, or as often as the wall clock asks."""
     started_s = time.monotonic()
+    saved_s = -_CHECKPOINT_S
+    bar_ms = plan.source.interval_ms
+    step_ms = bar_ms * (_LOOK_BARS if plan.speed is None else 1)
     while True:
-        progress = exchange.progress
-        on_progress(
-            Progress(progress.done, progress.total, clock.now_ms(), time.monotonic() - started_s)
-        )
-        await clock.sleep_ms(DAY_MS if plan.speed is None else round(1000 * plan.speed))
+        now_s = time.monotonic()
+        if plan.speed is not None or now_s - saved_s >= _CHECKPOINT_S:
+            _checkpoint(journal, exchange, clock)
+            saved_s = now_s
+        done = exchange.progress
+        on_progress(Progress(done.done, done.total, clock.now_ms(), now_s - started_s))
+        this_bar_ms = (clock.now_ms() + _BEFORE_CLOSE_MS) // bar_ms * bar_ms
+        await clock.sleep_until_ms(this_bar_ms + step_ms - _BEFORE_CLOSE_MS)
 
 
 def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:
-    config = plan.config
-    return SimulatedExchange(
+    config, resumed = plan.config, plan.resumed
+    exchange = SimulatedExchange(
         plan.source,
         clock,
         symbols=config.symbols,
@@ -208,11 +260,14 @@ def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:
         ),
         leverage=config.leverage,
         instruments={symbol: _instrument(plan, symbol) for symbol in config.symbols},
-        start_ms=plan.start_ms,
+        start_ms=plan.start_ms if resumed is None else resumed["resume_ms"] or sys.maxsize,
         end_ms=plan.end_ms,
         check_margin=config.check_margin,
         lateness=plan.lateness,
     )
+    if resumed is not None:
+        exchange.restore(resumed)
+    return exchange
 
 
 def _instrument(plan: PaperPlan, symbol: str) -> Instrument:
@@ -234,4 +289,5 @@ def _run_started(plan: PaperPlan, exchange: SimulatedExchange) -> RunStarted:
         base_balance=plan.balance,
         version=__version__,
         settings=config.shown(),
+        source=plan.origin,
     )

@@ -168,6 +168,9 @@ TABLE: tuple[Setting, ...] = (
             "Seconds after the candle's close; a later entry is dropped", founding=None),
     Setting("auction_deadline", "limits", Number(0, 60), 2.0,
             "Seconds that entries of one bar wait for the slowest symbol"),
+    Setting("foreign_positions", "limits", Choice("leave", "adopt", "refuse"), "leave",
+            "Positions and orders that this program did not open: leave them alone and do not "
+            "trade that symbol, adopt positions (protect and manage them), or refuse to start"),
     Setting("tie_break", "limits", Choice("order", "probability"), "order",
             "Who is served first: order (of SYMBOLS) or probability (of the model)"),
     Setting("kill_fast", "limits", Flag(), False,

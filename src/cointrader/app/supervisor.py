@@ -18,7 +18,7 @@ import structlog
 from cointrader.domain.clock import HOUR_MS
 from cointrader.domain.errors import CointraderError, InvariantBroken, RateLimited, Unreachable
 from cointrader.domain.ports import Clock, JournalWriter
-from cointrader.domain.records import Alert
+from cointrader.domain.records import Alert, BotState
 
 PAUSES_MS = (1_000, 5_000, 30_000, 60_000)  # before each restart; one more crash is quarantine
 FORGIVEN_AFTER_MS = HOUR_MS  # a bot that ran this long starts from the first pause again
@@ -58,8 +58,10 @@ class Supervisor:
         crashes = 0
         while True:
             started_ms = self.clock.now_ms()
+            self._tell(bot.symbol, "running")
             try:
-                return await bot.run()
+                await bot.run()
+                return self._tell(bot.symbol, "ended")
             except Exception as error:
                 reason = _first(error)
                 if isinstance(reason, InvariantBroken):
@@ -77,6 +79,7 @@ class Supervisor:
         log.error("bot.crashed", symbol=symbol, retry_in_ms=pause_ms, **_why(reason))
         self.restarts[symbol] = self.restarts.get(symbol, 0) + 1
         text = f"the bot of {symbol} crashed ({_words(reason)}); restart in {pause_ms / 1000:g} s"
+        self._tell(symbol, "crashed", _words(reason))
         self.journal.note(Alert(self.clock.now_ms(), "warning", symbol, text))
         await self.clock.sleep_ms(pause_ms)
 
@@ -87,7 +90,11 @@ class Supervisor:
             f"the bot of {symbol} keeps crashing ({_words(reason)}) and trades no more; "
             "an open position keeps its stop on the exchange"
         )
+        self._tell(symbol, "quarantined", _words(reason))
         await self.journal.commit(Alert(self.clock.now_ms(), "critical", symbol, text))
+
+    def _tell(self, symbol: str, state: str, detail: str = "") -> None:
+        self.journal.note(BotState(self.clock.now_ms(), symbol, state, detail))
 
 
 def _first(error: BaseException) -> BaseException:

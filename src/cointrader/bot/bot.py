@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cointrader.bot.execution import TOO_LATE
+from cointrader.bot.foreign import ForeignPolicy, ForeignWatch
 from cointrader.bot.keeper import PositionKeeper
 from cointrader.bot.recovery import Recovery
 from cointrader.bot.settings import BotConfig, BotSettings
 from cointrader.bot.stream import Bar, BarStream
 from cointrader.domain.candle import Candle
-from cointrader.domain.errors import ConfigError
+from cointrader.domain.errors import ConfigError, ExchangeError
 from cointrader.domain.events import FeedEvent
 from cointrader.domain.ports import Clock, Exchange, Journal, MarketFeed
 from cointrader.domain.records import Decision as DecisionRecord
@@ -39,6 +40,7 @@ from cointrader.strategy.decide import (
     Unfiltered,
     decide,
 )
+from cointrader.strategy.plan import Exits
 
 _NO_SIGNAL = Signal(side=None, strength=0, reasons=())
 
@@ -118,8 +120,10 @@ class _Loop:
             slippage=bot.settings.slippage,
             max_entry_delay_ms=bot.settings.max_entry_delay_ms,
         )
+        self._foreign = ForeignWatch(bot.symbol, exchange, journal, clock)
         self._recovery = Recovery(
             self._keeper,
+            exchange=exchange,
             journal=journal,
             risk=bot.risk,
             clock=clock,
@@ -150,6 +154,7 @@ class _Loop:
         if not self._stream.bars_stored:
             self._risk.leave(self._symbol)  # its first candle may be far off
         await self._recovery.finish()
+        await self._mind_foreign(now_bar_ms - self._bar_ms)
         if resume_ms == now_bar_ms and self._stream.bars_stored:
             # Answered before a restart, or before our time: let no auction wait for it.
             await self._risk.begin_bar(now_bar_ms)
@@ -175,6 +180,8 @@ class _Loop:
         if self._keeper.is_unsettled:
             await self._keeper.settled()
         await self._risk.begin_bar(now_open_ms)
+        if self._keeper.saw_foreign or self._foreign.is_in_the_way:
+            await self._mind_foreign(open_ms)
         view = self._view(candle)
         decision = decide(view, self._keeper.held, self._filter, self._settings.exits)
         if isinstance(decision, Exit | Reverse):
@@ -185,18 +192,24 @@ class _Loop:
             # Before the decision is written: a bar whose stop was not moved is not answered yet.
             await self._keeper.trail(candle.close, open_ms, trail_ratio)
         if isinstance(entry, Enter):
-            why_not = self._why_too_late(bar)
-            await self._enter(entry, view, now_open_ms, decision, why_not=why_not)
+            refusal = await self._why_no_entry(bar)
+            await self._enter(entry, view, now_open_ms, decision, refusal=refusal)
         else:
             await self._risk.submit(now_open_ms, self._symbol, None)
             self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
 
     async def _enter(
-        self, entry: Enter, view: MarketView, now_open_ms: int, decision: Decision, *, why_not: str
+        self,
+        entry: Enter,
+        view: MarketView,
+        now_open_ms: int,
+        decision: Decision,
+        *,
+        refusal: Refusal | None,
     ) -> None:
-        if why_not:
+        if refusal is not None:
             await self._risk.submit(now_open_ms, self._symbol, None)
-            self._journal.note(_record(view, decision, "late", why_not))
+            self._journal.note(_record(view, decision, refusal.reason, refusal.detail))
             return
         quote = await self._exchange.quote(self._symbol)
         price = float(quote.ask if entry.side.sign > 0 else quote.bid)
@@ -221,13 +234,40 @@ class _Loop:
             reason = "late" if refused.code == TOO_LATE else "rejected"
             self._journal.note(_record(view, decision, reason, str(refused)))
 
-    def _why_too_late(self, bar: Bar) -> str:
+    async def _why_no_entry(self, bar: Bar) -> Refusal | None:
         """What speaks against an entry on this bar; closes are carried out in any case."""
         if self._clock.now_ms() >= bar.candle.close_time_ms + self._bar_ms:
-            return "a later bar has closed since"
-        if bar.complete or (is_quick(self._rule) and isinstance(self._filter, Unfiltered)):
-            return ""  # whole, or nobody looks at what is missing
-        return "candles of a correlation symbol are missing"
+            return Refusal("late", "a later bar has closed since")
+        # Missing candles are no matter where nobody looks at them.
+        looks_at_all = not is_quick(self._rule) or not isinstance(self._filter, Unfiltered)
+        if looks_at_all and not bar.complete:
+            return Refusal("late", "candles of a correlation symbol are missing")
+        try:
+            found = await self._foreign.look()
+        except ExchangeError as error:
+            return Refusal("foreign", f"what is open could not be looked up: {error.what}")
+        return None if found is None else Refusal("foreign", f"not ours: {found}")
+
+    async def _mind_foreign(self, bar_open_ms: int) -> None:
+        """Look for what is not ours, and take a position over where that is wanted."""
+        if self._keeper.held is not None:
+            return
+        self._keeper.saw_foreign = False
+        found = await self._foreign.find()
+        exits = self._exits_now() if self._settings.foreign is ForeignPolicy.ADOPT else None
+        if found is None or found.position is None or exits is None:
+            self._foreign.tell(found)
+            return
+        await self._keeper.adopt(found.position, exits, bar_open_ms)
+        self._foreign.adopted(found)
+
+    def _exits_now(self) -> Exits | None:
+        """Exits by the last closed bar; None while there are too few bars to know its ATR."""
+        if self._stream.bars_stored <= WARM_UP_BARS:
+            return None
+        frame = self._stream.frame(alone=is_quick(self._rule))
+        _, atr = latest(self._rule, frame, self._settings.periods)
+        return self._settings.exits.exits(atr)
 
     def _view(self, candle: Candle) -> MarketView:
         bars_before = self._stream.bars_stored - 1

@@ -21,8 +21,9 @@ from cointrader.bot.protection import Protection
 from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, StaleData, Unreachable
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled
 from cointrader.domain.instrument import Instrument
-from cointrader.domain.order import Fill, Leg, Side
+from cointrader.domain.order import Fill, Leg, Side, leg_of
 from cointrader.domain.ports import Clock, Exchange, Journal
+from cointrader.domain.position import Position
 from cointrader.domain.records import (
     Alert,
     Decision,
@@ -62,6 +63,7 @@ class PositionKeeper:
         self.symbol = symbol
         self.state = State.FLAT
         self.holding: Holding | None = None
+        self.saw_foreign = False  # a fill that was not ours, since somebody last asked
         self.execution = Execution(symbol, exchange, journal, clock, bar_ms)
         self.protection = Protection(symbol, exchange, self.execution, clock)
         self._risk = risk
@@ -110,6 +112,7 @@ class PositionKeeper:
         """Count a fill; book the trade when it made the position flat."""
         holding = self.holding
         if holding is None or not _belongs(fill, holding):
+            self.saw_foreign = True
             log.warning("fill.foreign", symbol=self.symbol, client_order_id=fill.client_order_id)
             return
         counted = holding.with_fill(fill)
@@ -247,9 +250,9 @@ class PositionKeeper:
             return
         self._note_position(holding, levels)
         deadline_ms = self._filled_ms + PROTECTION_DEADLINE_MS
-        if await self.protection.establish(
-            holding, levels, self._entry_bar_ms, deadline_ms=deadline_ms
-        ):
+        is_adopted = leg_of(holding.trade_id) is Leg.ADOPTED
+        protect = self.protection.take_over if is_adopted else self.protection.establish
+        if await protect(holding, levels, self._entry_bar_ms, deadline_ms=deadline_ms):
             if self.state is State.UNPROTECTED:
                 self._step(Step.PROTECTED)
             return
@@ -279,9 +282,50 @@ class PositionKeeper:
     def _bought(self) -> Decimal:
         return Decimal(0) if self.holding is None else self.holding.bought
 
-    async def restore(self, exits: Exits) -> None:
+    async def adopt(self, position: Position, exits: Exits, bar_open_ms: int) -> None:
+        """Take over a position that somebody else opened: protect and manage it from now on.
+
+        Its levels are counted from the price now, so that taking over closes nothing by itself.
+        """
+        mark = (await self._exchange.quote(self.symbol)).mark
+        intent = self.execution.market_intent(
+            bar_open_ms,
+            Leg.ADOPTED,
+            position.side.entry,
+            position.quantity,
+            exits.to_text(),
+        )
+        self.begin(intent, position.side)
+        levels = exits.levels(position.side, mark, self._instrument)
+        taken = self._count_adopted(intent, position.entry_price)
+        self.holding = replace(taken, levels=levels)
+        self._tell_size(self.holding)
+        await self._journal.commit(intent)
+        self._filled_ms = self._clock.now_ms()
+        self._step(Step.ENTRY_FILLED)
+        await self._protect_or_book(levels)
+
+    def _count_adopted(self, intent: Intent, entry_price: Decimal) -> Holding:
+        """The holding begun for `intent`, with what was there when it was taken over."""
+        assert self.holding is not None
+        return self.holding.with_fill(
+            Fill(
+                symbol=self.symbol,
+                trade_id=-intent.at_ms,  # no execution of the exchange has such a number
+                client_order_id=intent.client_order_id,
+                side=intent.side,
+                price=entry_price,
+                quantity=intent.quantity or Decimal(0),
+                fee=Decimal(0),
+                at_ms=intent.at_ms,
+            )
+        )
+
+    async def restore(self, entry: Intent) -> None:
         """After a restart: count what happened to the entry, then protect what is left."""
-        self._kept = self._journal.open_position(self.symbol)
+        kept = self._kept = self._journal.open_position(self.symbol)
+        if entry.leg is Leg.ADOPTED and kept is not None:
+            self.holding = self._count_adopted(entry, kept.entry_price)
         await self._count_fills()
         if self._bought():
             self._filled_ms = self._clock.now_ms()
@@ -289,7 +333,7 @@ class PositionKeeper:
         else:
             await self.entry_filled(_ANY)
         await self._count_funding()
-        levels = self._planned(exits)
+        levels = self._planned(Exits.from_text(entry.exits))
         if self.holding is not None and not self.holding.is_closed:
             self._tell_size(self.holding)
         await self._protect_or_book(levels)

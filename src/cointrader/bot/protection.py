@@ -45,6 +45,31 @@ class Protection:
         self._mean(stop.client_order_id, target.client_order_id)
         return await self._place_and_see(stop, target, deadline_ms=deadline_ms)
 
+    async def take_over(
+        self, holding: Holding, levels: Levels, bar_open_ms: int, *, deadline_ms: int
+    ) -> bool:
+        """`establish`, where other orders are around the position: they end once a stop of ours
+        rests.
+
+        That first stop has a quantity, because there may be one closePosition stop only.
+        """
+        resting = await self._exchange.open_orders(self.symbol)
+        others = [o.client_order_id for o in resting if o.client_order_id not in self._meant]
+        if others:
+            stop = self._execution.conditional_intent(
+                bar_open_ms,
+                Leg.TRAIL,
+                holding.side.exit,
+                levels.stop,
+                quantity=holding.quantity,
+            )
+            self._mean(stop.client_order_id)
+            if not await self._place_and_see(stop, deadline_ms=deadline_ms):
+                return False
+            for order_id in others:
+                await self._exchange.cancel(self.symbol, order_id)
+        return await self.establish(holding, levels, bar_open_ms, deadline_ms=deadline_ms)
+
     async def move_stop(
         self, holding: Holding, levels: Levels, bar_open_ms: int, *, replaces_bar_ms: int | None
     ) -> bool:

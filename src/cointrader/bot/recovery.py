@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from cointrader.bot.keeper import PositionKeeper
 from cointrader.domain.errors import Rejected
-from cointrader.domain.order import Side
-from cointrader.domain.ports import Clock, Journal
+from cointrader.domain.order import Leg, Side
+from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.records import Intent
 from cointrader.risk.manager import RiskManager
-from cointrader.strategy.plan import Exits
 
 
 class Recovery:
@@ -23,6 +22,7 @@ class Recovery:
         self,
         keeper: PositionKeeper,
         *,
+        exchange: Exchange,
         journal: Journal,
         risk: RiskManager,
         clock: Clock,
@@ -30,6 +30,7 @@ class Recovery:
         max_entry_delay_ms: int | None,
     ) -> None:
         self._keeper = keeper
+        self._exchange = exchange
         self._journal = journal
         self._risk = risk
         self._clock = clock
@@ -59,15 +60,23 @@ class Recovery:
         keeper = self._keeper
         await keeper.start()
         if self._entry is None:
-            self._risk.restore_flat(keeper.symbol)
-            await keeper.protection.sweep()
+            await self._begin_flat()
             return
-        if not await self._entry_exists(self._entry):
+        if self._entry.leg is not Leg.ADOPTED and not await self._entry_exists(self._entry):
             keeper.abandon()
-            self._risk.restore_flat(keeper.symbol)
-            await keeper.protection.sweep()
+            await self._begin_flat()
             return
-        await keeper.restore(Exits.from_text(self._entry.exits))
+        await keeper.restore(self._entry)
+
+    async def _begin_flat(self) -> None:
+        """Nothing is open that this journal knows of.
+
+        A position there is all the same may be ours, of a journal that was lost: the orders that
+        protect it are not swept away.
+        """
+        self._risk.restore_flat(self._keeper.symbol)
+        if await self._exchange.position(self._keeper.symbol) is None:
+            await self._keeper.protection.sweep()
 
     async def _entry_exists(self, entry: Intent) -> bool:
         """Whether the entry is on the exchange; sent now if it is not and still fresh."""

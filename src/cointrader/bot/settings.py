@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from cointrader.bot.foreign import ForeignPolicy
 from cointrader.domain.clock import interval_ms
 from cointrader.domain.errors import ConfigError
 from cointrader.domain.instrument import to_decimal
@@ -54,6 +55,8 @@ class BotConfig(Protocol):
     def interval(self) -> str: ...
     @property
     def max_entry_delay_ms(self) -> int | None: ...
+    @property
+    def foreign_positions(self) -> str: ...
     def for_symbol(self, symbol: str) -> StrategyConfig: ...
 
 
@@ -68,6 +71,7 @@ class BotSettings:
     periods: Periods
     exits: ExitSettings
     slippage: Decimal  # fraction of the price expected against us on a market fill
+    foreign: ForeignPolicy
 
     @staticmethod
     def of(config: BotConfig, symbol: str) -> BotSettings:
@@ -87,6 +91,7 @@ class BotSettings:
                 trailing_stop_pct=strategy.trailing_stop_pct,
             ),
             slippage=to_decimal(strategy.slippage_bps) / 10_000,
+            foreign=ForeignPolicy(config.foreign_positions),
         )
 
 

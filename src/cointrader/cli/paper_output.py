@@ -10,29 +10,47 @@ from contextlib import suppress
 import click
 
 from cointrader.app.config_check import idle
+from cointrader.app.narrate import Narrator
 from cointrader.app.paper import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary
 from cointrader.cli.times import utc_text
+from cointrader.domain.records import PositionOpened, Record
+from cointrader.journal.reader import JournalReader
 
 _REDRAW_S = 0.2
 _PLAIN_LINE_S = 10.0  # where nobody watches a terminal
+_CLEAR = "\r\x1b[K"
 
 
-class ProgressLine:
-    """What runs and how far it is, on stderr: redrawn on a terminal, else a line now and then.
+class Screen:
+    """What people see while it runs, on stderr: one line for each event, and how far it is.
 
-    `unknown` are the correlation symbols that the market lacks.
+    On a terminal the last line is redrawn; elsewhere it is written now and then. `unknown` are the
+    correlation symbols that the market lacks.
     """
 
-    def __init__(self, plan: PaperPlan, unknown: Sequence[str]) -> None:
+    def __init__(self, plan: PaperPlan, unknown: Sequence[str], *, quiet: bool) -> None:
         self._plan = plan
         self._unknown = unknown
+        self._quiet = quiet
+        self._narrator = Narrator(_held_before(plan))
         self._is_announced = False
         self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._every_s = _REDRAW_S if self._is_terminal else _PLAIN_LINE_S
         self._last_s = time.monotonic()
 
+    def hear(self, record: Record) -> None:
+        """One record was written down."""
+        if self._quiet:
+            return
+        line = self._narrator.line(record)
+        if line is not None:
+            _tell(f"{_CLEAR}{line}" if self._is_terminal else line)
+
     def show(self, progress: Progress) -> None:
+        """So far it is."""
+        if self._quiet:
+            return
         if not self._is_announced:
             self._is_announced = True
             _announce(self._plan, self._unknown)
@@ -45,20 +63,36 @@ class ProgressLine:
         )
         text = (
             f"{progress.done_bars / progress.total_bars:4.0%}  {utc_text(progress.now_ms)}  "
-            f"{progress.done_bars:,} of {progress.total_bars:,} bars, {left_s:.0f} s left"
+            f"{progress.done_bars:,} of {progress.total_bars:,} bars, {_span(left_s)} left"
         )
-        line = f"\r{text}   " if self._is_terminal else text
-        _tell(line, ends=not self._is_terminal)
+        _tell(f"{_CLEAR}{text}" if self._is_terminal else text, ends=not self._is_terminal)
 
     def clear(self) -> None:
-        if self._is_terminal:
-            _tell("\r" + " " * 78 + "\r", ends=False)
+        """The result follows."""
+        if self._is_terminal and not self._quiet:
+            _tell(_CLEAR, ends=False)
+
+
+def _held_before(plan: PaperPlan) -> list[PositionOpened]:
+    """Positions that a resumed run has open: their entries are known already."""
+    if plan.resumed is None:
+        return []
+    with JournalReader(plan.journal_path) as reader:
+        held = map(reader.open_position, plan.config.symbols)
+        return [position for position in held if position is not None]
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _announce(plan: PaperPlan, unknown: Sequence[str]) -> None:
     config = plan.config
+    begins = "paper trading" if plan.resumed is None else "going on with paper trading"
     lines = [
-        f"paper trading {', '.join(config.symbols)} on {plan.source.label}, "
+        f"{begins} {', '.join(config.symbols)} on {plan.source.label}, "
         f"profile {config.profile}, balance {plan.balance}"
     ]
     deviations = config.deviations()
@@ -67,7 +101,8 @@ def _announce(plan: PaperPlan, unknown: Sequence[str]) -> None:
         lines.append(f"no candles of {', '.join(unknown)} here: trading without them")
     for name, (value, usual) in deviations.items():
         lines.append(f"  {name} = {value} (the profile has {usual or 'none'})")
-    lines += [f"  {text}" for text in idle(config)]
+    if plan.resumed is None:
+        lines += [f"  {text}" for text in idle(config)]
     lines.append("no model is loaded: every signal trades unfiltered")
     _tell("\n".join(lines))
 
@@ -183,7 +218,10 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
             f"  quarantined    {', '.join(outcome.quarantined)}: the bot kept crashing, "
             "see the alerts in the journal"
         )
-    return [*lines, f"  journal        {plan.journal_path}"]
+    lines.append(f"  journal        {plan.journal_path}")
+    if not outcome.finished:
+        lines.append(f"  go on with     cointrader paper --resume {plan.journal_path}")
+    return lines
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from cointrader.app.config import Config
 from cointrader.app.logs import configure as configure_logs
 from cointrader.app.paper import PaperPlan, run_paper
+from cointrader.app.paper_market import folder_market, synthetic_market
+from cointrader.app.paper_resume import newest_journal, resumed_plan
 from cointrader.app.summary import summarise
 from cointrader.cli.options import SettingsCommand, with_config
-from cointrader.cli.paper_output import ProgressLine, as_plain, print_summary
-from cointrader.cli.times import as_utc_ms, utc_text
-from cointrader.domain.clock import DAY_MS, interval_ms
+from cointrader.cli.paper_output import Screen, as_plain, print_summary
+from cointrader.cli.times import as_utc_ms
 from cointrader.domain.errors import CointraderError, UsageError
 from cointrader.domain.instrument import to_decimal
-from cointrader.domain.ports import CandleSource
+from cointrader.domain.ports import CandleSource, Notifier
 from cointrader.domain.position import Trade
+from cointrader.domain.records import Alert, Record
 from cointrader.journal.export import write_csv
 from cointrader.journal.reader import JournalReader
-from cointrader.market.source import FolderSource
-from cointrader.market.synthetic import SyntheticSource
-from cointrader.signals.rules import WARM_UP_BARS
+from cointrader.ops.discord import DiscordNotifier
 
-SYNTHETIC_START_MS = as_utc_ms("2026-01-01")
-SYNTHETIC_DAYS = 14
+JOURNALS = Path("journals")
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+_NEWEST = ""  # --resume without a file
+_BESIDE_RESUME = ("resume", "speed", "trades_path", "quiet", "as_json", "config_file")
 
 
 @click.command(cls=SettingsCommand, short_help="Trade on paper: no key, no network.")
@@ -62,6 +69,14 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
     help="Write the closed trades to this CSV file.",
 )
 @click.option("--seed", default=1, help="Of the synthetic market.", show_default=True)
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=_NEWEST,
+    metavar="[JOURNAL]",
+    help="Go on with a run that was stopped.  [default: the newest in journals/]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Only the result: no line for each event.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
 def paper(
@@ -74,37 +89,67 @@ def paper(
     journal_path: Path | None,
     trades_path: Path | None,
     seed: int,
+    resume: str | None,
+    quiet: bool,
     as_json: bool,
 ) -> int:
     """Run the real bots on a simulated exchange, over stored or made-up candles.
 
     Nothing is at risk and nothing needs to be configured. The result, costs included, is read
-    from the journal that the bots wrote.
+    from the journal that the bots wrote. Ctrl-C stops it; --resume goes on.
 
     \b
       cointrader paper
+      cointrader paper --speed 900
       cointrader paper --data data --symbols XRPUSDT,TRXUSDT --from 2025-06-01 --trades t.csv
+      cointrader paper --resume
     """
     configure_logs()
-    start_ms, end_ms = _range(from_, to)
-    source, start_ms = _market(config, data, seed, start_ms, end_ms)
-    config, unknown = _with_known_correlations(config, source)
-    plan = PaperPlan(
-        config=config,
-        source=source,
-        balance=Decimal(_positive(balance, "--balance", most=1e12)),
-        start_ms=start_ms,
-        end_ms=end_ms,
-        speed=None if speed == "max" else float(_positive(speed, "--speed", most=1e9)),
-        journal_path=_fresh_journal(journal_path),
-    )
+    pace = None if speed == "max" else float(_positive(speed, "--speed", most=1e9))
+    if resume is None:
+        start_ms, end_ms = _range(from_, to)
+        market = (
+            synthetic_market(config, seed, start_ms, end_ms)
+            if data is None
+            else folder_market(config, data, start_ms, end_ms)
+        )
+        config, unknown = _with_known_correlations(config, market.source)
+        plan = PaperPlan(
+            config=config,
+            source=market.source,
+            balance=Decimal(_positive(balance, "--balance", most=1e12)),
+            start_ms=market.start_ms,
+            end_ms=market.end_ms,
+            speed=pace,
+            origin=market.origin,
+            journal_path=_fresh_journal(journal_path),
+        )
+    else:
+        _refuse_beside_resume(config)
+        path = newest_journal(JOURNALS) if resume == _NEWEST else Path(resume)
+        plan, unknown = resumed_plan(path, speed=pace), []
     if trades_path is not None:
         _require_writable(trades_path, plan.journal_path)
-    progress = ProgressLine(plan, unknown)
-    outcome = run_paper(plan, progress.show)
-    progress.clear()
+    return _play(plan, Screen(plan, unknown, quiet=quiet or as_json), config, trades_path, as_json)
+
+
+def _play(
+    plan: PaperPlan, screen: Screen, config: Config, trades_path: Path | None, as_json: bool
+) -> int:
+    """Run the plan and tell what came of it; the exit code is the answer."""
+    with ExitStack() as open_until_done:
+        open_until_done.enter_context(_terminated_as_interrupted())
+        listeners = [screen.hear]
+        if config.discord_webhook_url:
+            store = plan.journal_path.with_name(f"{plan.journal_path.name}.outbox")
+            notifier = DiscordNotifier(config.discord_webhook_url, store=store, prefix="paper")
+            open_until_done.enter_context(notifier)
+            listeners.append(partial(_forward, notifier))
+        outcome = run_paper(replace(plan, listeners=tuple(listeners)), screen.show)
+    screen.clear()
+    slippage = to_decimal(plan.config.slippage_bps) / 10_000
     with JournalReader(plan.journal_path) as reader:
-        summary = summarise(reader, config.symbols, to_decimal(config.slippage_bps) / 10_000)
+        summary = summarise(reader, plan.config.symbols, slippage)
     if trades_path is not None:
         _write_trades(summary.trades, trades_path)
     if as_json:
@@ -116,47 +161,48 @@ def paper(
     return EXIT_FAILED if outcome.quarantined else 0
 
 
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A service manager's polite stop ends a run like Ctrl-C: whole, and ready to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there can signals be handled
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _forward(notifier: Notifier, record: Record) -> None:
+    if isinstance(record, Alert):
+        notifier.send(record)
+
+
+def _refuse_beside_resume(config: Config) -> None:
+    """A resumed run has its market, its money and its settings from its journal."""
+    context = click.get_current_context()
+    typed = [
+        param.opts[0]
+        for param in context.command.params
+        if param.name is not None
+        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+        and param.name not in _BESIDE_RESUME
+    ]
+    if typed:
+        raise UsageError(
+            "a resumed run has its market, its money and its settings from its journal",
+            where=", ".join(typed),
+            allowed="--speed, --trades, --quiet, --json beside --resume",
+            todo="leave these out, or start a new run without --resume",
+        )
+
+
 def _with_known_correlations(config: Config, source: CandleSource) -> tuple[Config, list[str]]:
     """The configuration without the correlation symbols that `source` lacks; and those."""
     known = [s for s in config.correlation_symbols if s in source.symbols()]
     unknown = [s for s in config.correlation_symbols if s not in known]
     return (config.replace(correlation_symbols=known) if unknown else config), unknown
-
-
-def _market(
-    config: Config, data: Path | None, seed: int, start_ms: int | None, end_ms: int | None
-) -> tuple[CandleSource, int | None]:
-    """The candles to play, and from where: a synthetic market brings its own warm-up."""
-    if data is not None:
-        folder = FolderSource(
-            data,
-            config.symbols,
-            interval=config.interval,
-            correlation_symbols=config.correlation_symbols,
-        )
-        return folder, start_ms
-    if seed < 0:
-        raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0 or more")
-    bar_ms = interval_ms(config.interval)
-    first_ms = (SYNTHETIC_START_MS if start_ms is None else start_ms) // bar_ms * bar_ms
-    last_ms = first_ms + SYNTHETIC_DAYS * DAY_MS if end_ms is None else end_ms
-    if last_ms <= first_ms:
-        raise UsageError(
-            "the synthetic market begins later",
-            where="--to",
-            found=utc_text(last_ms),
-            allowed=f"after {utc_text(first_ms)}, or an earlier --from",
-        )
-    warm_up_bars = WARM_UP_BARS + 1
-    source = SyntheticSource(
-        config.symbols,
-        seed=seed,
-        start_ms=first_ms - warm_up_bars * bar_ms,
-        bars=-(-(last_ms - first_ms) // bar_ms) + warm_up_bars,
-        interval_ms=bar_ms,
-        correlation_symbols=config.correlation_symbols,
-    )
-    return source, first_ms
 
 
 def _range(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
@@ -184,7 +230,7 @@ def _fresh_journal(path: Path | None) -> Path:
     """A journal file that is not there yet: a run never mixes with another's."""
     if path is None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-        path = Path("journals") / f"paper-{stamp}.db"
+        path = JOURNALS / f"paper-{stamp}.db"
     if path.exists() and path.stat().st_size:
         raise UsageError(
             "this file exists already",

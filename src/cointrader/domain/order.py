@@ -85,6 +85,7 @@ class Leg(StrEnum):
     TRAIL = "m"  # the moving stop inside the outer one
     CLOSE = "c"
     EMERGENCY = "x"  # closed because its protection could not be confirmed
+    ADOPTED = "a"  # taken over: it names a position that somebody else opened, no order is sent
 
 
 @dataclass(frozen=True, slots=True)

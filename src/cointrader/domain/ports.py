@@ -190,7 +190,7 @@ class Journal(JournalWriter, Protocol):
         ...
 
     def last_entry(self, symbol: str) -> Intent | None:
-        """The newest intent of `symbol` to open a position."""
+        """The newest intent of `symbol` to open a position, or to take one over."""
         ...
 
     def has_trade(self, trade_id: str) -> bool:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -57,7 +58,7 @@ class SqliteJournal:
     by_checkpoints : nothing is on disk before the next `checkpoint`, and what follows the last
         one is forgotten. For an exchange that lives and dies with this process: it and the
         journal then come back as of the same moment
-    listener : hears every record as it is written down; must be quick and must not raise
+    listeners : hear every record as it is written down; must be quick and must not raise
 
     Raises `JournalError` when the file is in use, damaged, newer, foreign, or cannot be written.
     """
@@ -71,7 +72,7 @@ class SqliteJournal:
         survives_power_loss: bool = True,
         flush_after_s: float | None = None,
         by_checkpoints: bool = False,
-        listener: Callable[[Record], None] | None = None,
+        listeners: Sequence[Callable[[Record], None]] = (),
     ) -> None:
         self.path = None if str(path) == MEMORY else Path(path).resolve()
         self.account = account
@@ -84,7 +85,7 @@ class SqliteJournal:
         self._flush_after_s = flush_after_s
         self._flush_timer: asyncio.TimerHandle | None = None
         self._by_checkpoints = by_checkpoints
-        self._listener = listener
+        self._listeners = tuple(listeners)
         with explaining(self._where):
             self._lock = self._locked()
             try:
@@ -106,8 +107,8 @@ class SqliteJournal:
         if not self._usable:
             self._refuse()
         self._noted.append(record)
-        if self._listener is not None:
-            self._listener(record)
+        for listener in self._listeners:
+            listener(record)
         if self._flush_timer is None and self._flush_after_s is not None:
             loop = asyncio.get_running_loop()
             self._flush_timer = loop.call_later(self._flush_after_s, self._flush)
@@ -120,9 +121,9 @@ class SqliteJournal:
         if not self._usable:
             self._refuse()
         self._noted.extend(records)
-        if self._listener is not None:
-            for record in records:
-                self._listener(record)
+        for record in records:
+            for listener in self._listeners:
+                listener(record)
         self._seal()
         if self._thread is None:
             self._write()
@@ -171,9 +172,15 @@ class SqliteJournal:
         return self._read(lambda: rows.newest(self._connection, ORDERS, condition))
 
     def last_entry(self, symbol: str) -> Intent | None:
-        """The newest intent of `symbol` to open a position."""
-        conditions = (("symbol = ?", symbol), ("leg = ?", Leg.ENTRY.value))
-        return self._read(lambda: rows.latest(self._connection, INTENTS, *conditions))
+        """The newest intent of `symbol` to open a position, or to take one over."""
+        of_symbol = ("symbol = ?", symbol)
+        opening = [
+            self._read(
+                partial(rows.latest, self._connection, INTENTS, of_symbol, ("leg = ?", leg.value))
+            )
+            for leg in (Leg.ENTRY, Leg.ADOPTED)
+        ]
+        return max(filter(None, opening), key=lambda intent: intent.at_ms, default=None)
 
     def has_trade(self, trade_id: str) -> bool:
         """Whether the position opened by the entry order `trade_id` is closed and booked."""

@@ -7,7 +7,7 @@ import pytest
 from cointrader.app.supervisor import PAUSES_MS, Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.domain.errors import InvariantBroken, Unreachable
-from cointrader.domain.records import Alert
+from cointrader.domain.records import Alert, BotState
 
 
 class MemoryJournal:
@@ -86,6 +86,19 @@ def test_restarts_come_with_growing_pauses_and_end_in_quarantine_and_an_alert():
     levels = [record.level for record in journal.records if isinstance(record, Alert)]
     assert levels == ["warning"] * len(PAUSES_MS) + ["critical"]
     assert "keeps crashing (RuntimeError: no luck)" in journal.records[-1].text
+
+
+def test_journal_tells_what_became_of_each_bot():
+    _, journal = supervise(AlwaysFails(), Trades())
+
+    states = [record for record in journal.records if isinstance(record, BotState)]
+    of_xrp = [state.state for state in states if state.symbol == "XRPUSDT"]
+    assert of_xrp == [*["running", "crashed"] * len(PAUSES_MS), "running", "quarantined"]
+    assert [state.state for state in states if state.symbol == "TRXUSDT"] == ["running", "ended"]
+    assert states[-1].state == "ended"
+    assert {state.detail for state in states if state.state == "quarantined"} == {
+        "RuntimeError: no luck"
+    }
 
 
 def test_a_bot_that_ran_for_a_day_is_forgiven_its_earlier_crashes():

@@ -140,7 +140,8 @@ class FakeJournal:
         return max(found, key=lambda seen: seen.report.updated_ms, default=None)
 
     def last_entry(self, symbol: str) -> Intent | None:
-        found = [r for r in self.on_disk if isinstance(r, Intent) and r.leg is Leg.ENTRY]
+        opening = (Leg.ENTRY, Leg.ADOPTED)
+        found = [r for r in self.on_disk if isinstance(r, Intent) and r.leg in opening]
         return found[-1] if found else None
 
     def has_trade(self, trade_id: str) -> bool:
@@ -307,7 +308,10 @@ class FakeExchange:
         return [report for report in self.resting.values() if report.updated_ms <= known_ms]
 
     async def position(self, symbol: str) -> Position | None:
-        return None
+        side = Side.of_sign(int(self.held.compare(0)))
+        if side is None:
+            return None
+        return Position(symbol, side, abs(self.held), self.price, self.now())
 
     async def account(self) -> Account:
         return Account(Decimal(1000), Decimal(1000), Decimal(1000))
@@ -391,6 +395,7 @@ async def a_life(
     await keeper.start()
     recovery = Recovery(
         keeper,
+        exchange=exchange,
         journal=journal,
         risk=risk,
         clock=clock,

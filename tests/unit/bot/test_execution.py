@@ -279,5 +279,5 @@ def test_each_leg_and_attempt_of_a_bar_has_its_own_id():
         ]
 
     ids = in_virtual_time(main)
-    assert len(set(ids)) == 24
+    assert len(set(ids)) == 4 * len(Leg)
     assert all(len(each) <= 36 for each in ids)

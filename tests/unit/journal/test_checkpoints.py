@@ -80,9 +80,9 @@ asyncio.run(main())
         assert list(reader.fills()) == [a_fill(1)]
 
 
-async def test_listener_hears_every_record_in_order_of_writing(path):
+async def test_listeners_hear_every_record_in_order_of_writing(path):
     heard: list[Record] = []
-    with SqliteJournal(path, threaded=False, listener=heard.append) as journal:
+    with SqliteJournal(path, threaded=False, listeners=[heard.append]) as journal:
         journal.note(EVERY_KIND[1])
         await journal.commit(EVERY_KIND[2], EVERY_KIND[3])
         journal.note(EVERY_KIND[4])

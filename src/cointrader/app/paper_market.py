@@ -1,0 +1,126 @@
+"""The market that a paper run plays: made up or from a folder, and made again for a resumed run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from zlib import crc32
+
+import numpy as np
+
+from cointrader.app.config import Config
+from cointrader.domain.clock import DAY_MS, interval_ms
+from cointrader.domain.errors import DataError, UsageError
+from cointrader.domain.ports import CandleSource
+from cointrader.market.quality import utc
+from cointrader.market.source import CandleRows, FolderSource
+from cointrader.market.synthetic import SyntheticSource
+from cointrader.signals.rules import WARM_UP_BARS
+
+SYNTHETIC_START_MS = 1_767_225_600_000  # 2026-01-01
+SYNTHETIC_DAYS = 14
+
+
+class PaperSource(CandleSource, Protocol):
+    """What every paper market can do beyond the port: tell its candles as columns."""
+
+    def candles(self, symbol: str) -> CandleRows: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PaperMarket:
+    """Candles to play, and how to come by the same again.
+
+    `start_ms` is the first bar to decide, `end_ms` the first that is not; None: all there are.
+    """
+
+    source: PaperSource
+    start_ms: int | None
+    end_ms: int | None
+    origin: Mapping[str, str]  # plain text, for the journal
+
+
+def folder_market(
+    config: Config, folder: Path, start_ms: int | None, end_ms: int | None
+) -> PaperMarket:
+    """Stored candles of the configured symbols."""
+    source = FolderSource(
+        folder,
+        config.symbols,
+        interval=config.interval,
+        correlation_symbols=config.correlation_symbols,
+    )
+    origin = {
+        "folder": str(folder.resolve()),
+        "from_ms": _text(start_ms),
+        "to_ms": _text(end_ms),
+        "candles": _fingerprint(source, config),
+    }
+    return PaperMarket(source, start_ms, end_ms, origin)
+
+
+def synthetic_market(
+    config: Config, seed: int, start_ms: int | None, end_ms: int | None
+) -> PaperMarket:
+    """Made-up candles, `SYNTHETIC_DAYS` of them unless told otherwise; warm-up comes on top."""
+    if seed < 0:
+        raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0 or more")
+    bar_ms = interval_ms(config.interval)
+    first_ms = (SYNTHETIC_START_MS if start_ms is None else start_ms) // bar_ms * bar_ms
+    last_ms = first_ms + SYNTHETIC_DAYS * DAY_MS if end_ms is None else end_ms
+    if last_ms <= first_ms:
+        raise UsageError(
+            "the synthetic market begins later",
+            where="--to",
+            found=utc(last_ms),
+            allowed=f"after {utc(first_ms)}, or an earlier --from",
+        )
+    warm_up_bars = WARM_UP_BARS + 1
+    source = SyntheticSource(
+        config.symbols,
+        seed=seed,
+        start_ms=first_ms - warm_up_bars * bar_ms,
+        bars=-(-(last_ms - first_ms) // bar_ms) + warm_up_bars,
+        interval_ms=bar_ms,
+        correlation_symbols=config.correlation_symbols,
+    )
+    origin = {"seed": str(seed), "from_ms": str(first_ms), "to_ms": str(last_ms)}
+    return PaperMarket(source, first_ms, last_ms, origin)
+
+
+def market_again(config: Config, origin: Mapping[str, str]) -> PaperMarket:
+    """The market that a journal tells of. `DataError` when its candles are others by now."""
+    start_ms, end_ms = _number(origin["from_ms"]), _number(origin["to_ms"])
+    if "seed" in origin:
+        return synthetic_market(config, int(origin["seed"]), start_ms, end_ms)
+    market = folder_market(config, Path(origin["folder"]), start_ms, end_ms)
+    if market.origin["candles"] != origin["candles"]:
+        raise DataError(
+            "the candles of this folder have changed since the run began",
+            where=origin["folder"],
+            found=f"fingerprint {market.origin['candles']}",
+            allowed=origin["candles"],
+            todo="put the old files back, or start a new run",
+        )
+    return market
+
+
+def _fingerprint(source: PaperSource, config: Config) -> str:
+    """Tells two sets of candles and settlements apart."""
+    value = 0
+    for symbol in dict.fromkeys([*config.symbols, *config.correlation_symbols]):
+        rows = source.candles(symbol)
+        rates = np.array([(s.at_ms, s.rate) for s in source.settlements(symbol)], dtype=np.float64)
+        for column in (rows.open_time_ms, *rows.columns.arrays(), rates):
+            value = crc32(np.ascontiguousarray(column).tobytes(), value)
+    return f"{value:08x}"
+
+
+def _text(at_ms: int | None) -> str:
+    return "" if at_ms is None else str(at_ms)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None

@@ -1,0 +1,1 @@
+"""Running it: what reaches people, and how."""

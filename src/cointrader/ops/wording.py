@@ -1,0 +1,119 @@
+"""Alerts as chat messages: merged, escaped, and cut to the length a message may have. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cointrader.ops.outbox import Note
+
+LONGEST_MESSAGE = 2_000  # in UTF-16 units: a smiley counts as two, so no way to count exceeds it
+LONGEST_TEXT = 20_000  # characters of one alert; ten messages of it are enough
+_LONGEST_PREFIX = 100
+_SPECIAL = re.compile(r"[\\*_~`|<>\[\]#]|^[-+](?=\s)", re.MULTILINE)
+_CONTROL = re.compile(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to post. `finishes` are the notes that are told completely once it arrived."""
+
+    text: str
+    finishes: tuple[Note, ...] = ()
+    dropped: int = 0  # how many left-out messages it owns up to
+
+
+def compose(
+    notes: Sequence[Note], *, dropped: int = 0, prefix: str = "", limit: int = LONGEST_MESSAGE
+) -> list[Message]:
+    """All of `notes` in as few messages as their order allows, identical ones counted.
+
+    `prefix` stands at the head of each message; `limit` is its greatest length.
+    """
+    head = f"[{plain(prefix[:_LONGEST_PREFIX])}] " if prefix else ""
+    room = limit - _units(head)
+    messages: list[Message] = []
+    lines: list[str] = []
+    told: list[Note] = []
+
+    def close() -> None:
+        if lines:
+            text = head + "\n".join(lines)
+            messages.append(Message(text, tuple(told), 0 if messages else dropped))
+            lines.clear()
+            told.clear()
+
+    if dropped:
+        lines.append(f"{dropped} message{'s' if dropped > 1 else ''} dropped")
+    for text, same in _merged(notes):
+        if lines and _units("\n".join([*lines, text])) > room:
+            close()
+        *full, last = split(text, room)
+        for part in full:
+            lines.append(part)
+            close()
+        lines.append(last)
+        told += same
+    close()
+    return messages
+
+
+def _merged(notes: Sequence[Note]) -> Iterator[tuple[str, list[Note]]]:
+    """Each text once, with the notes that say it."""
+    groups: dict[tuple[str, str, str, bool], list[Note]] = {}
+    for note in notes:
+        alert = note.alert
+        groups.setdefault((alert.level, alert.symbol, alert.text, note.is_late), []).append(note)
+    for same in groups.values():
+        times = f" (×{len(same)})" if len(same) > 1 else ""
+        yield _line(same[0]) + times, same
+
+
+def _line(note: Note) -> str:
+    alert = note.alert
+    late = ", told late" if note.is_late else ""
+    symbol = f" {plain(alert.symbol)}" if alert.symbol else ""
+    return f"**{alert.level.upper()}**{symbol} {_utc(alert.at_ms)}{late}: {plain(alert.text)}"
+
+
+def _utc(at_ms: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"at {at_ms} ms"
+
+
+def plain(text: str) -> str:
+    """`text` so that a chat shows it as it is: no markup, control characters or half characters."""
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]}… ({len(text) - LONGEST_TEXT} more characters)"
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    lines = _CONTROL.sub(" ", whole.replace("\r\n", "\n")).strip()
+    return _SPECIAL.sub(r"\\\g<0>", lines) or "(no text)"
+
+
+def split(text: str, limit: int) -> list[str]:
+    """`text` in parts of at most `limit` UTF-16 units: at a line's end, at a blank, or anywhere."""
+    parts: list[str] = []
+    while _units(text) > limit:
+        cut = _cut(text, limit)
+        parts.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*parts, text]
+
+
+def _cut(text: str, limit: int) -> int:
+    longest = len(text.encode("utf-16-le")[: 2 * limit].decode("utf-16-le", "ignore"))
+    for boundary in ("\n", " "):
+        at = text.rfind(boundary, longest // 2, longest + 1)
+        if at > 0:
+            return at
+    before = text[:longest]
+    backslashes = len(before) - len(before.rstrip("\\"))
+    return longest - backslashes % 2  # not between a backslash and what it escapes
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
