@@ -128,6 +128,10 @@ class MortalJournal:
 Stranger = Callable[[SimulatedExchange, LoopClock], Coroutine[Any, Any, None]]
 
 
+async def nobody(exchange: SimulatedExchange, clock: LoopClock) -> None:
+    """The account is the bots' alone."""
+
+
 class World:
     """One simulated exchange, one journal file, and as many lives as it takes.
 
@@ -143,7 +147,7 @@ class World:
         rules,
         balance=1000.0,
         latency: Latency | None = None,
-        stranger: Stranger | None = None,
+        stranger: Stranger = nobody,
         **plan,
     ) -> None:
         self._stranger = stranger
@@ -182,13 +186,11 @@ class World:
         )
         clock.start_at(exchange.timeline[0])
         market = asyncio.create_task(self._market(exchange))
-        if self._stranger is not None:
-            stranger = asyncio.create_task(self._stranger(exchange, clock))
+        stranger = asyncio.create_task(self._stranger(exchange, clock))
         while await self._live(exchange, clock, next(fates, Fate())):
             pass
         await market
-        if self._stranger is not None:
-            await stranger
+        await stranger
         account = await exchange.account()
         self.final_wallet = account.wallet
         for symbol in config.symbols:

@@ -110,9 +110,7 @@ async def _told_again(plan: PaperPlan) -> PaperOutcome:
             final_wallet=account.wallet,
             halted_days=0 if recorded is None else restored(recorded.state)[0].halted_days,
             quarantined=tuple(
-                symbol
-                for symbol, bot in reader.bot_states().items()
-                if bot.state == "quarantined"
+                symbol for symbol, bot in reader.bot_states().items() if bot.state == "quarantined"
             ),
             from_ms=next(reader.runs()).at_ms,
             to_ms=last_bar_ms + plan.source.interval_ms,

@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from cointrader.app.config import Config
+from cointrader.app.paper_edge import planted_edge
 from cointrader.domain.clock import DAY_MS, interval_ms
 from cointrader.domain.errors import DataError, UsageError
 from cointrader.domain.ports import CandleSource
@@ -62,9 +63,16 @@ def folder_market(
 
 
 def synthetic_market(
-    config: Config, seed: int, start_ms: int | None, end_ms: int | None
+    config: Config,
+    seed: int,
+    start_ms: int | None,
+    end_ms: int | None,
+    edge_r: float | None = None,
 ) -> PaperMarket:
-    """Made-up candles, `SYNTHETIC_DAYS` of them unless told otherwise; warm-up comes on top."""
+    """Made-up candles, `SYNTHETIC_DAYS` of them unless told otherwise; warm-up comes on top.
+
+    With `edge_r` the configured rule earns that much on average, in units of its risk.
+    """
     if seed < 0:
         raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0 or more")
     bar_ms = interval_ms(config.interval)
@@ -85,8 +93,11 @@ def synthetic_market(
         bars=-(-(last_ms - first_ms) // bar_ms) + warm_up_bars,
         interval_ms=bar_ms,
         correlation_symbols=config.correlation_symbols,
+        edge=None if edge_r is None else planted_edge(config, edge_r),
     )
     origin = {"seed": str(seed), "from_ms": str(first_ms), "to_ms": str(last_ms)}
+    if edge_r is not None:
+        origin["edge_r"] = repr(edge_r)
     return PaperMarket(source, first_ms, last_ms, origin)
 
 
@@ -94,7 +105,8 @@ def market_again(config: Config, origin: Mapping[str, str]) -> PaperMarket:
     """The market that a journal tells of. `DataError` when its candles are others by now."""
     start_ms, end_ms = _number(origin["from_ms"]), _number(origin["to_ms"])
     if "seed" in origin:
-        return synthetic_market(config, int(origin["seed"]), start_ms, end_ms)
+        edge_r = float(origin["edge_r"]) if "edge_r" in origin else None
+        return synthetic_market(config, int(origin["seed"]), start_ms, end_ms, edge_r)
     market = folder_market(config, Path(origin["folder"]), start_ms, end_ms)
     if market.origin["candles"] != origin["candles"]:
         raise DataError(

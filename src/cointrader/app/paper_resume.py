@@ -48,16 +48,3 @@ def _plan(
         origin=run.source,
         resumed=left.state,
     )
-
-
-def newest_journal(folder: Path) -> Path:
-    """The paper journal in `folder` that was written last. `UsageError` when there is none."""
-    found = sorted(folder.glob("paper-*.db"), key=lambda path: path.stat().st_mtime_ns)
-    if not found:
-        raise UsageError(
-            "there is no paper journal to resume",
-            where="--resume",
-            found=f"{folder}/paper-*.db: none",
-            todo="name the journal: --resume FILE",
-        )
-    return found[-1]

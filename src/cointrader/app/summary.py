@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cointrader.domain.order import Side
+from cointrader.domain.order import LIQUIDATION_PREFIXES, Fill, Side
 from cointrader.domain.position import Trade
 from cointrader.domain.records import PositionOpened
 from cointrader.journal.export import in_result_order
@@ -58,7 +58,7 @@ def summarise(reader: JournalReader, symbols: Sequence[str], slippage: Decimal) 
         gross=sum((t.gross for t in trades), Decimal(0)),
         fees=sum((t.fee for t in trades), Decimal(0)),
         funding=sum((t.funding for t in trades), Decimal(0)),
-        slippage=_slippage_cost(reader, slippage),
+        slippage=slippage_cost((seen.fill for seen in reader.fills()), slippage),
         net=sum((t.net for t in trades), Decimal(0)),
         profit_factor=float(wins / losses) if losses else None,
         max_drawdown_ratio=max_drawdown(float(e.equity) for e in reader.equity()),
@@ -91,15 +91,24 @@ def _line(reader: JournalReader, symbol: str, trades: Iterable[Trade]) -> Symbol
     )
 
 
-def _slippage_cost(reader: JournalReader, slippage: Decimal) -> Decimal:
-    if not slippage:
-        return Decimal(0)
-    cost = Decimal(0)
-    for seen in reader.fills():
-        sign = seen.fill.side.sign
-        unslipped = seen.fill.price / (1 + sign * slippage)
-        cost += (seen.fill.price - unslipped) * seen.fill.quantity * sign
-    return cost
+def slippage_cost(fills: Iterable[Fill], slippage: Decimal) -> Decimal:
+    """What slippage took from simulated fills, each moved by this fraction of its price.
+
+    A liquidation fills at the bankruptcy price, which is moved by nothing.
+    """
+    moved = (f for f in fills if not f.client_order_id.startswith(LIQUIDATION_PREFIXES))
+    costs = (
+        (fill.price - unslipped(fill.side.sign, fill.price, slippage))
+        * fill.quantity
+        * fill.side.sign
+        for fill in moved
+    )
+    return sum(costs, Decimal(0)) if slippage else Decimal(0)
+
+
+def unslipped(order_sign: int, price: Decimal, slippage: Decimal) -> Decimal:
+    """The price before `domain.position.slipped` moved it."""
+    return price / (1 + order_sign * slippage)
 
 
 def _count(words: Iterable[str]) -> dict[str, int]:

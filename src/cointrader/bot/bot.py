@@ -265,9 +265,10 @@ class _Loop:
         """Exits by the last closed bar; None while there are too few bars to know its ATR."""
         if self._stream.bars_stored <= WARM_UP_BARS:
             return None
-        frame = self._stream.frame(alone=is_quick(self._rule))
-        _, atr = latest(self._rule, frame, self._settings.periods)
-        return self._settings.exits.exits(atr)
+        frame = self._stream.frame(alone=True)
+        atr = float(Indicators(frame, self._settings.periods, last=1).atr[-1])
+        exits = self._settings.exits.exits(atr)
+        return exits if exits.stop > 0 else None
 
     def _view(self, candle: Candle) -> MarketView:
         bars_before = self._stream.bars_stored - 1

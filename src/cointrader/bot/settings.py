@@ -82,17 +82,22 @@ class BotSettings:
             max_entry_delay_ms=config.max_entry_delay_ms,
             rule=_rule(strategy),
             periods=strategy.periods,
-            exits=ExitSettings(
-                mode=strategy.exit_mode,
-                atr_sl_mult=strategy.atr_sl_mult,
-                atr_tp_mult=strategy.atr_tp_mult,
-                stop_loss_pct=strategy.stop_loss_pct,
-                take_profit_pct=strategy.take_profit_pct,
-                trailing_stop_pct=strategy.trailing_stop_pct,
-            ),
+            exits=exit_settings(strategy),
             slippage=to_decimal(strategy.slippage_bps) / 10_000,
             foreign=ForeignPolicy(config.foreign_positions),
         )
+
+
+def exit_settings(strategy: StrategyConfig) -> ExitSettings:
+    """Where the exits of one symbol stand."""
+    return ExitSettings(
+        mode=strategy.exit_mode,
+        atr_sl_mult=strategy.atr_sl_mult,
+        atr_tp_mult=strategy.atr_tp_mult,
+        stop_loss_pct=strategy.stop_loss_pct,
+        take_profit_pct=strategy.take_profit_pct,
+        trailing_stop_pct=strategy.trailing_stop_pct,
+    )
 
 
 def _rule(strategy: StrategyConfig) -> SignalRule:

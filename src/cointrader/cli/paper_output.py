@@ -74,12 +74,12 @@ class Screen:
 
 
 def _held_before(plan: PaperPlan) -> list[PositionOpened]:
-    """Positions that a resumed run has open: their entries are known already."""
+    """What was written of the positions that a resumed run has open: that is known already."""
     if plan.resumed is None:
         return []
     with JournalReader(plan.journal_path) as reader:
-        held = map(reader.open_position, plan.config.symbols)
-        return [position for position in held if position is not None]
+        held = filter(None, map(reader.open_position, plan.config.symbols))
+        return [told for each in held for told in reader.positions(trade_id=each.trade_id)]
 
 
 def _span(seconds: float) -> str:

@@ -21,7 +21,8 @@ from cointrader.app.config import Config
 from cointrader.app.logs import configure as configure_logs
 from cointrader.app.paper import PaperPlan, run_paper
 from cointrader.app.paper_market import folder_market, synthetic_market
-from cointrader.app.paper_resume import newest_journal, resumed_plan
+from cointrader.app.paper_resume import resumed_plan
+from cointrader.app.status import newest_journal
 from cointrader.app.summary import summarise
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.paper_output import Screen, as_plain, print_summary
@@ -70,6 +71,13 @@ _BESIDE_RESUME = ("resume", "speed", "trades_path", "quiet", "as_json", "config_
 )
 @click.option("--seed", default=1, help="Of the synthetic market.", show_default=True)
 @click.option(
+    "--planted-edge",
+    type=float,
+    metavar="R",
+    help="Make the synthetic market pay the rule this much a trade, in units of its risk, costs "
+    "paid: would the tools find it?",
+)
+@click.option(
     "--resume",
     is_flag=False,
     flag_value=_NEWEST,
@@ -89,6 +97,7 @@ def paper(
     journal_path: Path | None,
     trades_path: Path | None,
     seed: int,
+    planted_edge: float | None,
     resume: str | None,
     quiet: bool,
     as_json: bool,
@@ -108,11 +117,16 @@ def paper(
     pace = None if speed == "max" else float(_positive(speed, "--speed", most=1e9))
     if resume is None:
         start_ms, end_ms = _range(from_, to)
-        market = (
-            synthetic_market(config, seed, start_ms, end_ms)
-            if data is None
-            else folder_market(config, data, start_ms, end_ms)
-        )
+        if data is None:
+            market = synthetic_market(config, seed, start_ms, end_ms, planted_edge)
+        elif planted_edge is None:
+            market = folder_market(config, data, start_ms, end_ms)
+        else:
+            raise UsageError(
+                "an edge is planted into the synthetic market only",
+                where="--planted-edge and --data",
+                todo="leave one of them out",
+            )
         config, unknown = _with_known_correlations(config, market.source)
         plan = PaperPlan(
             config=config,
@@ -126,11 +140,11 @@ def paper(
         )
     else:
         _refuse_beside_resume(config)
-        path = newest_journal(JOURNALS) if resume == _NEWEST else Path(resume)
+        path = newest_journal(JOURNALS, "paper-*.db") if resume == _NEWEST else Path(resume)
         plan, unknown = resumed_plan(path, speed=pace), []
     if trades_path is not None:
         _require_writable(trades_path, plan.journal_path)
-    return _play(plan, Screen(plan, unknown, quiet=quiet or as_json), config, trades_path, as_json)
+    return _play(plan, Screen(plan, unknown, quiet=quiet), config, trades_path, as_json)
 
 
 def _play(
@@ -185,9 +199,8 @@ def _refuse_beside_resume(config: Config) -> None:
     typed = [
         param.opts[0]
         for param in context.command.params
-        if param.name is not None
-        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-        and param.name not in _BESIDE_RESUME
+        if param.name not in _BESIDE_RESUME
+        and context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
     ]
     if typed:
         raise UsageError(
