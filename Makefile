@@ -62,6 +62,10 @@ format: $(DEV) ## Let ruff mend and format the code
 bench: $(DEV) ## Measure: benchmarks/ with pytest-benchmark
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only $(ARGS)
 
+.PHONY: kill-test
+kill-test: $(DEV) ## Kill paper runs at 100 random moments, resume them, expect the same trades
+	@COINTRADER_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest tests/system -q $(ARGS)
+
 .PHONY: dev
 dev: $(DEV) ## Only build the development environment
 	@:

@@ -158,7 +158,7 @@ def test_every_position_has_its_stop_resting_from_the_bar_of_its_entry_to_its_en
     accepted: dict[str, OrderReport] = {}
     ended: dict[str, OrderReport] = {}
     for report in book.orders:
-        if report.status is OrderStatus.NEW:
+        if report.status is OrderStatus.NEW and report.kind.is_conditional:
             accepted.setdefault(report.client_order_id, report)
         elif report.status.is_final:
             ended[report.client_order_id] = report

@@ -3,11 +3,12 @@
 import asyncio
 from decimal import Context, Decimal, localcontext
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from cointrader.domain.candle import NO_TOUCH, TARGET, first_touch, touch_price
 from cointrader.domain.errors import Rejected
-from cointrader.domain.order import OrderKind, OrderRequest, OrderSide
+from cointrader.domain.order import OrderKind, OrderRequest, OrderSide, Side
 from cointrader.domain.ports import Settlement
 from cointrader.exchange.simulated import Costs
 from tests.unit.exchange.simulated_fakes import BUY, SELL, Bench, Row, opens
@@ -26,9 +27,12 @@ def bars(draw: st.DrawFn) -> Row:
     return (opened, corners[3], corners[0], closed)
 
 
+KINDS = OrderKind.MARKET, OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET
+
+
 @st.composite
 def orders(draw: st.DrawFn) -> OrderRequest:
-    kind = draw(st.sampled_from(OrderKind))
+    kind = draw(st.sampled_from(KINDS))
     by_quantity = draw(st.booleans()) or not kind.is_conditional
     return OrderRequest(
         f"o{draw(st.integers(0, 9))}",
@@ -75,7 +79,7 @@ async def play(story: list[tuple[Row, list[OrderRequest]]], check_margin: bool) 
         check(bench)
         after = await bench.exchange.position("XRPUSDT")
         if before is None:
-            assert after is None  # conditional orders never open anything
+            assert after is None  # exits never open anything
         elif after is not None:
             assert after.side is before.side
             assert after.quantity <= before.quantity
@@ -100,6 +104,41 @@ def test_equal_stories_give_equal_accounts(story):
 
     assert first.exchange.snapshot() == second.exchange.snapshot()
     assert list(first.exchange.fill_log) == list(second.exchange.fill_log)
+
+
+levels = st.integers(900, 1100).map(lambda tenths: tenths / 10)
+
+
+@st.composite
+def bars_near_100(draw: st.DrawFn) -> Row:
+    low, first, second, high = sorted(draw(st.tuples(levels, levels, levels, levels)))
+    opened, closed = draw(st.sampled_from([(first, second), (second, first)]))
+    return (opened, high, low, closed)
+
+
+@settings(max_examples=100, deadline=None)
+@given(bars_near_100(), st.sampled_from(Side), levels, levels, st.booleans())
+def test_exits_of_a_bar_are_those_of_first_touch(bar, side, stop, target, is_entry_bar):
+    opened = bar[0] if is_entry_bar else 100.0
+    bars = [bar] if is_entry_bar else [(100.0, 100.0, 100.0, 100.0), bar]
+    assume(side.sign * stop <= side.sign * opened <= side.sign * target)
+    bench = Bench(*bars, costs=Costs(Decimal(0), Decimal(0)))
+
+    async def enter() -> None:
+        bench.open(0)
+        await bench.enter(side, stop=str(stop), target=str(target))
+        bench.close(0)
+
+    asyncio.run(enter())
+    bench.play(*range(1, len(bars)))
+    expected: list[tuple[str, float]] = []
+    for number, (bar_open, high, low, _) in enumerate(bars):
+        touch = first_touch(side.sign, bar_open, high, low, stop, target, number == 0)
+        if touch != NO_TOUCH and not expected:
+            price = touch_price(touch, bar_open, stop, target)
+            expected.append(("tp" if touch == TARGET else "sl", price))
+    fills = bench.exchange.fill_log
+    assert [(fill.client_order_id, float(fill.price)) for fill in fills][1:] == expected
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from cointrader.app.config import Config
+from cointrader.app.config_money import Money, money_warnings, named
 from cointrader.app.config_values import SettingValues
 from cointrader.app.settings import SETTINGS, TABLE, Setting
 from cointrader.risk.switches import TripChances, trip_chances
@@ -25,7 +26,8 @@ _IDLE_WITH_FIXED = (
     "kill_slow", "daily_loss_basis", "open_risk_bound", "slots_by", "check_margin",
 )  # fmt: skip
 
-_NOT_YET = ("keys", "filter", "training", "deployment")  # groups that nothing reads yet
+_NOT_YET = ("keys", "filter", "training", "deployment")  # groups that nothing reads yet,
+_ALREADY = ("discord_webhook_url",)  # except these
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,17 @@ class Finding:
     text: str
 
 
-def findings(config: Config, balance: float, *, folder: Path | None = None) -> list[Finding]:
-    """All remarks on `config` for an account that was first started with `balance`."""
+def findings(config: Config, money: Money, *, folder: Path | None = None) -> list[Finding]:
+    """All remarks on `config`, which in money is `money`."""
     return [
         *(Finding("warning", text) for text in _warnings(config, folder or Path())),
+        *(Finding("warning", text) for text in money_warnings(config, money)),
         *(Finding("idle", text) for text in idle(config)),
         *(
             Finding("deviation", f"{name} = {value}; profile {config.profile}: {usual}")
             for name, (value, usual) in config.deviations().items()
         ),
-        Finding("number", margin_decay_in_numbers(config, balance)),
+        Finding("number", margin_decay_in_numbers(config, money.balance)),
         *(Finding("number", text) for text in kill_switches_in_numbers(config)),
     ]
 
@@ -64,7 +67,7 @@ def idle(config: Config) -> Iterator[str]:
 
 
 def _why_idle(setting: Setting, values: SettingValues) -> str:
-    if setting.group in _NOT_YET:
+    if setting.group in _NOT_YET and setting.name not in _ALREADY:
         return "in this version"
     if setting.needs is not None:
         other, wanted = setting.needs
@@ -106,23 +109,29 @@ def margin_decay_in_numbers(values: SettingValues, balance: float) -> str:
     return text
 
 
-def kill_switches_in_numbers(values: SettingValues) -> Iterator[str]:
+def kill_switches_in_numbers(config: Config) -> Iterator[str]:
     """How often each switch would stop a healthy strategy by bad luck alone."""
-    atr = values.exit_mode == "atr"
-    payoff = (
-        values.atr_tp_mult / values.atr_sl_mult
-        if atr
-        else values.take_profit_pct / values.stop_loss_pct
-    )
-    wins = _HEALTHY_PROFIT_FACTOR / (_HEALTHY_PROFIT_FACTOR + payoff)
-    chances = _trip_chances(wins, payoff)
-    for name, chance in (("KILL_FAST", chances.fast), ("KILL_SLOW", chances.slow)):
-        state = "on" if getattr(values, name.lower()) else "off"
-        yield (
-            f"{name} is {state}; in {_HEALTHY_TRADES} trades it would stop a healthy strategy "
-            f"(profit factor {_HEALTHY_PROFIT_FACTOR:g}, {wins:.0%} wins) with a chance of "
-            f"{chance:.0%}"
-        )
+    of_payoff: dict[float, list[str]] = {}
+    for symbol in config.symbols:
+        of_payoff.setdefault(_payoff(config.for_symbol(symbol)), []).append(symbol)
+    for payoff, symbols in of_payoff.items():
+        of_whom = f" of {named(config, symbols)}" if len(of_payoff) > 1 else ""
+        wins = _HEALTHY_PROFIT_FACTOR / (_HEALTHY_PROFIT_FACTOR + payoff)
+        chances = _trip_chances(wins, payoff)
+        for name, chance in (("KILL_FAST", chances.fast), ("KILL_SLOW", chances.slow)):
+            state = "on" if getattr(config, name.lower()) else "off"
+            yield (
+                f"{name}{of_whom} is {state}; in {_HEALTHY_TRADES} trades it would stop a healthy "
+                f"strategy (profit factor {_HEALTHY_PROFIT_FACTOR:g}, {wins:.0%} wins) with a "
+                f"chance of {chance:.0%}"
+            )
+
+
+def _payoff(values: SettingValues) -> float:
+    """What the target gains for each unit that the stop loses, before costs."""
+    if values.exit_mode == "atr":
+        return values.atr_tp_mult / values.atr_sl_mult
+    return values.take_profit_pct / values.stop_loss_pct
 
 
 @cache

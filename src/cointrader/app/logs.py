@@ -10,6 +10,7 @@ import io
 import logging
 import sys
 from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
@@ -43,6 +44,6 @@ def configure(level: int = logging.WARNING) -> None:
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=_Stderr()),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Stderr())),
         cache_logger_on_first_use=False,
     )

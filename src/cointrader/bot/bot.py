@@ -211,6 +211,7 @@ class _Loop:
             await self._risk.submit(now_open_ms, self._symbol, None)
             self._journal.note(_record(view, decision, refusal.reason, refusal.detail))
             return
+        await self._keeper.learn_filters()
         quote = await self._exchange.quote(self._symbol)
         price = float(quote.ask if entry.side.sign > 0 else quote.bid)
         answer = await self._risk.submit(

@@ -18,12 +18,19 @@ from cointrader.bot.execution import Execution
 from cointrader.bot.holding import Holding
 from cointrader.bot.protection import DEADLINE_MS as PROTECTION_DEADLINE_MS
 from cointrader.bot.protection import Protection
-from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, StaleData, Unreachable
+from cointrader.domain.errors import (
+    ExchangeError,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    StaleData,
+    Unreachable,
+)
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Fill, Leg, Side, leg_of
 from cointrader.domain.ports import Clock, Exchange, Journal
-from cointrader.domain.position import Position
+from cointrader.domain.position import CloseReason, Position
 from cointrader.domain.records import (
     Alert,
     Decision,
@@ -90,8 +97,8 @@ class PositionKeeper:
     def instrument(self) -> Instrument:
         return self._instrument
 
-    async def start(self) -> None:
-        """Learn what the exchange allows for this symbol."""
+    async def learn_filters(self) -> None:
+        """Learn what the exchange allows for this symbol; that may change while we run."""
         self._instrument = await self._exchange.instrument(self.symbol)
 
     async def listen(self, events: AsyncIterator[AccountEvent]) -> None:
@@ -359,7 +366,11 @@ class PositionKeeper:
         if holding is None:
             return
         self._step(Step.EXIT_SENT)
-        intent = self.execution.market_intent(bar_open_ms, leg, holding.side.exit, holding.quantity)
+        with suppress(ExchangeError):  # an exit goes by what is known, when asking fails
+            await self.learn_filters()
+        # On a step that became coarser the order covers the rest too: it can only reduce.
+        quantity = self._instrument.covering(holding.quantity)
+        intent = self.execution.market_intent(bar_open_ms, leg, holding.side.exit, quantity)
         try:
             await self.execution.carry_out(intent)
         except Rejected as refused:  # the stop or target was faster
@@ -389,6 +400,8 @@ class PositionKeeper:
         best = max(self._best_close, close, key=lambda c: c * sign) if self._best_close else close
         self._best_close = best
         now = float(holding.levels.stop)
+        with suppress(ExchangeError):
+            await self.learn_filters()
         wanted = self._instrument.stop_price(
             trailed_stop(sign, now, best, trail_ratio), position=holding.side
         )
@@ -412,6 +425,8 @@ class PositionKeeper:
         self.holding = None
         await self._risk.close_position(self.symbol, trade.net, at_ms=holding.exited_ms)
         await self._journal.commit(TradeClosed(trade))
+        if trade.reason is CloseReason.LIQUIDATED:
+            await self._alert(f"{self.symbol} was liquidated: {trade.net:.2f}")
         await self.protection.sweep()
         log.info("trade.closed", symbol=self.symbol, reason=trade.reason.value, net=str(trade.net))
 

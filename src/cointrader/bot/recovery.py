@@ -58,7 +58,7 @@ class Recovery:
     async def finish(self) -> None:
         """Find out what became of that entry and put everything in order."""
         keeper = self._keeper
-        await keeper.start()
+        await keeper.learn_filters()
         if self._entry is None:
             await self._begin_flat()
             return

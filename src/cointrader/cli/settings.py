@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import click
@@ -52,21 +54,32 @@ def show(config: Config, symbol: str | None, as_json: bool) -> None:
     show_default=True,
     help="Wallet the account is first started with, in quote currency.",
 )
+@click.option(
+    "--data",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Take the ATR of each symbol from its candles there, not a typical one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
 @with_config
-def check(config: Config, balance: float, as_json: bool) -> None:
-    """Judge the configuration: what is wrong, without effect, or unlike the profile.
+def check(config: Config, balance: float, folder: Path | None, as_json: bool) -> None:
+    """Judge the configuration: what is wrong, without effect, unlike the profile; and in money.
 
     \b
       cointrader config check
       cointrader config check --balance 5000 --margin-decay absolute
     """
     from cointrader.app.config_check import findings
+    from cointrader.app.config_money import in_money, measured
+    from cointrader.cli.money_output import money_lines
 
-    found = findings(config, balance)
+    money = in_money(config, balance, None if folder is None else measured(folder, config))
+    found = findings(config, money)
     if as_json:
         remarks = [{"topic": finding.topic, "text": finding.text} for finding in found]
-        click.echo(json.dumps({"valid": True, "findings": remarks}, indent=2, ensure_ascii=False))
+        result = {"valid": True, "findings": remarks, "money": asdict(money)}
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
         return
     click.echo(f"Valid: profile {config.profile}, {', '.join(config.symbols)}")
     titles = {
@@ -80,7 +93,10 @@ def check(config: Config, balance: float, as_json: bool) -> None:
         if texts:
             click.echo(f"\n{title}:")
             for text in texts:
-                click.echo(f"  {text}")
+                click.echo(_wrapped(text))
+    click.echo("\nIn money:")
+    for line in money_lines(config, money):
+        click.echo(f"  {line}".rstrip())
 
 
 @config.command("init", short_help="Write a commented file to begin with.")
@@ -109,6 +125,17 @@ def init(form: str, force: bool) -> None:
         path.touch(mode=0o600)  # before anyone writes a key into it
     path.write_text(toml_template() if form == "toml" else env_template(), encoding="utf-8")
     click.echo(f"wrote {path}: take away the # of what you want to change", err=True)
+
+
+def _wrapped(text: str) -> str:
+    return fill(
+        text,
+        96,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 Row = tuple[Setting, str, Any, str]  # setting, its name here, value, source

@@ -1,7 +1,8 @@
 """One closed candle, and which exit level it touches first.
 
-`first_touch` and `touch_price` are the fill rule of a bar. They are plain scalar functions over
-floats and integers, so a compiled backtest kernel and the simulated exchange share them.
+`first_touch` and `touch_price` are the fill rule of a bar for one stop and one target: plain scalar
+functions over floats and integers, made for a compiled backtest kernel. The simulated exchange,
+which knows any number of orders of many kinds, fills the same: a property test holds them together.
 """
 
 from __future__ import annotations

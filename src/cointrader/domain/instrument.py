@@ -1,4 +1,4 @@
-"""A symbol's grids and minimums. All rounding of prices and quantities lives here.
+"""A symbol's grids, limits and leverage brackets. All rounding of prices and quantities lives here.
 
 `floor_steps` and `ceil_steps` are plain scalar functions: a compiled backtest and the live code
 call the same two, and the Decimal that is sent is that integer times the Decimal step.
@@ -7,6 +7,7 @@ call the same two, and the Decimal that is sent is that integer times the Decima
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,27 +33,96 @@ def to_decimal(value: float) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
+class LeverageBracket:
+    """What the exchange asks of positions up to a notional, in quote currency.
+
+    The maintenance margin of a notional in this bracket is
+    ``notional * maintenance_margin_ratio - maintenance_amount``.
+    """
+
+    notional_cap: Decimal | None  # None: there is no larger one
+    max_leverage: int
+    maintenance_margin_ratio: Decimal
+    maintenance_amount: Decimal = Decimal(0)  # Binance's "cum": brackets meet at their caps
+
+
+def brackets_of(rows: Iterable[tuple[Decimal, int, Decimal]]) -> tuple[LeverageBracket, ...]:
+    """Brackets from (notional cap, highest leverage, maintenance margin ratio), ascending."""
+    brackets: list[LeverageBracket] = []
+    cap, ratio, amount = Decimal(0), Decimal(0), Decimal(0)
+    for next_cap, leverage, next_ratio in rows:
+        amount += cap * (next_ratio - ratio)
+        cap, ratio = next_cap, next_ratio
+        brackets.append(LeverageBracket(cap, leverage, ratio, amount))
+    return tuple(brackets)
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
     """What the exchange allows for one symbol.
 
-    A grid of ``None`` means no grid: the value passes unrounded (the founding profile).
-    Prices and notionals are in quote currency, quantities in base currency.
+    A grid or a limit of ``None`` means none: the value passes unrounded (the founding profile).
+    Prices and notionals are in quote currency, quantities in base currency. Without brackets a
+    position is never liquidated. Where brackets are given, `maintenance_margin_ratio` and
+    `max_leverage` are those of the first; where only these two are, they make the one bracket.
     """
 
     symbol: str
     tick_size: Decimal | None = None
     step_size: Decimal | None = None
     min_quantity: Decimal = Decimal(0)
-    max_quantity: Decimal | None = None
+    max_quantity: Decimal | None = None  # of one market order
     min_notional: Decimal = Decimal(0)
     maintenance_margin_ratio: Decimal = Decimal(0)
     max_leverage: int = 125
+    brackets: tuple[LeverageBracket, ...] = ()
+    max_limit_quantity: Decimal | None = None  # of one limit order
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    price_multiplier_up: Decimal | None = None  # highest buy price, as a multiple of the mark
+    price_multiplier_down: Decimal | None = None  # lowest sell price, likewise
+
+    def __post_init__(self) -> None:
+        if self.brackets:
+            first = self.brackets[0]
+            object.__setattr__(self, "maintenance_margin_ratio", first.maintenance_margin_ratio)
+            object.__setattr__(self, "max_leverage", first.max_leverage)
+        elif self.maintenance_margin_ratio:
+            only = LeverageBracket(None, self.max_leverage, self.maintenance_margin_ratio)
+            object.__setattr__(self, "brackets", (only,))
+
+    def bracket(self, notional: Decimal) -> LeverageBracket | None:
+        """The bracket of a position of `notional`; the last one beyond its cap, None without."""
+        for bracket in self.brackets:
+            if bracket.notional_cap is None or notional <= bracket.notional_cap:
+                return bracket
+        return self.brackets[-1] if self.brackets else None
+
+    def maintenance_margin(self, notional: Decimal) -> Decimal:
+        """Margin below which a position of `notional` is liquidated."""
+        bracket = self.bracket(notional)
+        if bracket is None:
+            return Decimal(0)
+        return notional * bracket.maintenance_margin_ratio - bracket.maintenance_amount
+
+    def max_notional(self, leverage: int) -> Decimal | None:
+        """Largest position at `leverage`: zero where it is too high, None without a limit."""
+        if not self.brackets:
+            return None
+        allowed = [b.notional_cap for b in self.brackets if b.max_leverage >= leverage]
+        return allowed[-1] if allowed else Decimal(0)
 
     def quantity(self, value: float) -> Decimal:
         """`value` rounded down to the step size."""
         if self.step_size is None:
             return to_decimal(value)
         return floor_steps(value, float(self.step_size)) * self.step_size
+
+    def covering(self, quantity: Decimal) -> Decimal:
+        """`quantity`, or the next step above it where it is on none."""
+        if self.step_size is None:
+            return quantity
+        return ceil_steps(float(quantity), float(self.step_size)) * self.step_size
 
     def stop_price(self, value: float, *, position: Side) -> Decimal:
         """Trigger of a stop: rounded towards the entry (up for a long, down for a short).

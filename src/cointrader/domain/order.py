@@ -54,17 +54,36 @@ class OrderSide(StrEnum):
 
 class OrderKind(StrEnum):
     MARKET = "MARKET"
+    LIMIT = "LIMIT"
     STOP_MARKET = "STOP_MARKET"
     TAKE_PROFIT_MARKET = "TAKE_PROFIT_MARKET"
+    TRAILING_STOP_MARKET = "TRAILING_STOP_MARKET"
 
     @property
     def is_conditional(self) -> bool:
         """Conditional orders wait for their trigger price; on Binance they live elsewhere."""
-        return self is not OrderKind.MARKET
+        return self not in (OrderKind.MARKET, OrderKind.LIMIT)
+
+
+class TimeInForce(StrEnum):
+    """How long a limit order may rest."""
+
+    GTC = "GTC"  # until cancelled
+    IOC = "IOC"  # not at all: what does not fill at once expires
+    FOK = "FOK"  # not at all: it fills whole and at once, or is refused
+    GTX = "GTX"  # until cancelled, but refused where it would fill at once (post-only)
+
+
+class PriceSource(StrEnum):
+    """Which price triggers a conditional order."""
+
+    LAST = "CONTRACT_PRICE"
+    MARK = "MARK_PRICE"
 
 
 class OrderStatus(StrEnum):
     NEW = "NEW"
+    TRIGGERED = "TRIGGERED"  # a conditional order became a market order
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
@@ -73,7 +92,10 @@ class OrderStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self not in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+        return self not in _LIVING
+
+
+_LIVING = (OrderStatus.NEW, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED)
 
 
 class Leg(StrEnum):
@@ -90,16 +112,25 @@ class Leg(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """An order to be sent. A `close_position` order has no quantity: it closes whatever is open."""
+    """An order to be sent. A `close_position` order has no quantity: it closes whatever is open.
+
+    `price` and `time_in_force` are a limit order's, `trigger_price` a stop's or take-profit's,
+    `activation_price` and `callback_ratio` (a fraction) a trailing stop's.
+    """
 
     client_order_id: str
     symbol: str
     side: OrderSide
     kind: OrderKind
     quantity: Decimal | None = None
-    trigger_price: Decimal | None = None  # on the last price
+    trigger_price: Decimal | None = None
     reduce_only: bool = False
     close_position: bool = False
+    price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    activation_price: Decimal | None = None  # where trailing begins; None: at once
+    callback_ratio: Decimal | None = None
+    triggered_by: PriceSource = PriceSource.LAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +152,17 @@ class OrderReport:
 
 
 @dataclass(frozen=True, slots=True)
+class DetailedReport(OrderReport):
+    """A report with the terms of its order, which a bot never asks about and others may."""
+
+    price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    activation_price: Decimal | None = None
+    callback_ratio: Decimal | None = None
+    triggered_by: PriceSource = PriceSource.LAST
+
+
+@dataclass(frozen=True, slots=True)
 class Fill:
     """One execution. `trade_id` is unique per symbol: fold fills by it, they may arrive twice."""
 
@@ -132,6 +174,14 @@ class Fill:
     quantity: Decimal
     fee: Decimal  # in quote currency, positive when paid
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetailedFill(Fill):
+    """A fill with what it did to the account, which a bot works out for itself."""
+
+    gross: Decimal = Decimal(0)  # profit realised by it, before its fee
+    is_maker: bool = False
 
 
 def client_order_id(symbol: str, bar_open_ms: int, leg: Leg, attempt: int = 0) -> str:

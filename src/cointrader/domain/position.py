@@ -38,6 +38,7 @@ class Position:
     entry_price: Decimal
     opened_ms: int
     liquidation_price: Decimal | None = None
+    margin: Decimal = Decimal(0)  # its isolated wallet: initial margin, moved by funding
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +75,50 @@ def funding_payment(sign: int, quantity: Number, mark_price: Number, rate: Numbe
 
 
 def liquidation_price(
-    sign: int, entry_price: Number, leverage: Number, maintenance_margin_ratio: Number
+    sign: int,
+    entry_price: Number,
+    leverage: Number,
+    maintenance_margin_ratio: Number,
+    maintenance_amount: Number | int = 0,
+) -> Number:
+    """Where a position opened with its initial margin is liquidated, in quote currency.
+
+    `isolated_liquidation_price` with a margin of one `leverage`-th of the entry notional.
+    """
+    return isolated_liquidation_price(
+        sign, entry_price, 1 / leverage, maintenance_margin_ratio, maintenance_amount
+    )
+
+
+def isolated_liquidation_price(
+    sign: int,
+    entry_price: Number,
+    margin_ratio: Number,
+    maintenance_margin_ratio: Number,
+    maintenance_amount: Number | int = 0,
 ) -> Number:
     """Where an isolated position is worth only its maintenance margin, in quote currency.
 
-    First leverage bracket only (its ``cum`` is zero): larger positions liquidate a little earlier.
-    A ratio of 0, where no brackets are known, gives the price at which the margin is gone.
+    Parameters
+    ----------
+    sign : +1 for a long position, -1 for a short
+    margin_ratio : isolated wallet / (quantity * entry price)
+    maintenance_margin_ratio : of the leverage bracket; 0, where no brackets are known, gives the
+        price at which the margin is gone
+    maintenance_amount : of the bracket ("cum"), per unit of quantity; zero in the first bracket
 
     References: Binance, "Liquidation Price of USDⓈ-M Futures Contracts", isolated margin.
     """
-    return entry_price * (1 / leverage - sign) / (maintenance_margin_ratio - sign)
+    return (entry_price * (margin_ratio - sign) + maintenance_amount) / (
+        maintenance_margin_ratio - sign
+    )
+
+
+def bankruptcy_price(
+    sign: int, entry_price: Number, margin_ratio: Number, fee_ratio: Number
+) -> Number:
+    """Where closing an isolated position, its fee included, takes exactly its isolated wallet."""
+    return entry_price * (sign - margin_ratio) / (sign - fee_ratio)
 
 
 def slipped(order_sign: int, price: Number, slippage: Number) -> Number:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from cointrader.domain.instrument import Instrument
+from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import Side
 from cointrader.domain.position import liquidation_price
 from cointrader.risk.book import Refusal
@@ -87,9 +87,15 @@ def is_liquidation_near(
     stop_distance: float,
     leverage: float,
     maintenance_margin_ratio: float,
+    maintenance_amount: float = 0.0,
 ) -> bool:
-    """Whether liquidation is nearer than twice the stop."""
-    level = liquidation_price(sign, entry_price, leverage, maintenance_margin_ratio)
+    """Whether liquidation is nearer than twice the stop.
+
+    Ratio and amount are those of the notional's leverage bracket, the amount per unit of quantity.
+    """
+    level = liquidation_price(
+        sign, entry_price, leverage, maintenance_margin_ratio, maintenance_amount
+    )
     return sign * (entry_price - level) < 2.0 * stop_distance
 
 
@@ -148,11 +154,7 @@ def size_entry(
     if instrument.max_quantity is not None and quantity > instrument.max_quantity:
         quantity = instrument.quantity(float(instrument.max_quantity))
     is_near = limits.has_liquidation_rule and is_liquidation_near(
-        side.sign,
-        price,
-        stop_distance,
-        limits.leverage,
-        float(instrument.maintenance_margin_ratio),
+        side.sign, price, stop_distance, limits.leverage, *_maintenance(instrument, quantity, price)
     )
     verdict = size_verdict(
         float(quantity),
@@ -164,6 +166,14 @@ def size_entry(
     if verdict == SIZE_FITS:
         return quantity
     return Refusal(SIZE_REASONS[verdict], _detail(verdict, quantity, price, instrument))
+
+
+def _maintenance(instrument: Instrument, quantity: Decimal, price: float) -> tuple[float, float]:
+    """Maintenance margin ratio, and amount per unit, of the bracket that a position falls into."""
+    bracket = instrument.bracket(quantity * to_decimal(price)) if quantity > 0 else None
+    if bracket is None:
+        return float(instrument.maintenance_margin_ratio), 0.0
+    return float(bracket.maintenance_margin_ratio), float(bracket.maintenance_amount / quantity)
 
 
 def _detail(verdict: int, quantity: Decimal, price: float, instrument: Instrument) -> str:

@@ -63,7 +63,7 @@ class Standing:
             return []
         self.account = _shifted(account, -moved)  # as it would be without: that is judged first
         self.deposit(moved, limits)
-        return [RiskEvent(at_ms, "deposit", detail=str(moved))]
+        return [RiskEvent(at_ms, "deposit", detail=f"{moved.normalize():f}")]
 
     def begin(self, bar_ms: int, account: Account, limits: RiskLimits) -> list[RiskEvent]:
         """A bar begins: `account`, before any of its closes, is the end of the bar before."""

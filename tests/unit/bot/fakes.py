@@ -392,7 +392,7 @@ async def a_life(
         slippage=Decimal(0),
         max_entry_delay_ms=max_entry_delay_ms,
     )
-    await keeper.start()
+    await keeper.learn_filters()
     recovery = Recovery(
         keeper,
         exchange=exchange,

@@ -86,7 +86,7 @@ def enter(script=(), **exchange) -> Entered:
             bar_ms=BAR_MS,
             slippage=Decimal(0),
         )
-        await keeper.start()
+        await keeper.learn_filters()
         listener = asyncio.create_task(keeper.listen(fake.account_events(XRP)))
         wanted = EntryRequest(LONG, 100.0, 2.0, keeper.instrument)
         reservation = await risk.submit(opens(1), XRP, wanted)

@@ -274,6 +274,83 @@ def test_check_warns_of_half_a_key_and_of_an_env_file_that_others_can_read(capsy
     ]
 
 
+def test_check_shows_the_first_entry_in_money(capsys):
+    assert main(["config", "check", "--balance", "1000", "--exit-mode", "pct"]) == 0
+
+    out = capsys.readouterr().out
+    money = out[out.index("In money:") :].splitlines()
+    assert money[1] == (
+        "  the first entry of a wallet of 1,000.00: 3 slots, margin ratio 0.5, leverage 10"
+    )
+    words = [line.split() for line in money]
+    assert ["1", "open", "166.67", "16.7%", "1,666.67", "166.7%"] in words
+    assert ["-", "1", "of", "3", "-27.02", "-2.7%", "-51.18", "-5.1%", "1", "14"] in words
+    assert any(line.startswith("  XRPUSDT, DOGEUSDT    -  1.50%   -27.02  -2.7%") for line in money)
+    assert "  MAX_DRAWDOWN is 300.00 30.0%" in money
+    assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--profile", "founding"],
+        ["--sizing", "fixed:100"],
+        ["--sizing", "risk", "--set", "EXIT_MODE_XRPUSDT=pct"],
+        ["--balance", "0.01"],
+        ["--balance", "1e12"],
+        ["--leverage", "125", "--symbols", "FOOUSDT"],
+        ["--margin-max-ratio", "0.001", "--margin-min-ratio", "0"],
+        ["--exit-mode", "pct", "--stop-loss-pct", "0.99", "--take-profit-pct", "0.99"],
+        ["--atr-sl-mult", "100", "--taker-fee", "0"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_check_has_numbers_for_every_valid_configuration(capsys, arguments):
+    assert main(["config", "check", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "nan" not in out[out.index("In money:") :]
+
+    assert main(["config", "check", "--json", *arguments]) == 0
+    json.loads(capsys.readouterr().out)["money"]["cases"][0]["entries"][0]["stop_loss"]
+
+
+def test_check_json_has_money_as_numbers(capsys):
+    assert main(["config", "check", "--json", "--exit-mode", "pct", "--balance", "2000"]) == 0
+
+    money = json.loads(capsys.readouterr().out)["money"]
+    assert money["daily_loss_limit"] == 100
+    assert money["cases"][0]["held"][0]["notional"] == pytest.approx(3333.33, abs=0.01)
+    assert money["cases"][0]["entries"][0]["losses_to_day_end"] == 1
+
+
+def test_check_of_a_folder_without_candles_fails_and_says_what_belongs_there(capsys, folder):
+    assert main(["config", "check", "--data", str(folder)]) != 0
+
+    assert "combined_15m.parquet" in capsys.readouterr().err
+
+
+def test_check_tells_false_alarms_for_each_symbol_where_they_differ(capsys):
+    numbers = checked(capsys, "--set", "ATR_SL_MULT_XRPUSDT=3")["number"][1:]
+
+    # One win in 1 : 1 pays as much as one loss: 60 % wins for the same profit factor.
+    assert [text.split(" is ")[0] for text in numbers] == [
+        "KILL_FAST of XRPUSDT",
+        "KILL_SLOW of XRPUSDT",
+        "KILL_FAST of TRXUSDT, DOGEUSDT",
+        "KILL_SLOW of TRXUSDT, DOGEUSDT",
+    ]
+    assert "60% wins" in numbers[0]
+
+
+def test_check_calls_a_webhook_no_idle_setting_and_deployment_still_one(capsys, monkeypatch):
+    monkeypatch.setenv("DISCORD_WEBHOOK_URL", "https://example.org/hook")
+    monkeypatch.setenv("DEPLOY_HOST", "me@example.org")
+
+    assert checked(capsys)["idle"] == [
+        "DEPLOY_HOST (environment DEPLOY_HOST) has no effect in this version"
+    ]
+
+
 @pytest.mark.parametrize(("form", "name"), [("toml", "cointrader.toml"), ("env", ".env")])
 def test_init_writes_a_commented_file_and_never_overwrites_it_unasked(folder, capsys, form, name):
     assert main(["config", "init", "--format", form]) == 0

@@ -6,12 +6,22 @@ import asyncio
 import heapq
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cointrader.domain.candle import Candle
+from cointrader.domain.events import AccountEvent, OrderUpdated
 from cointrader.domain.instrument import Instrument
-from cointrader.domain.order import OrderKind, OrderReport, OrderRequest, OrderSide, Side
+from cointrader.domain.order import (
+    DetailedReport,
+    OrderKind,
+    OrderReport,
+    OrderRequest,
+    OrderSide,
+    OrderStatus,
+    Side,
+)
 from cointrader.domain.ports import Settlement
+from cointrader.domain.position import Position
 from cointrader.exchange.simulated import Costs, SimulatedExchange, unconstrained
 from cointrader.exchange.simulated.subscriptions import Subscription
 
@@ -20,6 +30,8 @@ T0 = 1_800_000_000_000  # on the 15-minute grid
 FREE = Costs(taker_fee=Decimal(0), slippage=Decimal(0))
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 STOP, TARGET = OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET
+TRAILING = OrderKind.TRAILING_STOP_MARKET
+NUMBERS = ("quantity", "price", "trigger_price", "activation_price", "callback_ratio")
 
 E = TypeVar("E")
 Row = tuple[float, float, float, float]  # open, high, low, close
@@ -133,6 +145,7 @@ class Bench:
         leverage: int = 10,
         check_margin: bool = False,
         start_bar: int = 0,
+        **settings: Any,
     ) -> None:
         # One bar more than asked for, so that no test ends its symbol by accident.
         source = TableSource({"XRPUSDT": [*rows, FLAT]}, settlements={"XRPUSDT": settlements})
@@ -146,6 +159,7 @@ class Bench:
             instruments={"XRPUSDT": instrument or unconstrained("XRPUSDT")},
             check_margin=check_margin,
             start_ms=opens(start_bar),
+            **settings,
         )
         self.events = self.exchange.account_events("XRPUSDT")
 
@@ -201,6 +215,40 @@ class Bench:
             )
         )
 
+    async def limit(
+        self,
+        side: OrderSide,
+        price: str,
+        quantity: str = "1",
+        order_id: str = "l",
+        **terms: Any,
+    ) -> DetailedReport:
+        return await self.place(
+            side, OrderKind.LIMIT, order_id, price=price, quantity=quantity, **terms
+        )
+
+    async def place(
+        self, side: OrderSide, kind: OrderKind, order_id: str = "o", **terms: Any
+    ) -> DetailedReport:
+        """Any order; numbers as text. The report has the order's terms."""
+        values: dict[str, Any] = {
+            name: Decimal(value) if name in NUMBERS else value for name, value in terms.items()
+        }
+        report = await self.exchange.place(OrderRequest(order_id, "XRPUSDT", side, kind, **values))
+        assert isinstance(report, DetailedReport)
+        return report
+
+    async def held(self) -> Position:
+        """The position; there must be one."""
+        position = await self.exchange.position("XRPUSDT")
+        assert position is not None
+        return position
+
+    async def status(self, order_id: str) -> OrderStatus:
+        report = await self.exchange.order("XRPUSDT", order_id)
+        assert report is not None
+        return report.status
+
     async def enter(
         self, side: Side, *, stop: str | None = None, target: str | None = None
     ) -> None:
@@ -213,6 +261,11 @@ class Bench:
 
     async def wallet(self) -> Decimal:
         return (await self.exchange.account()).wallet
+
+
+def statuses(events: Sequence[AccountEvent]) -> list[OrderStatus]:
+    """What was told of orders, in order."""
+    return [event.report.status for event in events if isinstance(event, OrderUpdated)]
 
 
 async def unread(subscription: Subscription[E]) -> list[E]:

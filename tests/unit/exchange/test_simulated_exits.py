@@ -149,7 +149,7 @@ async def test_fills_at_the_open_carry_the_open_and_exits_a_time_inside_their_ba
     assert stop.at_ms // M15 * M15 == opens(1)
 
 
-async def test_stop_fill_is_told_as_fill_then_order_and_leaves_the_target_resting():
+async def test_stop_is_told_as_triggered_then_fill_then_order_and_leaves_the_target_resting():
     bench = Bench(FLAT, (100, 101, 97, 99))
     bench.open(0)
     await bench.enter(LONG, stop="98", target="105")
@@ -157,7 +157,9 @@ async def test_stop_fill_is_told_as_fill_then_order_and_leaves_the_target_restin
     await unread(bench.events)
     bench.play(1)
 
-    fill, update = await unread(bench.events)
+    triggered, fill, update = await unread(bench.events)
+    assert isinstance(triggered, OrderUpdated)
+    assert triggered.report.status is OrderStatus.TRIGGERED
     assert isinstance(fill, OrderFilled)
     assert isinstance(update, OrderUpdated)
     assert (update.report.status, update.report.average_price) == (OrderStatus.FILLED, 98)
@@ -297,7 +299,7 @@ async def test_position_stopped_inside_the_settlement_bar_pays_first():
     bench.play(1)
 
     kinds = [type(event).__name__ for event in await unread(bench.events)]
-    assert kinds == ["FundingSettled", "OrderFilled", "OrderUpdated"]
+    assert kinds == ["FundingSettled", "OrderUpdated", "OrderFilled", "OrderUpdated"]
     assert await bench.wallet() == Decimal("997.9")
 
 

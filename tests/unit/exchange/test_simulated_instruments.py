@@ -40,3 +40,32 @@ def test_unconstrained_rounds_nothing():
 
     assert free.quantity(0.123456789) == Decimal("0.123456789")
     assert free.min_notional == free.maintenance_margin_ratio == 0
+
+
+def test_known_symbol_has_its_brackets():
+    xrp = plausible_instrument("XRPUSDT", [])
+
+    assert (xrp.max_leverage, xrp.maintenance_margin_ratio) == (75, Decimal("0.005"))
+    assert xrp.max_notional(10) == 8_000_000
+    assert xrp.maintenance_margin(Decimal(100_000)) == 915  # 1 % less 85
+    assert [bracket.maintenance_amount for bracket in xrp.brackets][-2:] == [3_345_685, 13_345_685]
+
+
+def test_unknown_symbol_has_those_of_a_small_one():
+    made = plausible_instrument("NEWUSDT", [1.0])
+
+    assert (made.max_leverage, made.max_notional(10)) == (50, 1_000_000)
+
+
+def test_brackets_ask_for_more_margin_and_allow_less_leverage_as_they_grow():
+    for symbol in ("BTCUSDT", "XRPUSDT", "XLMUSDT", "NEWUSDT"):
+        brackets = plausible_instrument(symbol, []).brackets
+        ratios = [bracket.maintenance_margin_ratio for bracket in brackets]
+
+        assert ratios == sorted(set(ratios))
+        assert all(b.maintenance_margin_ratio * b.max_leverage < 1 for b in brackets)
+        assert brackets[-1].max_leverage == 1
+
+
+def test_unconstrained_symbol_is_never_liquidated():
+    assert unconstrained("XRPUSDT").brackets == ()

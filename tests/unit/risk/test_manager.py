@@ -462,7 +462,7 @@ async def test_a_deposit_seen_in_a_reading_moves_base_and_day_and_is_no_profit(s
 
     assert float(given(entry).quantity) == pytest.approx(2000 / 3 * 0.5 * 10)  # no decay: no profit
     assert desk.risk.initial_balance == 2000.0
-    assert [event.detail for event in desk.journal.events("deposit")] == ["1000.0"]
+    assert [event.detail for event in desk.journal.events("deposit")] == ["1000"]
     assert desk.risk.halted_days == 0
 
 

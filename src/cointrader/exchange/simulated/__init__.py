@@ -7,11 +7,13 @@ from cointrader.exchange.simulated.instruments import (
     unconstrained,
 )
 from cointrader.exchange.simulated.ledger import Costs
+from cointrader.exchange.simulated.liquidity import at_most
 
 __all__ = [
     "Costs",
     "Progress",
     "SimulatedExchange",
+    "at_most",
     "known_instrument",
     "plausible_instrument",
     "unconstrained",

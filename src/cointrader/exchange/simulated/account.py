@@ -8,45 +8,45 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Literal
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled, OrderUpdated
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import (
+    LIQUIDATION_PREFIXES,
     SETTLEMENT_PREFIX,
+    DetailedFill,
+    DetailedReport,
     Fill,
     OrderKind,
-    OrderReport,
     OrderRequest,
     OrderSide,
     OrderStatus,
+    PriceSource,
+    TimeInForce,
 )
-from cointrader.domain.ports import Quote, Settlement
+from cointrader.domain.ports import Settlement
 from cointrader.domain.position import Position, slipped
-from cointrader.exchange.simulated.checks import check_order
-from cointrader.exchange.simulated.ledger import Costs, Ledger
-from cointrader.exchange.simulated.matching import is_reached, next_exit
-from cointrader.exchange.simulated.orders import OrderDesk, accepted, filled
+from cointrader.exchange.simulated.checks import Moment, check_order, is_marketable
+from cointrader.exchange.simulated.history import History
+from cointrader.exchange.simulated.ledger import ZERO, Booked, Costs, Ledger
+from cointrader.exchange.simulated.liquidation import LiquidationWatch
+from cointrader.exchange.simulated.liquidity import Liquidity, parts_of
+from cointrader.exchange.simulated.margin import bankruptcy_of
+from cointrader.exchange.simulated.matching import fill_price, goes_up_first, next_reached, path
+from cointrader.exchange.simulated.opening import OpeningRules
+from cointrader.exchange.simulated.orders import OrderDesk, accepted, executed, left_of
+from cointrader.exchange.simulated.resting import Resting, Trail
 from cointrader.exchange.simulated.subscriptions import Hub, Subscription
 
-MAX_CONDITIONAL_ORDERS = 200  # Binance's limit for one account, all symbols together
 KEPT_FILLS = 100_000  # in the log of all symbols
-KEPT_PER_SYMBOL = 1_000  # fills, and funding payments, that a client can still ask for
 
-
-Record = TypeVar("Record")
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When and at what prices something happens to one symbol."""
-
-    at_ms: int
-    quote: Quote
+Siblings = Literal["stay", "expire"]
+"""What becomes of close_position orders when their position is gone: production lets them stay."""
 
 
 class SimulatedAccount:
@@ -60,24 +60,35 @@ class SimulatedAccount:
         costs: Costs,
         leverage: int,
         check_margin: bool,
+        liquidity: Liquidity | None = None,
+        siblings: Siblings = "stay",
     ) -> None:
         self.costs = costs
-        self.instruments = instruments
-        self.ledger = Ledger(balance, taker_fee=costs.taker_fee, leverage=leverage)
+        self.instruments = dict(instruments)
+        self.changed_instruments: set[str] = set()  # while running; the others are the caller's
+        self.settling: set[str] = set()  # symbols that take exits only
+        self.ledger = Ledger(balance, leverage=leverage)
         self.desks = {symbol: OrderDesk() for symbol in instruments}
         self.hubs: dict[str, Hub[Subscription[AccountEvent]]] = {
             symbol: Hub() for symbol in instruments
         }
         self.next_trade_id = dict.fromkeys(instruments, 1)
+        self.position_since_ms = dict.fromkeys(instruments, 0)  # of the newest, open or not
         self.fill_log: deque[Fill] = deque(maxlen=KEPT_FILLS)
-        self.fills = {symbol: _recent(Fill) for symbol in instruments}
-        self.funding = {symbol: _recent(FundingSettled) for symbol in instruments}
-        self._check_margin = check_margin
+        self.fills: dict[str, History[DetailedFill]] = {s: History() for s in instruments}
+        self.funding: dict[str, History[FundingSettled]] = {s: History() for s in instruments}
+        self._watch = LiquidationWatch(self.instruments)
+        self._opening = OpeningRules(
+            self.ledger, self.desks, self.instruments, self.settling, check_margin=check_margin
+        )
+        self._liquidity = liquidity
+        self._siblings = siblings
 
-    def place(self, request: OrderRequest, moment: Moment) -> OrderReport:
-        """Take an order: fill it now (market) or let it rest (conditional). Or raise `Rejected`."""
+    # -- orders -------------------------------------------------------------------------------
+
+    def place(self, request: OrderRequest, moment: Moment) -> DetailedReport:
+        """Take an order: fill it now or let it rest. Or raise `Rejected`."""
         desk = self.desks[request.symbol]
-        position = self.ledger.positions.get(request.symbol)
         if request.client_order_id in desk.resting:
             raise Rejected(
                 f"an open order has the id {request.client_order_id} already",
@@ -87,94 +98,208 @@ class SimulatedAccount:
         check_order(
             request,
             instrument=self.instruments[request.symbol],
-            quote=moment.quote,
-            position=position,
+            moment=moment,
+            position=self.ledger.positions.get(request.symbol),
             resting=desk.resting.values(),
         )
-        report = accepted(request, moment.at_ms)
         if request.kind.is_conditional:
-            self._check_room()
-            desk.rest(report)
-            self._tell(request.symbol, OrderUpdated(report))
-            return report
-        quote = moment.quote
-        price = quote.ask if request.side is OrderSide.BUY else quote.bid
-        quantity = request.quantity or Decimal(0)
-        if request.reduce_only and position is not None:
-            quantity = min(quantity, position.quantity)
-        if self._check_margin:
-            self._require_margin(request, quantity, price)
+            return self._place_conditional(request, moment)
+        if request.kind is OrderKind.MARKET or is_marketable(request, moment.quote):
+            return self._fill_now(request, moment)
+        return self._place_limit(request, moment)
+
+    def _place_conditional(self, request: OrderRequest, moment: Moment) -> DetailedReport:
+        report = accepted(request, moment.at_ms)
+        self._opening.require_conditional(report)
+        self.desks[request.symbol].rest(report, _new_trail(request, moment))
+        return self._tell(report)
+
+    def _fill_now(self, request: OrderRequest, moment: Moment) -> DetailedReport:
+        price = moment.quote.ask if request.side is OrderSide.BUY else moment.quote.bid
+        report = accepted(request, moment.at_ms)
+        quantity = self._executable(report)
+        self._opening.require_execution(report, quantity, price)
+        self._tell(report)
         return self._execute(report, quantity, price, moment.at_ms)
 
-    def cancel(self, symbol: str, order_id: str, at_ms: int) -> OrderReport | None:
+    def _place_limit(self, request: OrderRequest, moment: Moment) -> DetailedReport:
+        desk = self.desks[request.symbol]
+        report = accepted(request, moment.at_ms)
+        self._opening.require_limit(report)
+        if request.time_in_force is TimeInForce.IOC:
+            self._tell(report)
+            expired = replace(report, status=OrderStatus.EXPIRED)
+            return self._tell(desk.end(expired))
+        desk.rest(report)
+        return self._tell(report)
+
+    def cancel(self, symbol: str, order_id: str, at_ms: int) -> DetailedReport | None:
         """Cancel a resting order; None when there is none of that id."""
         if order_id not in self.desks[symbol].resting:
             return None
         return self._drop(symbol, order_id, OrderStatus.CANCELED, at_ms)
 
-    def settle(self, bar: Candle, settlements: Sequence[Settlement]) -> None:
-        """Book funding, for a position that was open before `bar`."""
-        for settlement in settlements:
+    def open_orders(self, symbol: str) -> list[DetailedReport]:
+        return [order.report for order in self.desks[symbol].resting.values()]
+
+    # -- time passes --------------------------------------------------------------------------
+
+    def settle(
+        self, bar: Candle, settlements: Sequence[Settlement], marks: Sequence[float]
+    ) -> None:
+        """Book funding, at these mark prices, for a position that was open before `bar`."""
+        for settlement, mark in zip(settlements, marks, strict=True):
             held = self.ledger.positions.get(bar.symbol)
             if held is None or held.opened_ms >= bar.open_time_ms:
                 return
-            mark = bar.open if settlement.mark_price is None else settlement.mark_price
             rate = to_decimal(settlement.rate)
             amount = self.ledger.settle(bar.symbol, rate=rate, mark=to_decimal(mark))
+            self._position_changed(bar.symbol)
             payment = FundingSettled(bar.symbol, settlement.at_ms, rate, amount)
-            self.funding[bar.symbol].append(payment)
-            self._tell(bar.symbol, payment)
+            self.funding[bar.symbol].add(payment, position_since_ms=held.opened_ms)
+            self._send(bar.symbol, payment)
 
-    def match(self, bar: Candle, at_ms: int) -> None:
-        """Fill the exits that `bar` reaches, nearest first; expire what has nothing to close."""
+    def match(self, bar: Candle, mark: Candle, at_ms: int) -> None:
+        """Fill what `bar` reaches, in the order of its path, and liquidate what it ruins.
+
+        `mark` is the mark price over the same time; the bar itself where none is recorded.
+        """
         symbol = bar.symbol
         desk = self.desks[symbol]
-        if not any(is_reached(order, bar) for order in desk.resting.values()):
-            return  # most bars; a gap beyond a stop reaches it as well
-        while desk.resting and (held := self.ledger.positions.get(symbol)) is not None:
-            is_entry_bar = held.opened_ms >= bar.open_time_ms
-            hit = next_exit(held.side, desk.resting.values(), bar, is_entry_bar=is_entry_bar)
-            if hit is None:
-                break
-            report = hit.order.report
-            quantity = min(report.quantity or held.quantity, held.quantity)
-            price = slipped(report.side.sign, hit.price, self.costs.slippage)
-            self._execute(report, quantity, price, at_ms)
-        if desk.resting:
-            self._expire_idle(bar, at_ms)
+        resting = desk.resting.values()
+        reached = [o for o in resting if o.trail is not None or o.is_reached_in(bar, mark)]
+        if not reached and not self._watch.is_reached_in(symbol, mark.low, mark.high):
+            return  # most bars
+        upwards_first = goes_up_first(self.ledger.positions.get(symbol), reached)
+        moved: set[str] = set()
+        for leg in path(bar, mark, upwards_first=upwards_first):
+            while True:
+                order = next_reached(desk.resting.values(), leg)
+                if self._watch.comes_first(symbol, leg, order):
+                    self._liquidate(symbol, at_ms)
+                elif order is not None:
+                    has_moved = order.report.client_order_id in moved
+                    self._meet(order, bar, mark, at_ms, has_moved=has_moved)
+                else:
+                    break
+            moved |= desk.follow(leg, bar, mark)
+        if self._watch.is_reached_in(symbol, mark.close, mark.close):
+            self._liquidate(symbol, at_ms)  # opened late in the bar, where the mark was past it
 
     def end_symbol(self, symbol: str, close: float, at_ms: int) -> None:
         """The symbol's history is over: close its position at `close`, cancel its orders."""
         held = self.ledger.positions.get(symbol)
         if held is not None:
-            request = OrderRequest(
-                client_order_id=f"{SETTLEMENT_PREFIX}{self.next_trade_id[symbol]}",
-                symbol=symbol,
-                side=held.side.exit,
-                kind=OrderKind.MARKET,
-                quantity=held.quantity,
-                reduce_only=True,
-            )
-            price = slipped(request.side.sign, to_decimal(close), self.costs.slippage)
-            self._execute(accepted(request, at_ms), held.quantity, price, at_ms)
+            report = self._forced(SETTLEMENT_PREFIX, held, at_ms)
+            price = slipped(report.side.sign, to_decimal(close), self.costs.slippage)
+            self._execute(report, held.quantity, price, at_ms)
         for order_id in list(self.desks[symbol].resting):
             self._drop(symbol, order_id, OrderStatus.CANCELED, at_ms)
 
-    def open_orders(self, symbol: str) -> list[OrderReport]:
-        return [order.report for order in self.desks[symbol].resting.values()]
+    def _meet(
+        self, order: Resting, bar: Candle, mark: Candle, at_ms: int, *, has_moved: bool
+    ) -> None:
+        """The price is at a resting order's level: fill it, or end it where it cannot be."""
+        report = order.report
+        held = self.ledger.positions.get(report.symbol)
+        is_entry_bar = held is not None and held.opened_ms >= bar.open_time_ms
+        price = fill_price(
+            order,
+            bar,
+            mark,
+            may_gap=not (is_entry_bar or has_moved),
+            slippage=self.costs.slippage,
+        )
+        quantity = self._executable(report)
+        if not quantity and (report.close_position or report.kind is OrderKind.LIMIT):
+            self._drop(report.symbol, report.client_order_id, OrderStatus.EXPIRED, at_ms)
+            return
+        if report.kind.is_conditional:
+            report = self._tell(replace(report, status=OrderStatus.TRIGGERED, updated_ms=at_ms))
+        if not quantity or not self._opening.allows_execution(report, quantity, price):
+            status = OrderStatus.REJECTED if report.kind.is_conditional else OrderStatus.EXPIRED
+            self._drop(report.symbol, report.client_order_id, status, at_ms)
+            return
+        is_maker = report.kind is OrderKind.LIMIT
+        self._execute(report, quantity, price, at_ms, is_maker=is_maker)
 
-    def position(self, symbol: str) -> Position | None:
-        return self.ledger.positions.get(symbol)
+    def _executable(self, report: DetailedReport) -> Decimal:
+        """How much of an order can execute: a reduce-only one no more than there is to reduce."""
+        if not report.reduce_only:
+            return left_of(report)
+        held = self.ledger.positions.get(report.symbol)
+        if held is None or held.side.exit is not report.side:
+            return ZERO
+        return held.quantity if report.close_position else min(left_of(report), held.quantity)
+
+    # -- liquidation --------------------------------------------------------------------------
+
+    def _liquidate(self, symbol: str, at_ms: int) -> None:
+        """Close a position at its bankruptcy price; the insurance fund bears what is missing."""
+        for order_id in list(self.desks[symbol].resting):
+            self._drop(symbol, order_id, OrderStatus.EXPIRED, at_ms)
+        held = self.ledger.positions[symbol]
+        report = self._forced(LIQUIDATION_PREFIXES[0], held, at_ms)
+        price = bankruptcy_of(held, self.costs.taker_fee)
+        booked = self.ledger.liquidate(symbol, price, fee_ratio=self.costs.taker_fee)
+        report = executed(report, held.quantity, held.quantity, price, at_ms)
+        self._record(report, held.quantity, price, booked, at_ms)
+
+    def _forced(self, prefix: str, held: Position, at_ms: int) -> DetailedReport:
+        """An order by which the exchange itself closes a position."""
+        request = OrderRequest(
+            client_order_id=f"{prefix}{self.next_trade_id[held.symbol]}",
+            symbol=held.symbol,
+            side=held.side.exit,
+            kind=OrderKind.MARKET,
+            quantity=held.quantity,
+            reduce_only=True,
+        )
+        return accepted(request, at_ms)
+
+    # -- executions ---------------------------------------------------------------------------
 
     def _execute(
-        self, report: OrderReport, quantity: Decimal, price: Decimal, at_ms: int
-    ) -> OrderReport:
-        """Book a full fill and tell it: the fill first, then the order's last state."""
+        self,
+        report: DetailedReport,
+        quantity: Decimal,
+        price: Decimal,
+        at_ms: int,
+        *,
+        is_maker: bool = False,
+    ) -> DetailedReport:
+        """Book an execution in one or more fills, and tell each: the fill, then the order."""
         symbol = report.symbol
-        booked = self.ledger.trade(symbol, report.side, quantity, price, at_ms)
+        fee_ratio = self.costs.taker_fee
+        if is_maker and self.costs.maker_fee is not None:
+            fee_ratio = self.costs.maker_fee
+        parts = [quantity]
+        if self._liquidity is not None:
+            step = self.instruments[symbol].step_size
+            parts = list(parts_of(quantity, self._liquidity(symbol, price), step))
+        for part in parts:
+            booked = self.ledger.trade(symbol, report.side, part, price, at_ms, fee_ratio=fee_ratio)
+            report = executed(report, part, quantity, price, at_ms)
+            self._record(report, part, price, booked, at_ms, is_maker=is_maker)
+        if self._siblings == "expire" and symbol not in self.ledger.positions:
+            self._expire_siblings(symbol, at_ms)
+        return report
+
+    def _record(
+        self,
+        report: DetailedReport,
+        quantity: Decimal,
+        price: Decimal,
+        booked: Booked,
+        at_ms: int,
+        *,
+        is_maker: bool = False,
+    ) -> None:
+        """Remember one fill and tell it, and what is left of its order."""
+        symbol = report.symbol
         trade_id = self.next_trade_id[symbol]
         self.next_trade_id[symbol] = trade_id + 1
-        fill = Fill(
+        fill = DetailedFill(
             symbol=symbol,
             trade_id=trade_id,
             client_order_id=report.client_order_id,
@@ -183,49 +308,96 @@ class SimulatedAccount:
             quantity=quantity,
             fee=booked.fee,
             at_ms=at_ms,
+            gross=booked.gross,
+            is_maker=is_maker,
         )
+        self._position_changed(symbol)
         self.fill_log.append(fill)
-        self.fills[symbol].append(fill)
-        done = self.desks[symbol].end(filled(report, quantity, price, at_ms))
-        self._tell(symbol, OrderFilled(fill))
-        self._tell(symbol, OrderUpdated(done))
-        return done
+        self.fills[symbol].add(fill, position_since_ms=self.position_since_ms[symbol])
+        if report.status.is_final:
+            self.desks[symbol].end(report)
+        self._send(symbol, OrderFilled(fill))
+        self._tell(report)
 
-    def _drop(self, symbol: str, order_id: str, status: OrderStatus, at_ms: int) -> OrderReport:
-        report = self.desks[symbol].unfilled(order_id, status, at_ms)
-        self._tell(symbol, OrderUpdated(report))
+    def _position_changed(self, symbol: str) -> None:
+        """Work out anew what follows from a position: its liquidation level, since when it is."""
+        held = self.ledger.positions.get(symbol)
+        self._watch.follow(symbol, held)
+        if held is not None:
+            self.position_since_ms[symbol] = held.opened_ms
+
+    def _expire_siblings(self, symbol: str, at_ms: int) -> None:
+        for order_id, order in list(self.desks[symbol].resting.items()):
+            if order.report.close_position:
+                self._drop(symbol, order_id, OrderStatus.EXPIRED, at_ms)
+
+    def _drop(self, symbol: str, order_id: str, status: OrderStatus, at_ms: int) -> DetailedReport:
+        return self._tell(self.desks[symbol].unfilled(order_id, status, at_ms))
+
+    def _tell(self, report: DetailedReport) -> DetailedReport:
+        self._send(report.symbol, OrderUpdated(report))
         return report
 
-    def _expire_idle(self, bar: Candle, at_ms: int) -> None:
-        """Orders triggered while flat, or that would add: they never open anything."""
-        held = self.ledger.positions.get(bar.symbol)
-        exit_side = None if held is None else held.side.exit
-        for order_id, order in list(self.desks[bar.symbol].resting.items()):
-            if order.report.side is not exit_side and is_reached(order, bar):
-                self._drop(bar.symbol, order_id, OrderStatus.EXPIRED, at_ms)
-
-    def _check_room(self) -> None:
-        if sum(len(desk.resting) for desk in self.desks.values()) >= MAX_CONDITIONAL_ORDERS:
-            raise Rejected(
-                f"the account has {MAX_CONDITIONAL_ORDERS} conditional orders open",
-                code="-4045",
-                todo="cancel orders that protect nothing",
-            )
-
-    def _require_margin(self, request: OrderRequest, quantity: Decimal, price: Decimal) -> None:
-        needed = self.ledger.added_margin(request.symbol, request.side, quantity, price)
-        available = self.ledger.available()
-        if needed > 0 and needed > available:
-            raise Rejected(
-                f"{request.symbol} needs {needed} of margin, {available} is available",
-                code="-2019",
-                todo="send a smaller order, or free margin first",
-            )
-
-    def _tell(self, symbol: str, event: AccountEvent) -> None:
+    def _send(self, symbol: str, event: AccountEvent) -> None:
         for subscription in self.hubs[symbol].live():
             subscription.put(event)
 
+    # -- changes from outside -----------------------------------------------------------------
 
-def _recent(_: type[Record]) -> deque[Record]:
-    return deque(maxlen=KEPT_PER_SYMBOL)
+    def available(self) -> Decimal:
+        """Wallet that neither positions nor limit orders hold."""
+        return self._opening.available()
+
+    def withdraw(self, amount: Decimal) -> None:
+        """Money that leaves, as far as nothing holds it."""
+        _require_amount(amount)
+        available = self._opening.available()
+        if amount > available:
+            raise Rejected(
+                f"{amount} cannot be withdrawn: {available} is available",
+                code="-2018",
+                todo="withdraw less, or close positions first",
+            )
+        self.ledger.withdraw(amount)
+
+    def deposit(self, amount: Decimal) -> None:
+        _require_amount(amount)
+        self.ledger.deposit(amount)
+
+    def change_instrument(self, instrument: Instrument) -> None:
+        """New filters hold for new orders; resting orders stay; brackets count at once."""
+        symbol = instrument.symbol
+        self.instruments[symbol] = instrument
+        self.changed_instruments.add(symbol)
+        self._position_changed(symbol)
+
+    def close_symbol(self, symbol: str, at_ms: int) -> None:
+        """From now on the symbol takes exits only; resting orders that could open expire."""
+        self.settling.add(symbol)
+        for order_id, order in list(self.desks[symbol].resting.items()):
+            if not order.only_reduces:
+                self._drop(symbol, order_id, OrderStatus.EXPIRED, at_ms)
+
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        """The leverage of what is opened from now on. An open position keeps its margin."""
+        self._opening.require_leverage(symbol, leverage)
+        self.ledger.leverages[symbol] = leverage
+
+    def restored(self) -> None:
+        """The ledger was replaced: what follows from its positions is worked out anew."""
+        for symbol in self.desks:
+            self._position_changed(symbol)
+
+
+def _new_trail(request: OrderRequest, moment: Moment) -> Trail | None:
+    """A trailing stop without an activation price trails from where the price is now."""
+    if request.callback_ratio is None:
+        return None
+    latest = moment.quote.mark if request.triggered_by is PriceSource.MARK else moment.last
+    activation = request.activation_price
+    return Trail(request.callback_ratio, activation, latest if activation is None else None)
+
+
+def _require_amount(amount: Decimal) -> None:
+    if not amount.is_finite() or amount <= 0:
+        raise Rejected(f"{amount} is no amount", code="-1130", todo="give one above zero")

@@ -1,9 +1,9 @@
 """The `Exchange` and `MarketFeed` ports over recorded candles, in one process.
 
 `run` moves through the bars: at T the bar opens and the candles that closed at T are published;
-at T + interval - 1 ms it closes: funding, then stops and targets, symbol by symbol. What bots
-do in between fills at the bar's open. The driver's own time stamps everything, so a result
-does not depend on how exactly a clock wakes sleepers.
+at T + interval - 1 ms it closes: funding, then resting orders and liquidations, symbol by symbol.
+What bots do in between fills at the bar's open. The driver's own time stamps everything, so a
+result does not depend on how exactly a clock wakes sleepers.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import Fill, OrderReport, OrderRequest, OrderSide
 from cointrader.domain.ports import Account, CandleSource, Quote, Settlement
-from cointrader.domain.position import Position, liquidation_price
-from cointrader.exchange.simulated.account import Moment, SimulatedAccount
+from cointrader.domain.position import Position
+from cointrader.exchange.simulated.account import Siblings, SimulatedAccount
+from cointrader.exchange.simulated.checks import Moment
 from cointrader.exchange.simulated.feed import CandleSubscription
 from cointrader.exchange.simulated.ledger import Costs
+from cointrader.exchange.simulated.liquidity import Liquidity
+from cointrader.exchange.simulated.margin import liquidation_level
+from cointrader.exchange.simulated.marks import MarkPrices
 from cointrader.exchange.simulated.matching import market_price
 from cointrader.exchange.simulated.playback import Lateness, Playback
 from cointrader.exchange.simulated.snapshot import restore_into, to_plain
@@ -54,6 +58,9 @@ class SimulatedExchange:
     start_ms, end_ms : first bar played, and the first that is not; all by default
     check_margin : refuse orders that need more margin than there is
     lateness : (symbol, open time of the candle) -> ms after its close at which it is published
+    mark_prices : symbol -> (time in ms, mark price) rows, ascending; the last price where none is
+    liquidity : the most that one fill executes; without it every execution is one fill
+    siblings : whether close_position orders "stay" or "expire" when their position is gone
     """
 
     def __init__(
@@ -71,11 +78,14 @@ class SimulatedExchange:
         end_ms: int | None = None,
         check_margin: bool = True,
         lateness: Lateness | None = None,
+        mark_prices: Mapping[str, Sequence[tuple[int, float]]] | None = None,
+        liquidity: Liquidity | None = None,
+        siblings: Siblings = "stay",
     ) -> None:
         _check_symbols(symbols, instruments)
         self.label = source.label
         self._clock = clock
-        self._leverage = leverage
+        self._marks = MarkPrices(mark_prices or {})
         self._market = Playback(
             source,
             symbols=symbols,
@@ -90,6 +100,8 @@ class SimulatedExchange:
             costs=costs,
             leverage=leverage,
             check_margin=check_margin,
+            liquidity=liquidity,
+            siblings=siblings,
         )
         self._done = 0
         self._bar_ms: int | None = None
@@ -123,7 +135,7 @@ class SimulatedExchange:
         self._market.open_bar(at_ms)
 
     def close_bar(self, at_ms: int) -> None:
-        """Funding, then stops and targets of the bar that opened at `at_ms`; its candle is due."""
+        """Funding, then orders and liquidations of the bar that opened at `at_ms`; its candle."""
         next_ms = at_ms + self._market.interval_ms
         self._at_ms = next_ms - 1
         self._marked = None
@@ -134,10 +146,12 @@ class SimulatedExchange:
             bar = tape.bar
             if bar is None:
                 continue
-            if symbol in account.ledger.positions:
-                account.settle(bar, tape.settlements_in(at_ms, next_ms))
-            if account.desks[symbol].resting:
-                account.match(bar, self._at_ms)
+            is_held = symbol in account.ledger.positions
+            if is_held and (settlements := tape.settlements_in(at_ms, next_ms)):
+                marks = [self._marks.of_settlement(each, bar) for each in settlements]
+                account.settle(bar, settlements, marks)
+            if is_held or account.desks[symbol].resting:
+                account.match(bar, self._marks.bar(bar), self._at_ms)
             if self._market.end_bar(tape, bar, self._at_ms):
                 account.end_symbol(symbol, bar.close, self._at_ms)
         self._done += 1
@@ -168,10 +182,12 @@ class SimulatedExchange:
         if tape.is_over and tape.bar is None:
             raise Rejected(f"{request.symbol} has ended", code="-4141", todo="trade another symbol")
         self._marked = None
-        return self._account.place(request, Moment(self._at_ms, self._quote(tape)))
+        moment = Moment(self._at_ms, self._quote(tape), to_decimal(self._last(tape)))
+        return self._account.place(request, moment)
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
         self._traded(symbol)
+        self._marked = None
         return self._account.cancel(symbol, client_order_id, self._at_ms)
 
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
@@ -184,22 +200,22 @@ class SimulatedExchange:
 
     async def position(self, symbol: str) -> Position | None:
         self._traded(symbol)
-        held = self._account.position(symbol)
+        held = self._account.ledger.positions.get(symbol)
         if held is None:
             return None
-        maintenance = self._account.instruments[symbol].maintenance_margin_ratio
-        if not maintenance:  # no brackets are known: the founding profile
-            return held
-        price = liquidation_price(
-            held.side.sign, held.entry_price, Decimal(self._leverage), maintenance
-        )
-        return replace(held, liquidation_price=price)
+        level = liquidation_level(held, self._account.instruments[symbol])
+        return replace(held, liquidation_price=level)
 
     async def account(self) -> Account:
         if self._marked is None:
             ledger = self._account.ledger
             marks = {symbol: self._mark_of(held) for symbol, held in ledger.positions.items()}
-            self._marked = Account(ledger.wallet, ledger.equity(marks), ledger.available())
+            self._marked = Account(
+                ledger.wallet,
+                ledger.equity(marks),
+                self._account.available(),
+                ledger.transfers,
+            )
         return self._marked
 
     async def quote(self, symbol: str) -> Quote:
@@ -212,11 +228,11 @@ class SimulatedExchange:
     async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
         """A fill at the open carries the bar's open time, however late its order came."""
         self._traded(symbol)
-        return [fill for fill in self._account.fills[symbol] if fill.at_ms >= since_ms]
+        return self._account.fills[symbol].since(since_ms)
 
     async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
         self._traded(symbol)
-        return [paid for paid in self._account.funding[symbol] if paid.at_ms >= since_ms]
+        return self._account.funding[symbol].since(since_ms)
 
     def account_events(self, symbol: str) -> Subscription[AccountEvent]:
         self._traded(symbol)
@@ -230,25 +246,24 @@ class SimulatedExchange:
             raise _unknown(symbol, self._market.traded)
         return tape
 
-    def _mark(self, tape: Tape) -> Decimal:
+    def _last(self, tape: Tape) -> float:
         if tape.price is None:
             raise Rejected(
                 f"{tape.symbol} has no price yet", code="-1112", todo="wait for its first candle"
             )
-        return to_decimal(tape.price)
+        return tape.price
 
     def _mark_of(self, held: Position) -> Decimal:
-        price = self._market.traded[held.symbol].price
+        price = self._marks.at(held.symbol, self._at_ms) or self._market.traded[held.symbol].price
         return held.entry_price if price is None else to_decimal(price)
 
     def _quote(self, tape: Tape) -> Quote:
-        mark = self._mark(tape)
+        last = self._last(tape)
         slippage = self._account.costs.slippage
-        price = float(mark)
         return Quote(
-            bid=market_price(OrderSide.SELL, price, slippage),
-            ask=market_price(OrderSide.BUY, price, slippage),
-            mark=mark,
+            bid=market_price(OrderSide.SELL, last, slippage),
+            ask=market_price(OrderSide.BUY, last, slippage),
+            mark=to_decimal(self._marks.at(tape.symbol, self._at_ms) or last),
         )
 
     # -- MarketFeed ---------------------------------------------------------------------------
@@ -283,9 +298,31 @@ class SimulatedExchange:
     # -- controls -----------------------------------------------------------------------------
 
     def deposit(self, amount: Decimal) -> None:
-        """Money from outside; negative is a withdrawal."""
+        """Money from outside, at any time. Raises `Rejected` unless it is above zero."""
         self._marked = None
-        self._account.ledger.deposit(amount)
+        self._account.deposit(amount)
+
+    def withdraw(self, amount: Decimal) -> None:
+        """Money that leaves, at any time. Raises `Rejected` for more than is available."""
+        self._marked = None
+        self._account.withdraw(amount)
+
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Leverage of what is opened from now on. Raises `Rejected` as the real exchange does."""
+        self._traded(symbol)
+        self._marked = None
+        self._account.set_leverage(symbol, leverage)
+
+    def change_instrument(self, instrument: Instrument) -> None:
+        """New filters hold for new orders; resting orders and entries stay; brackets count now."""
+        self._traded(instrument.symbol)
+        self._account.change_instrument(instrument)
+
+    def close_symbol(self, symbol: str) -> None:
+        """The symbol is being settled: from now on it takes exits only."""
+        self._traded(symbol)
+        self._marked = None
+        self._account.close_symbol(symbol, self._at_ms)
 
     @property
     def fill_log(self) -> Sequence[Fill]:

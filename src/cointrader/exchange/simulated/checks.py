@@ -1,39 +1,67 @@
-"""Why an order is refused, with the code the real exchange gives. Pure."""
+"""Why an order is refused, with the code the real exchange gives. Pure.
+
+Filters of the symbol are in `filters`; margin and brackets are asked by the account.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from cointrader.domain.errors import Rejected
 from cointrader.domain.instrument import Instrument
-from cointrader.domain.order import OrderRequest
+from cointrader.domain.order import OrderKind, OrderRequest, OrderSide, PriceSource, TimeInForce
 from cointrader.domain.ports import Quote
 from cointrader.domain.position import Position
-from cointrader.exchange.simulated.matching import Resting, is_through
+from cointrader.exchange.simulated.filters import check_filters
+from cointrader.exchange.simulated.resting import Resting, waits_upwards
 
 _ID_PATTERN = re.compile(r"[.A-Za-z0-9:/_-]{1,36}")
+_LOWEST_CALLBACK, _HIGHEST_CALLBACK = Decimal("0.001"), Decimal("0.2")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When and at what prices something happens to one symbol."""
+
+    at_ms: int
+    quote: Quote
+    last: Decimal
 
 
 def check_order(
     request: OrderRequest,
     *,
     instrument: Instrument,
-    quote: Quote,
+    moment: Moment,
     position: Position | None,
     resting: Iterable[Resting],
 ) -> None:
     """Raise `Rejected` unless the exchange would take `request` now; margin is asked elsewhere."""
     _check_shape(request)
-    _check_grid(request, instrument)
+    check_filters(request, instrument, moment.quote)
     if request.reduce_only or request.close_position:
         _check_reduces(request, position)
-    elif request.quantity is not None:
-        _check_notional(request, request.quantity, instrument, quote.mark)
-    if request.kind.is_conditional:
+    if request.kind is OrderKind.TRAILING_STOP_MARKET:
+        _check_activation(request, moment)
+    elif request.kind.is_conditional:
         _check_only_one(request, resting)
-        _check_not_through(request, instrument, quote)
+        _check_not_through(request, instrument, moment.quote)
+    elif request.kind is OrderKind.LIMIT:
+        _check_time_in_force(request, moment.quote)
+
+
+def is_marketable(request: OrderRequest, quote: Quote) -> bool:
+    """Whether a limit order would fill at once."""
+    if request.price is None:
+        return False
+    return (
+        request.price >= quote.ask
+        if request.side is OrderSide.BUY
+        else (request.price <= quote.bid)
+    )
 
 
 def _check_shape(request: OrderRequest) -> None:
@@ -43,84 +71,59 @@ def _check_shape(request: OrderRequest) -> None:
             code="-4015",
             todo="make it with domain.order.client_order_id",
         )
-    if not request.kind.is_conditional:
-        if request.close_position:
-            raise Rejected(
-                "a MARKET order cannot close a position by itself",
-                code="-4136",
-                todo="send reduce_only with the position's quantity",
-            )
-        if request.trigger_price is not None:
-            raise Rejected(
-                "a MARKET order has no trigger price",
-                code="-1106",
-                todo="leave trigger_price out",
-            )
+    kind = request.kind
+    is_level = kind in (OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET)
+    is_trailing = kind is OrderKind.TRAILING_STOP_MARKET
+    if request.close_position and not is_level:
+        raise Rejected(
+            f"a {kind} order cannot close a position by itself",
+            code="-4136",
+            todo="send reduce_only with the position's quantity",
+        )
+    _check_given(request, "price", request.price, is_wanted=kind is OrderKind.LIMIT)
+    _check_given(request, "trigger_price", request.trigger_price, is_wanted=is_level)
+    _check_given(request, "callback_ratio", request.callback_ratio, is_wanted=is_trailing)
+    if is_trailing:
+        _check_trail(request)
     else:
-        if request.trigger_price is None or request.trigger_price <= 0:
-            raise Rejected(
-                f"{request.kind} needs a trigger price above zero",
-                code="-1102",
-                todo="set trigger_price",
-            )
-        if request.close_position and (request.quantity is not None or request.reduce_only):
-            raise Rejected(
-                "close_position closes whatever is open: it takes no quantity and no reduce_only",
-                code="-4137" if request.quantity is not None else "-4138",
-                todo="leave quantity and reduce_only out",
-            )
-        if not request.close_position and not request.reduce_only:
-            raise Rejected(
-                "the simulated exchange takes conditional orders as exits only",
-                code="-1116",
-                todo="send close_position, or reduce_only with a quantity",
-            )
+        _check_given(request, "activation_price", request.activation_price, is_wanted=False)
+    if request.close_position and (request.quantity is not None or request.reduce_only):
+        raise Rejected(
+            "close_position closes whatever is open: it takes no quantity and no reduce_only",
+            code="-4137" if request.quantity is not None else "-4138",
+            todo="leave quantity and reduce_only out",
+        )
     if not request.close_position and request.quantity is None:
         raise Rejected("the order has no quantity", code="-1102", todo="set quantity")
 
 
-def _check_grid(request: OrderRequest, instrument: Instrument) -> None:
-    symbol, quantity, trigger = request.symbol, request.quantity, request.trigger_price
-    if quantity is not None:
-        if quantity <= 0:
-            raise Rejected(
-                f"quantity {quantity} is not above zero", code="-4003", todo="skip the trade"
-            )
-        if instrument.step_size is not None and quantity % instrument.step_size:
-            raise Rejected(
-                f"quantity {quantity} is not on {symbol}'s step of {instrument.step_size}",
-                code="-1111",
-                todo="round it with Instrument.quantity",
-            )
-        if quantity < instrument.min_quantity and not request.reduce_only:
-            raise Rejected(
-                f"quantity {quantity} is below {symbol}'s minimum of {instrument.min_quantity}",
-                code="-4004",
-                todo="skip the trade",
-            )
-        if instrument.max_quantity is not None and quantity > instrument.max_quantity:
-            raise Rejected(
-                f"quantity {quantity} is above {symbol}'s maximum of {instrument.max_quantity}",
-                code="-4005",
-                todo="send a smaller order",
-            )
-    if trigger is not None and instrument.tick_size is not None and trigger % instrument.tick_size:
-        raise Rejected(
-            f"trigger price {trigger} is not on {symbol}'s tick of {instrument.tick_size}",
-            code="-4014",
-            todo="round it with Instrument.stop_price or target_price",
-        )
-
-
-def _check_notional(
-    request: OrderRequest, quantity: Decimal, instrument: Instrument, mark: Decimal
+def _check_given(
+    request: OrderRequest, name: str, value: Decimal | None, *, is_wanted: bool
 ) -> None:
-    if quantity * mark < instrument.min_notional:
+    if value is None and is_wanted:
+        raise Rejected(f"a {request.kind} order needs a {name}", code="-1102", todo=f"set {name}")
+    if value is not None and not is_wanted:
         raise Rejected(
-            f"notional {quantity * mark} of {request.symbol} is below the minimum of "
-            f"{instrument.min_notional}",
-            code="-4164",
-            todo="skip the trade (reduce-only orders are exempt)",
+            f"a {request.kind} order has no {name}", code="-1106", todo=f"leave {name} out"
+        )
+    if value is not None and value <= 0:
+        code = "-4001" if name == "price" else "-1102"
+        raise Rejected(f"{name} {value} is not above zero", code=code, todo=f"set {name}")
+
+
+def _check_trail(request: OrderRequest) -> None:
+    callback, activation = request.callback_ratio, request.activation_price
+    if callback is not None and not _LOWEST_CALLBACK <= callback <= _HIGHEST_CALLBACK:
+        raise Rejected(
+            f"a callback of {callback} is not between {_LOWEST_CALLBACK} and {_HIGHEST_CALLBACK}",
+            code="-2007",
+            todo="set callback_ratio, a fraction",
+        )
+    if activation is not None and activation <= 0:
+        raise Rejected(
+            f"activation price {activation} is not above zero",
+            code="-4135",
+            todo="leave activation_price out to trail at once",
         )
 
 
@@ -158,19 +161,57 @@ def _check_only_one(request: OrderRequest, resting: Iterable[Resting]) -> None:
 
 
 def _check_not_through(request: OrderRequest, instrument: Instrument, quote: Quote) -> None:
+    """A level that the price is strictly past would trigger at once.
+
+    The last trade may have been at the bid or at the ask (a position just bought was bought at
+    the ask), so a level inside the spread, or equal to either, is not past yet: it rests. Levels
+    are rounded towards the entry, so one on the fill itself may lie a part of a tick past it.
+    """
     trigger = request.trigger_price
     if trigger is None:
         return
-    # Levels are rounded towards the entry, so one on the fill itself may lie a part of a tick
-    # past it. That is still the level it was meant to be, and it rests.
-    bid = _grid(quote.bid, instrument.tick_size, upwards=False)
-    ask = _grid(quote.ask, instrument.tick_size, upwards=True)
-    if is_through(request.side, request.kind, trigger, bid=bid, ask=ask):
+    tick = instrument.tick_size
+    is_on_mark = request.triggered_by is PriceSource.MARK
+    if waits_upwards(request.side, request.kind):
+        is_through = _grid(quote.mark if is_on_mark else quote.bid, tick, upwards=False) > trigger
+    else:
+        is_through = _grid(quote.mark if is_on_mark else quote.ask, tick, upwards=True) < trigger
+    if is_through:
+        raise _at_once(request, f"at {trigger}", quote)
+
+
+def _check_activation(request: OrderRequest, moment: Moment) -> None:
+    activation = request.activation_price
+    if activation is None:
+        return
+    is_on_mark = request.triggered_by is PriceSource.MARK
+    latest = moment.quote.mark if is_on_mark else moment.last
+    if activation >= latest if request.side is OrderSide.BUY else activation <= latest:
+        raise _at_once(request, f"activated at {activation}", moment.quote)
+
+
+def _at_once(request: OrderRequest, what: str, quote: Quote) -> Rejected:
+    return Rejected(
+        f"{request.side} {request.kind} of {request.symbol} {what} would trigger at once: "
+        f"the price is between {quote.bid} and {quote.ask}",
+        code="-2021",
+        todo="the price is through already: close at market instead",
+    )
+
+
+def _check_time_in_force(request: OrderRequest, quote: Quote) -> None:
+    fills = is_marketable(request, quote)
+    if request.time_in_force is TimeInForce.GTX and fills:
         raise Rejected(
-            f"{request.side} {request.kind} of {request.symbol} at {trigger} would trigger at "
-            f"once: the price is {quote.mark}",
-            code="-2021",
-            todo="the price is through already: close at market instead",
+            f"a post-only {request.side} of {request.symbol} at {request.price} would take",
+            code="-5022",
+            todo="send a price on its own side of the spread",
+        )
+    if request.time_in_force is TimeInForce.FOK and not fills:
+        raise Rejected(
+            f"a {request.side} of {request.symbol} at {request.price} cannot be filled at once",
+            code="-5021",
+            todo="send a price through the spread, or another time in force",
         )
 
 

@@ -1,105 +1,95 @@
-"""Which resting orders a bar fills, and at what price. Pure: no clock, account or event.
+"""A bar as a path, which resting order it meets next, and at what price that fills. Pure.
 
-The rule itself is `domain.candle.first_touch` / `touch_price`, which the backtest kernel calls
-too; here it is only applied to orders.
+A bar tells its extremes, not their order. The worse order is assumed: a position first sees the
+extreme against it, a position that the bar opens sees it last. So the rule of a bar with both a
+stop and a target is that of `domain.candle.first_touch`: stop first, target second, and a stop that
+the bar opens beyond fills at the open.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cointrader.domain.candle import NO_TOUCH, TARGET, Candle, first_touch, touch_price
+from cointrader.domain.candle import Candle
 from cointrader.domain.instrument import to_decimal
-from cointrader.domain.order import OrderKind, OrderReport, OrderSide, Side
-from cointrader.domain.position import slipped
+from cointrader.domain.order import OrderKind, OrderSide
+from cointrader.domain.position import Position, slipped
+from cointrader.exchange.simulated.resting import Resting
 
 
 @dataclass(frozen=True, slots=True)
-class Resting:
-    """A conditional order that waits for its trigger price."""
+class Leg:
+    """One way of a bar's path, up or down, as far as the last and the mark price went on it."""
 
-    report: OrderReport
-    trigger: float  # the report's trigger price, as the float that bars are compared with
-    is_upwards: bool  # triggers at or above it, else at or below
+    is_upwards: bool
+    last: float
+    mark: float
 
-    @staticmethod
-    def of(report: OrderReport) -> Resting:
-        if report.trigger_price is None:
-            raise ValueError(f"{report.client_order_id} has no trigger price: it cannot rest")
-        upwards = _triggers_upwards(report.side, report.kind)
-        return Resting(report, float(report.trigger_price), upwards)
+    def end(self, order: Resting) -> float:
+        """Where the price that `order` watches went."""
+        return self.mark if order.is_on_mark else self.last
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """A resting order that a bar fills; `price` is before slippage."""
+def path(bar: Candle, mark: Candle, *, upwards_first: bool) -> Iterator[Leg]:
+    """From the open to one extreme, to the other, and to the close."""
+    up, down = Leg(True, bar.high, mark.high), Leg(False, bar.low, mark.low)
+    yield from (up, down) if upwards_first else (down, up)
+    yield Leg(upwards_first, bar.close, mark.close)
 
-    order: Resting
-    touch: int  # STOP, STOP_GAP or TARGET of `domain.candle`
-    price: Decimal
+
+def goes_up_first(held: Position | None, reached: Iterable[Resting]) -> bool:
+    """The worse of the two paths: see the module. While flat the oldest order that opens counts."""
+    if held is not None:
+        return held.side.sign < 0
+    for order in reached:
+        if not order.only_reduces:
+            return order.report.side is OrderSide.BUY
+    return False
+
+
+def next_reached(orders: Iterable[Resting], leg: Leg) -> Resting | None:
+    """The order that a leg meets first; the older on a tie."""
+    found: Resting | None = None
+    for order in orders:
+        if order.is_upwards is not leg.is_upwards or not order.is_reached_at(leg.end(order)):
+            continue
+        if found is None or is_nearer(leg, order.level, found.level):
+            found = order
+    return found
+
+
+def is_nearer(leg: Leg, level: float, other: float) -> bool:
+    """Whether a leg meets `level` strictly before `other`."""
+    return level < other if leg.is_upwards else level > other
+
+
+def fill_price(
+    order: Resting, bar: Candle, mark: Candle, *, may_gap: bool, slippage: Decimal
+) -> Decimal:
+    """What a reached order fills at.
+
+    A limit at its price, a target at its level less slippage, never better. A stop that the bar
+    opens strictly beyond (`may_gap`: it was in force before the bar) fills at the open.
+    """
+    if order.report.kind is OrderKind.LIMIT and order.report.price is not None:
+        return order.report.price
+    watched = mark if order.is_on_mark else bar
+    is_target = order.report.kind is OrderKind.TAKE_PROFIT_MARKET
+    if may_gap and not is_target and _is_beyond(order, watched.open):
+        price = bar.open
+    elif order.is_on_mark:  # the last price is somewhere in its own bar then
+        price = min(max(order.level, bar.low), bar.high)
+    else:
+        price = order.level
+    return slipped(order.report.side.sign, to_decimal(price), slippage)
+
+
+def _is_beyond(order: Resting, price: float) -> bool:
+    return price > order.level if order.is_upwards else price < order.level
 
 
 def market_price(side: OrderSide, last: float, slippage: Decimal) -> Decimal:
     """What a market order fills at: the last price, moved against it."""
     return slipped(side.sign, to_decimal(last), slippage)
-
-
-def next_exit(
-    held: Side, orders: Iterable[Resting], bar: Candle, *, is_entry_bar: bool
-) -> Exit | None:
-    """The exit order of a position that `bar` fills first, None when it fills none.
-
-    Of several stops (or targets) the one nearest to the price counts. Orders on the entry side
-    are not exits and are passed over.
-    """
-    stop, target = _nearest(held, orders)
-    stop_level = math.nan if stop is None else stop.trigger
-    target_level = math.nan if target is None else target.trigger
-    touch = first_touch(
-        held.sign, bar.open, bar.high, bar.low, stop_level, target_level, is_entry_bar
-    )
-    order = None if touch == NO_TOUCH else target if touch == TARGET else stop
-    if order is None:
-        return None
-    return Exit(order, touch, to_decimal(touch_price(touch, bar.open, stop_level, target_level)))
-
-
-def is_reached(order: Resting, bar: Candle) -> bool:
-    """Whether the last price reached the trigger somewhere in `bar`, equality included."""
-    return bar.high >= order.trigger if order.is_upwards else bar.low <= order.trigger
-
-
-def is_through(
-    side: OrderSide, kind: OrderKind, trigger: Decimal, *, bid: Decimal, ask: Decimal
-) -> bool:
-    """Whether a conditional order would trigger at once: the price is strictly past its level.
-
-    The last trade may have been at the bid or at the ask (a position just bought was bought at
-    the ask), so a level inside the spread, or equal to either, is not past yet: it rests.
-    """
-    if _triggers_upwards(side, kind):
-        return bid > trigger
-    return ask < trigger
-
-
-def _triggers_upwards(side: OrderSide, kind: OrderKind) -> bool:
-    return (kind is OrderKind.STOP_MARKET) == (side is OrderSide.BUY)
-
-
-def _nearest(held: Side, orders: Iterable[Resting]) -> tuple[Resting | None, Resting | None]:
-    """Stop and target that a price moving away from the entry meets first; the older on a tie."""
-    exit_side, sign = held.exit, held.sign
-    stop: Resting | None = None
-    target: Resting | None = None
-    for order in orders:
-        if order.report.side is not exit_side:
-            continue
-        if order.report.kind is OrderKind.STOP_MARKET:
-            if stop is None or (order.trigger - stop.trigger) * sign > 0:
-                stop = order
-        elif target is None or (target.trigger - order.trigger) * sign > 0:
-            target = order
-    return stop, target

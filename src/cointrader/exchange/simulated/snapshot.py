@@ -1,27 +1,81 @@
 """A simulated account as plain JSON values, and back, to the last digit.
 
-Sums, positions, resting and remembered orders, recent fills and funding; not the market and not the
-subscribers: those belong to the exchange that the account is restored into.
+Sums, positions, resting and remembered orders, recent fills and funding, and what was changed while
+running; not the market and not the subscribers: those belong to the exchange that the account is
+restored into. Long lists are rows without names: there are hundreds of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from cointrader.domain.errors import DataError
 from cointrader.domain.events import FundingSettled
-from cointrader.domain.order import Fill, OrderKind, OrderReport, OrderSide, OrderStatus, Side
+from cointrader.domain.instrument import Instrument, LeverageBracket
+from cointrader.domain.order import DetailedFill, DetailedReport
 from cointrader.domain.position import Position
 from cointrader.exchange.simulated.account import SimulatedAccount
+from cointrader.exchange.simulated.history import History
 from cointrader.exchange.simulated.orders import OrderDesk
+from cointrader.exchange.simulated.resting import Resting, Trail
 
-_VERSION = 1
-_NOTHING: Mapping[str, Any] = {"resting": (), "ended": (), "fills": (), "funding": ()}
-_SUMS = ("wallet", "deposits", "gross", "fees", "funding")
+_VERSION = 2
+_SUMS = ("wallet", "initial", "deposits", "withdrawals", "gross", "fees", "funding")
 
 Plain = dict[str, Any]
+Row = Sequence[Any]
+Value = TypeVar("Value")
+
+
+class _Rows(Generic[Value]):
+    """Values of one dataclass as rows of JSON values, in the order of its fields, and back."""
+
+    def __init__(self, made: Callable[..., Value], *, without: Sequence[str] = ()) -> None:
+        hints = get_type_hints(made)
+        self._names = [name for name in hints if name not in without]
+        types = [_plain_type(hints[name]) for name in self._names]
+        self._made = made
+        self._values = attrgetter(*self._names)
+        self._texts = [i for i, each in enumerate(types) if each is Decimal]
+        self._enums = [i for i, each in enumerate(types) if issubclass(each, StrEnum)]
+        self._converted = [(i, types[i]) for i in (*self._texts, *self._enums)]
+
+    def to_plain(self, value: Value) -> list[Any]:
+        row = list(self._values(value))
+        for place in self._texts:
+            if row[place] is not None:
+                row[place] = str(row[place])
+        for place in self._enums:
+            row[place] = row[place].value
+        return row
+
+    def from_plain(self, row: Row) -> Value:
+        values = list(row)
+        for place, convert in self._converted:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        return self._made(**dict(zip(self._names, values, strict=True)))
+
+
+def _plain_type(hint: Any) -> type[Any]:
+    """The type of a field's values; None beside it is left out."""
+    given = [each for each in get_args(hint) if each is not type(None)]
+    found: type[Any] = given[0] if given else hint
+    return found
+
+
+_REPORTS = _Rows(DetailedReport)
+_FILLS = _Rows(DetailedFill)
+_FUNDING = _Rows(FundingSettled)
+_POSITIONS = _Rows(Position, without=("liquidation_price",))
+_INSTRUMENTS = _Rows(Instrument, without=("brackets",))
+_BRACKETS = _Rows(LeverageBracket)
+_TRAILS = _Rows(Trail)
 
 
 def to_plain(account: SimulatedAccount) -> Plain:
@@ -30,17 +84,14 @@ def to_plain(account: SimulatedAccount) -> Plain:
     return {
         "version": _VERSION,
         "sums": {name: str(getattr(ledger, name)) for name in _SUMS},
-        "positions": [_position_to_plain(held) for held in ledger.positions.values()],
-        "symbols": {
-            symbol: {
-                "resting": [_report_to_plain(order.report) for order in desk.resting.values()],
-                "ended": [_report_to_plain(report) for report in desk.ended.values()],
-                "fills": [_fill_to_plain(fill) for fill in account.fills[symbol]],
-                "funding": [_funding_to_plain(paid) for paid in account.funding[symbol]],
-            }
-            for symbol, desk in account.desks.items()
-        },
-        "next_trade_id": dict(account.next_trade_id),
+        "positions": [_POSITIONS.to_plain(held) for held in ledger.positions.values()],
+        "leverages": dict(ledger.leverages),
+        "settling": sorted(account.settling),
+        "instruments": [
+            _instrument_to_plain(account.instruments[symbol])
+            for symbol in sorted(account.changed_instruments)
+        ],
+        "symbols": {symbol: _symbol_to_plain(account, symbol) for symbol in account.desks},
     }
 
 
@@ -53,7 +104,7 @@ def restore_into(account: SimulatedAccount, state: Mapping[str, Any]) -> None:
             allowed=str(_VERSION),
             todo="start a new account",
         )
-    positions = [_position_from_plain(row) for row in state["positions"]]
+    positions = [_POSITIONS.from_plain(row) for row in state["positions"]]
     orphans = {held.symbol for held in positions} - set(account.desks)
     if orphans:
         raise DataError(
@@ -64,124 +115,65 @@ def restore_into(account: SimulatedAccount, state: Mapping[str, Any]) -> None:
     for name in _SUMS:
         setattr(account.ledger, name, Decimal(state["sums"][name]))
     account.ledger.positions = {held.symbol: held for held in positions}
+    account.ledger.leverages = dict(state["leverages"])
+    account.settling.clear()
+    account.settling.update(state["settling"])
+    for row in state["instruments"]:
+        _restore_instrument(account, row)
     for symbol in account.desks:
         _restore_symbol(account, symbol, state["symbols"].get(symbol, _NOTHING))
-        account.next_trade_id[symbol] = int(state["next_trade_id"].get(symbol, 1))
+    account.restored()
+
+
+_NOTHING: Mapping[str, Any] = {
+    "resting": (),
+    "ended": (),
+    "fills": (),
+    "funding": (),
+    "next_trade_id": 1,
+    "position_since_ms": 0,
+}
+
+
+def _symbol_to_plain(account: SimulatedAccount, symbol: str) -> Plain:
+    desk = account.desks[symbol]
+    return {
+        "resting": [_resting_to_plain(order) for order in desk.resting.values()],
+        "ended": [_REPORTS.to_plain(report) for report in desk.ended.values()],
+        "fills": [_FILLS.to_plain(fill) for fill in account.fills[symbol]],
+        "funding": [_FUNDING.to_plain(paid) for paid in account.funding[symbol]],
+        "next_trade_id": account.next_trade_id[symbol],
+        "position_since_ms": account.position_since_ms[symbol],
+    }
 
 
 def _restore_symbol(account: SimulatedAccount, symbol: str, stored: Mapping[str, Any]) -> None:
     desk = account.desks[symbol] = OrderDesk()
-    for row in stored["resting"]:
-        desk.rest(_report_from_plain(row))
+    for report, trail in stored["resting"]:
+        desk.rest(_REPORTS.from_plain(report), None if trail is None else _TRAILS.from_plain(trail))
     for row in stored["ended"]:
-        desk.end(_report_from_plain(row))
-    account.fills[symbol].clear()
-    account.fills[symbol].extend(_fill_from_plain(row) for row in stored["fills"])
-    account.funding[symbol].clear()
-    account.funding[symbol].extend(_funding_from_plain(row) for row in stored["funding"])
+        desk.end(_REPORTS.from_plain(row))
+    account.fills[symbol] = History(map(_FILLS.from_plain, stored["fills"]))
+    account.funding[symbol] = History(map(_FUNDING.from_plain, stored["funding"]))
+    account.next_trade_id[symbol] = stored["next_trade_id"]
+    account.position_since_ms[symbol] = stored["position_since_ms"]
 
 
-def _position_to_plain(held: Position) -> Plain:
-    return {
-        "symbol": held.symbol,
-        "side": held.side.value,
-        "quantity": str(held.quantity),
-        "entry_price": str(held.entry_price),
-        "opened_ms": held.opened_ms,
-    }
+def _resting_to_plain(order: Resting) -> Row:
+    trail = None if order.trail is None else _TRAILS.to_plain(order.trail)
+    return [_REPORTS.to_plain(order.report), trail]
 
 
-def _position_from_plain(row: Mapping[str, Any]) -> Position:
-    return Position(
-        symbol=row["symbol"],
-        side=Side(row["side"]),
-        quantity=Decimal(row["quantity"]),
-        entry_price=Decimal(row["entry_price"]),
-        opened_ms=int(row["opened_ms"]),
+def _instrument_to_plain(instrument: Instrument) -> Row:
+    brackets = [_BRACKETS.to_plain(bracket) for bracket in instrument.brackets]
+    return [_INSTRUMENTS.to_plain(instrument), brackets]
+
+
+def _restore_instrument(account: SimulatedAccount, row: Row) -> None:
+    plain, brackets = row
+    instrument = replace(
+        _INSTRUMENTS.from_plain(plain), brackets=tuple(map(_BRACKETS.from_plain, brackets))
     )
-
-
-def _report_to_plain(report: OrderReport) -> Plain:
-    return {
-        "client_order_id": report.client_order_id,
-        "symbol": report.symbol,
-        "side": report.side.value,
-        "kind": report.kind.value,
-        "status": report.status.value,
-        "updated_ms": report.updated_ms,
-        "quantity": _text(report.quantity),
-        "filled_quantity": str(report.filled_quantity),
-        "average_price": _text(report.average_price),
-        "trigger_price": _text(report.trigger_price),
-        "close_position": report.close_position,
-        "reduce_only": report.reduce_only,
-    }
-
-
-def _report_from_plain(row: Mapping[str, Any]) -> OrderReport:
-    return OrderReport(
-        client_order_id=row["client_order_id"],
-        symbol=row["symbol"],
-        side=OrderSide(row["side"]),
-        kind=OrderKind(row["kind"]),
-        status=OrderStatus(row["status"]),
-        updated_ms=int(row["updated_ms"]),
-        quantity=_decimal(row["quantity"]),
-        filled_quantity=Decimal(row["filled_quantity"]),
-        average_price=_decimal(row["average_price"]),
-        trigger_price=_decimal(row["trigger_price"]),
-        close_position=bool(row["close_position"]),
-        reduce_only=bool(row["reduce_only"]),
-    )
-
-
-def _fill_to_plain(fill: Fill) -> Plain:
-    return {
-        "symbol": fill.symbol,
-        "trade_id": fill.trade_id,
-        "client_order_id": fill.client_order_id,
-        "side": fill.side.value,
-        "price": str(fill.price),
-        "quantity": str(fill.quantity),
-        "fee": str(fill.fee),
-        "at_ms": fill.at_ms,
-    }
-
-
-def _fill_from_plain(row: Mapping[str, Any]) -> Fill:
-    return Fill(
-        symbol=row["symbol"],
-        trade_id=int(row["trade_id"]),
-        client_order_id=row["client_order_id"],
-        side=OrderSide(row["side"]),
-        price=Decimal(row["price"]),
-        quantity=Decimal(row["quantity"]),
-        fee=Decimal(row["fee"]),
-        at_ms=int(row["at_ms"]),
-    )
-
-
-def _funding_to_plain(paid: FundingSettled) -> Plain:
-    return {
-        "symbol": paid.symbol,
-        "at_ms": paid.at_ms,
-        "rate": str(paid.rate),
-        "amount": str(paid.amount),
-    }
-
-
-def _funding_from_plain(row: Mapping[str, Any]) -> FundingSettled:
-    return FundingSettled(
-        symbol=row["symbol"],
-        at_ms=int(row["at_ms"]),
-        rate=Decimal(row["rate"]),
-        amount=Decimal(row["amount"]),
-    )
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    if instrument.symbol in account.desks:
+        account.instruments[instrument.symbol] = instrument
+        account.changed_instruments.add(instrument.symbol)
