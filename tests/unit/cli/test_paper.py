@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
 from cointrader.cli.main import main
 from cointrader.journal.export import COLUMNS
 from cointrader.journal.reader import JournalReader
+from cointrader.journal.sqlite import SqliteJournal
 from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import SyntheticSource
 from tests.markets import BAR_MS, START_MS
+from tests.unit.journal.examples import EVERY_KIND
 
 SHORT = ("--to", "2026-01-03")
 
@@ -171,3 +176,141 @@ def test_after_a_run_the_journal_is_one_file(folder):
     assert main(["paper", *SHORT, "--journal", "j.db"]) == 0
 
     assert sorted(path.name for path in folder.iterdir()) == ["j.db", "j.db.lock"]
+
+
+# ---------------------------------------------------------------------- while it runs
+
+
+def test_each_event_is_one_line_of_plain_words(capsys):
+    assert main(["paper"]) == 0
+
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    opened = [line for line in lines if " opened " in line]
+    closed = [line for line in lines if " closed " in line]
+    assert len(opened) == len(closed) > 10
+    assert all("stop" in line and "target" in line for line in opened)
+    assert " opened " not in out
+
+
+def test_quiet_says_nothing_but_the_result(capsys):
+    assert main(["paper", *SHORT, "--quiet"]) == 0
+
+    out, err = capsys.readouterr()
+    assert "Finished" in out
+    assert err == ""
+
+
+def test_a_planted_edge_is_labelled_and_pays_the_rule(capsys):
+    def played(*arguments):
+        assert main(["paper", "--quiet", "--json", *arguments]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    bare, planted = played(), played("--planted-edge", "0.5")
+
+    assert planted["market"] == "synthetic market, seed 1, planted edge of 0.50 R"
+    assert planted["net"] > 0 > bare["net"]
+
+
+def test_an_edge_is_planted_only_where_it_makes_sense(capsys, folder):
+    stored(folder, ["XRPUSDT"])
+    for arguments, words in (
+        (["--data", str(folder), "--symbols", "XRPUSDT", "--planted-edge", "0.1"], "synthetic"),
+        (["--planted-edge", "5"], "-2 to 2"),
+        (["--planted-edge", "0.1", "--set", "ATR_TP_MULT_XRPUSDT=9"], "2, 6"),
+    ):
+        assert main(["paper", *arguments]) == 2
+        err = capsys.readouterr().err
+        assert "--planted-edge" in err
+        assert words in err
+
+
+# ---------------------------------------------------------------------- going on
+
+
+def test_a_finished_run_resumed_tells_its_result_again(capsys):
+    assert main(["paper", *SHORT, "--quiet", "--json", "--journal", "j.db"]) == 0
+    first = json.loads(capsys.readouterr().out)
+
+    assert main(["paper", "--resume", "j.db", "--quiet", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+
+    assert {**again, "elapsed_s": 0} == {**first, "elapsed_s": 0}
+
+
+def test_resume_without_a_file_takes_the_newest_journal(capsys):
+    assert main(["paper", *SHORT, "--quiet", "--seed", "2", "--json"]) == 0
+    newest = json.loads(capsys.readouterr().out)["journal"]
+
+    assert main(["paper", "--resume", "--quiet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["journal"].endswith(newest)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--resume", "j.db", "--seed", "2"], ("--seed", "from its journal")),
+        (["--resume", "j.db", "--leverage", "3"], ("--leverage", "from its journal")),
+        (["--resume", "j.db", "--symbol", "XRPUSDT"], ("--symbol", "from its journal")),
+        (["--resume", "live.db"], ("no paper run", "live.db")),
+    ],
+)
+def test_a_resumed_run_takes_nothing_from_the_command_line(capsys, arguments, words):
+    assert main(["paper", *SHORT, "--quiet", "--journal", "j.db"]) == 0
+    with SqliteJournal("live.db", threaded=False) as journal:
+        journal.note(replace(EVERY_KIND[0], mode="live"))
+    capsys.readouterr()
+
+    assert main(["paper", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert all(word in err for word in words)
+
+
+def test_a_folder_whose_candles_changed_is_not_resumed(capsys, folder):
+    stored(folder, ["XRPUSDT"])
+    start = ["--data", str(folder), "--symbols", "XRPUSDT", "--quiet"]
+    assert main(["paper", *start, "--journal", "j.db"]) == 0
+    stored(folder, ["XRPUSDT"], bars=700)
+    capsys.readouterr()
+
+    assert main(["paper", "--resume", "j.db"]) == 1
+    assert "have changed since the run began" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------- alerts
+
+
+def test_alerts_reach_the_webhook_and_the_result_does_not_wait_for_it(capsys, monkeypatch):
+    with a_webhook() as (url, told):
+        monkeypatch.setenv("DISCORD_WEBHOOK_URL", url)
+        reckless = ["--leverage", "40", "--no-liquidation-distance", "--atr-sl-mult", "20"]
+        assert main(["paper", "--quiet", *reckless, "--max-daily-loss", "1"]) == 0
+
+    out, err = capsys.readouterr()
+    assert "LIQUIDATED" in out
+    assert any("was liquidated" in text and "paper" in text for text in told)
+    assert url not in out + err
+
+
+@contextmanager
+def a_webhook():
+    """A local server that takes every message, and what it was told."""
+    told = []
+
+    class Takes(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Takes) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api/webhooks/1/secret", told
+        finally:
+            server.shutdown()
+            thread.join()
