@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from cointrader.journal.reader import JournalReader
+from cointrader.journal.schema import has_begun
 
 KILLS = int(os.environ.get("COINTRADER_KILLS", "6"))
 RUN = ("--seed", "3", "--to", "2026-01-08", "--journal", "run.db", "--trades", "trades.csv")
@@ -44,18 +45,13 @@ class Paper:
 
     def go_on(self) -> subprocess.Popen[bytes]:
         """As its owner would: resume, or start anew where nothing had begun yet."""
-        if self.has_begun:
-            return self.start("--resume", "run.db", "--trades", "trades.csv")
-        (self.folder / "run.db").unlink(missing_ok=True)
-        return self.start(*RUN)
-
-    @property
-    def has_begun(self) -> bool:
         path = self.folder / "run.db"
-        if not path.exists() or not path.stat().st_size:
-            return False
-        with JournalReader(path) as reader:
-            return reader.exchange_state() is not None
+        if has_begun(path):
+            with JournalReader(path) as reader:
+                if reader.exchange_state() is not None:
+                    return self.start("--resume", "run.db", "--trades", "trades.csv")
+            path.unlink()
+        return self.start(*RUN)
 
     @property
     def result(self) -> tuple[bytes, list[object]]:

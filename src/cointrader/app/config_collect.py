@@ -49,6 +49,7 @@ def _take(entry: Entry, named: Sequence[str], found: Collected) -> None:
             f"{entry.name} is a secret and must not stand here",
             where=entry.source,
             allowed="the environment or .env",
+            todo="move it there; make a new one if anybody may have seen it here",
         )
     own = found.given if target.symbol is None else found.of_symbol.setdefault(target.symbol, {})
     own[target.setting.name] = judged(target.setting, entry.raw, entry.source, entry.name)

@@ -83,4 +83,5 @@ def _check_together(values: Mapping[str, Any], told: Mapping[str, str], symbol: 
             f"{other} = {values[high]}" + (f" for {symbol}" if symbol else ""),
             where=f"{one}: {told[low]}; {other}: {told[high]}",
             allowed=f"{one} {'at most' if may_be_equal else 'below'} {other}",
+            todo=f"lower {one} or raise {other}",
         )

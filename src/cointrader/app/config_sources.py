@@ -46,7 +46,12 @@ def from_toml(path: Path) -> list[Entry]:
     try:
         document = tomllib.loads(_read(path))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path.name} is not valid TOML: {error}", where=str(path)) from None
+        raise ConfigError(
+            f"{path.name} is not valid TOML: {error}",
+            where=str(path),
+            allowed='name = 5, name = "text", name = true, [SYMBOL]',
+            todo="correct that line",
+        ) from None
     entries: list[Entry] = []
     for name, value in document.items():
         if isinstance(value, dict):
@@ -69,7 +74,12 @@ def from_env_file(path: Path) -> list[Entry]:
         where = f"{path.name} line {number}"
         if not equals or not _NAME.fullmatch(name):
             # The line itself stays unquoted: it may hold a secret.
-            raise ConfigError(f"{where} is not NAME=value", where=str(path))
+            raise ConfigError(
+                f"{where} is not NAME=value",
+                where=str(path),
+                allowed="NAME=value, an empty line, or a comment that begins with #",
+                todo="correct or remove that line; it may hold a secret and is not shown",
+            )
         entries.append(Entry(name.upper(), _unquoted(value, where, path), where, "env-file"))
     _refuse_repeats(entries)
     return entries
@@ -100,12 +110,22 @@ def from_call(values: Mapping[str, object], *, flags: bool = False) -> list[Entr
 
 def _flag_source(name: str) -> str:
     setting = SETTINGS.get(name.lower())
-    return f"flag {setting.flag}" if setting else f"flag --set {name.upper()}"
+    if setting is None or setting.secret:  # which has no flag of its own
+        return f"flag --set {name.upper()}"
+    return f"flag {setting.flag}"
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        if b"\0" in content:
+            raise ConfigError(
+                f"{path.name} is not UTF-8 text",
+                where=str(path),
+                found="zero bytes, as in UTF-16 (what some editors call Unicode)",
+                todo="save it as UTF-8",
+            )
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(
@@ -113,7 +133,10 @@ def _read(path: Path) -> str:
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"{path.name} cannot be read: {error.strerror}", where=str(path)
+            f"{path.name} cannot be read: {error.strerror}",
+            where=str(path),
+            allowed="a text file that this user may read",
+            todo="name another file, or put one there",
         ) from None
 
 
@@ -121,7 +144,11 @@ def _unquoted(value: str, where: str, path: Path) -> str:
     shape = _QUOTED.get(value[:1], _BARE)
     match = shape.fullmatch(value)
     if match is None:
-        raise ConfigError(f"{where} does not close its quote, or goes on after it", where=str(path))
+        raise ConfigError(
+            f"{where} does not close its quote, or goes on after it",
+            where=str(path),
+            todo="close the quote at the end of the value, or write it without any",
+        )
     if shape is _DOUBLE:
         return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[0]), match[1])
     return match[1]

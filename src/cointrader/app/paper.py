@@ -23,7 +23,7 @@ from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
 from cointrader.bot.foreign import ForeignPolicy, refuse_foreign
 from cointrader.bot.settings import BotSettings
-from cointrader.domain.errors import MissingCandles
+from cointrader.domain.errors import JournalError, MissingCandles
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.ports import CandleSource
 from cointrader.domain.records import ExchangeState, Record, RunStarted
@@ -148,8 +148,11 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
             finished = await _trade(plan, clock, exchange, journal, risk, supervisor, on_progress)
             if finished:
                 await risk.end_bar(exchange.timeline[-1])
-        finally:
-            _checkpoint(journal, exchange, clock)
+        except BaseException:
+            with contextlib.suppress(JournalError):  # it may be the journal itself that failed
+                _checkpoint(journal, exchange, clock)
+            raise
+        _checkpoint(journal, exchange, clock)
         return PaperOutcome(
             finished=finished,
             final_wallet=(await exchange.account()).wallet,

@@ -15,13 +15,14 @@ from cointrader.app.paper_edge import planted_edge
 from cointrader.domain.clock import DAY_MS, interval_ms
 from cointrader.domain.errors import DataError, UsageError
 from cointrader.domain.ports import CandleSource
-from cointrader.market.quality import utc
+from cointrader.market.quality import Severity, utc
 from cointrader.market.source import CandleRows, FolderSource
 from cointrader.market.synthetic import SyntheticSource
 from cointrader.signals.rules import WARM_UP_BARS
 
 SYNTHETIC_START_MS = 1_767_225_600_000  # 2026-01-01
 SYNTHETIC_DAYS = 14
+MOST_BARS = 500_000  # of a synthetic market: fourteen years of 15 minutes
 
 
 class PaperSource(CandleSource, Protocol):
@@ -41,6 +42,7 @@ class PaperMarket:
     start_ms: int | None
     end_ms: int | None
     origin: Mapping[str, str]  # plain text, for the journal
+    doubts: int = 0  # findings about the candles that are suspect and refused nothing
 
 
 def folder_market(
@@ -59,7 +61,9 @@ def folder_market(
         "to_ms": _text(end_ms),
         "candles": _fingerprint(source, config),
     }
-    return PaperMarket(source, start_ms, end_ms, origin)
+    findings = [f for symbol in config.symbols for f in source.findings(symbol)]
+    doubts = sum(finding.severity is Severity.SUSPECT for finding in findings)
+    return PaperMarket(source, start_ms, end_ms, origin, doubts)
 
 
 def synthetic_market(
@@ -85,12 +89,21 @@ def synthetic_market(
             found=utc(last_ms),
             allowed=f"after {utc(first_ms)}, or an earlier --from",
         )
+    bars = -(-(last_ms - first_ms) // bar_ms)
+    if bars > MOST_BARS:
+        raise UsageError(
+            "so long a market is not made up",
+            where="--to",
+            found=f"{bars:,} bars, {utc(first_ms)} to {utc(last_ms)}",
+            allowed=f"up to {MOST_BARS:,} bars, to {utc(first_ms + MOST_BARS * bar_ms)}",
+            todo="choose an earlier --to, a later --from, or a longer --interval",
+        )
     warm_up_bars = WARM_UP_BARS + 1
     source = SyntheticSource(
         config.symbols,
         seed=seed,
         start_ms=first_ms - warm_up_bars * bar_ms,
-        bars=-(-(last_ms - first_ms) // bar_ms) + warm_up_bars,
+        bars=bars + warm_up_bars,
         interval_ms=bar_ms,
         correlation_symbols=config.correlation_symbols,
         edge=None if edge_r is None else planted_edge(config, edge_r),

@@ -10,6 +10,7 @@ from cointrader.app.paper_market import market_again
 from cointrader.domain.errors import UsageError
 from cointrader.domain.records import ExchangeState, RunStarted
 from cointrader.journal.reader import JournalReader
+from cointrader.journal.schema import has_begun
 
 
 def resumed_plan(journal_path: Path, *, speed: float | None) -> PaperPlan:
@@ -20,8 +21,11 @@ def resumed_plan(journal_path: Path, *, speed: float | None) -> PaperPlan:
     Raises `UsageError` when the journal tells of no paper run, and `DataError` when its candles
     have changed.
     """
-    with JournalReader(journal_path) as reader:
-        run, left = reader.last_run(), reader.exchange_state()
+    if journal_path.exists() and not has_begun(journal_path):
+        run, left = None, None
+    else:
+        with JournalReader(journal_path) as reader:
+            run, left = reader.last_run(), reader.exchange_state()
     if run is None or left is None or run.mode != "paper" or not run.source:
         raise UsageError(
             "this journal tells of no paper run that could go on",

@@ -182,7 +182,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("no_ml_filter", "filter", Flag(), False,
             "Trading without a model is meant; otherwise live makes no entries without one",
             founding=True, per_symbol=True),
-    Setting("taker_fee", "costs", Number(0, 0.1), 0.0005,
+    Setting("taker_fee", "costs", Number(0, 0.01), 0.0005,
             "Fee per side as a fraction of the notional", founding=0.0004),
     Setting("slippage_bps", "costs", Number(0, 1000), 2.0,
             "Against us on every fill, in hundredths of a percent", founding=0.0),

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from decimal import Decimal
 
 OFF = "off"
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}([,_' ][0-9]{3})+(\.[0-9]+)?")
+_POINT_AS_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_LOOKALIKES = ("CYRILLIC", "GREEK")  # alphabets whose letters are taken for Latin ones
 _WORDS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -58,7 +62,9 @@ class Whole(ValueType):
         self.allowed = f"a whole number from {low} to {high}"
 
     def parse(self, raw: object) -> int:
-        if isinstance(raw, str) and _WHOLE.fullmatch(raw.strip()):
+        if isinstance(raw, str):
+            if not _WHOLE.fullmatch(raw.strip()):
+                raise Unacceptable(_how_to_write(raw))
             raw = int(raw)
         if not isinstance(raw, int) or isinstance(raw, bool) or not self.low <= raw <= self.high:
             raise Unacceptable
@@ -98,8 +104,13 @@ class Number(ValueType):
         too_low = value <= self.low if self.above else value < self.low
         too_high = value >= self.high if self.below else value > self.high
         if too_low or too_high or not math.isfinite(value):
-            raise Unacceptable
+            raise Unacceptable(self._as_fraction(value))
         return value
+
+    def _as_fraction(self, value: float) -> str:
+        """What to write for a percentage where fractions are asked for."""
+        in_percent = self.high <= 1 < value <= 100 * self.high
+        return f"write a fraction: {value:g}% is {value / 100:g}" if in_percent else ""
 
     @staticmethod
     def _number(raw: object) -> float:
@@ -107,7 +118,7 @@ class Number(ValueType):
             if raw.strip().endswith("%"):
                 raise Unacceptable("write a fraction: 5% is 0.05")
             if not _NUMBER.fullmatch(raw.strip()):
-                raise Unacceptable
+                raise Unacceptable(_how_to_write(raw))
             return float(raw)
         if isinstance(raw, int | float | Decimal) and not isinstance(raw, bool):
             return float(raw)
@@ -148,7 +159,8 @@ class Choice(ValueType):
     def parse(self, raw: object) -> str:
         word = raw.strip().lower() if isinstance(raw, str) else ""
         if word not in self.options:
-            raise Unacceptable
+            meant = [option for option in self.options if word and option.startswith(word[:3])]
+            raise Unacceptable(f"write {meant[0]}" if len(meant) == 1 else "")
         return word
 
 
@@ -235,9 +247,36 @@ class Symbols(ValueType):
         for symbol in symbols:
             if not self._symbol.fullmatch(symbol):
                 raise Unacceptable(f"{symbol!r} is no symbol; XRP/USDT is written XRPUSDT")
+            if (why := _other_letters(symbol)) is not None:
+                raise Unacceptable(f"{symbol} {why}: type it again with Latin letters")
             if symbols.count(symbol) > 1:
-                raise Unacceptable(f"{symbol} is there twice")
+                raise Unacceptable(f"{symbol} is there twice: write it once")
         return symbols
 
     def text(self, value: object) -> str:
         return ",".join(value) if isinstance(value, list | tuple) and value else OFF
+
+
+def _how_to_write(raw: str) -> str:
+    """What to write instead of a number as it is written elsewhere; empty when nobody can tell."""
+    text = raw.strip()
+    plain = unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-")
+    if plain != text and _NUMBER.fullmatch(plain):
+        return f"write it with plain digits and signs: {plain}"
+    if _THOUSANDS.fullmatch(plain):
+        return "write it without separators: " + re.sub(r"[,_' ]", "", plain)
+    if _POINT_AS_COMMA.fullmatch(plain):
+        return "write a decimal point: " + plain.replace(",", ".")
+    return ""
+
+
+def _other_letters(symbol: str) -> str | None:
+    """How the letters of `symbol` only look like Latin ones; None when they do not.
+
+    Letters that nobody confuses are left alone: some symbols are Chinese.
+    """
+    if unicodedata.normalize("NFKC", symbol) != symbol:
+        return "has full-width letters"
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in symbol}
+    odd = next((script for script in _LOOKALIKES if script in scripts), None)
+    return None if odd is None else f"has {odd.title()} letters"

@@ -7,6 +7,7 @@ that this project raises on purpose ends as one clear message and an exit code.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import NamedTuple
@@ -101,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is the answer."""
     try:
         answer = root.main(arguments, prog_name="cointrader", standalone_mode=False)
+        if sys.stdout is not None:  # as when it was closed before we began
+            sys.stdout.flush()  # a full disk is told here, not while the interpreter ends
     except click.Abort as abort:
         interrupted = isinstance(abort.__cause__, KeyboardInterrupt)
         _say("stopped")
@@ -112,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except Exception as error:  # the last resort of the whole program
+        if isinstance(error, OSError):
+            _forget_unwritten()
         return _report(error)
     return answer if isinstance(answer, int) and not isinstance(answer, bool) else 0
 
@@ -143,6 +148,9 @@ def _report(error: Exception) -> int:
             f"  to do: pip install 'cointrader[{extra}]'"
         )
         return EXIT_FAILED
+    if isinstance(first, OSError) and first.errno is not None:
+        _say(f"Error: {_refused_by_the_system(first)}")
+        return EXIT_FAILED
     _say(
         f"Error: something went wrong inside cointrader {__version__}: "
         f"{type(first).__name__}: {first}\n"
@@ -150,6 +158,23 @@ def _report(error: Exception) -> int:
         "         look it through for anything private first"
     )
     return EXIT_FAILED
+
+
+def _refused_by_the_system(error: OSError) -> CointraderError:
+    return CointraderError(
+        f"the system refused: {error.strerror}",
+        where=None if error.filename is None else str(error.filename),
+        todo="check the free space, and what this user may read and write there",
+    )
+
+
+def _forget_unwritten() -> None:
+    """What stdout could not take is not tried again when the interpreter ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a descriptor, not a path
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

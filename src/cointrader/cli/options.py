@@ -26,6 +26,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SETTING_PREFIX = "setting_"  # keeps the flags of settings apart from a command's own parameters
 _ELSEWHERE = ("training", "deployment")  # accepted everywhere, shown where they matter
 _OWN = ("config_file", "one_symbol", "all_symbols", "assignments")
+_SECRETS = {setting.flag: setting.env_name for setting in TABLE if setting.secret}
 
 
 class SettingOption(click.Option):
@@ -48,6 +49,22 @@ class SettingsCommand(click.Command):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **{"epilog": EXIT_CODES, **values})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name not in _SECRETS:
+                raise
+            raise UsageError(
+                f"{_SECRETS[error.option_name]} is a secret and has no flag",
+                where="the command line",
+                allowed="the environment or .env",
+                todo="move it there, and make a new one: shells write down what is typed",
+            ) from None
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # so that the way to the help is told with it
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own: list[tuple[str, str]] = []
@@ -105,8 +122,10 @@ def _config(values: dict[str, Any]) -> Config:
         flags["symbols"] = ",".join(single)
     for assignment in assignments or ():
         name, equals, value = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"--set {assignment} is not NAME=VALUE")
+        if not equals or not name.strip():
+            raise UsageError(  # what was written is not shown: it may hold a secret
+                "this is not NAME=VALUE", where="--set", todo="write --set LEVERAGE=5, for example"
+            )
         flags[name.strip().lower()] = value
     return Config(file, flags=flags)
 

@@ -13,7 +13,7 @@ from cointrader.app.config_check import idle
 from cointrader.app.narrate import Narrator
 from cointrader.app.paper import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary
-from cointrader.cli.times import utc_text
+from cointrader.app.words import moment
 from cointrader.domain.records import PositionOpened, Record
 from cointrader.journal.reader import JournalReader
 
@@ -25,13 +25,13 @@ _CLEAR = "\r\x1b[K"
 class Screen:
     """What people see while it runs, on stderr: one line for each event, and how far it is.
 
-    On a terminal the last line is redrawn; elsewhere it is written now and then. `unknown` are the
-    correlation symbols that the market lacks.
+    On a terminal the last line is redrawn; elsewhere it is written now and then. `notes` are what
+    else there is to say at the beginning.
     """
 
-    def __init__(self, plan: PaperPlan, unknown: Sequence[str], *, quiet: bool) -> None:
+    def __init__(self, plan: PaperPlan, notes: Sequence[str], *, quiet: bool) -> None:
         self._plan = plan
-        self._unknown = unknown
+        self._notes = notes
         self._quiet = quiet
         self._narrator = Narrator(_held_before(plan))
         self._is_announced = False
@@ -53,7 +53,7 @@ class Screen:
             return
         if not self._is_announced:
             self._is_announced = True
-            _announce(self._plan, self._unknown)
+            _announce(self._plan, self._notes)
         now_s = time.monotonic()
         if now_s - self._last_s < self._every_s or not progress.done_bars:
             return
@@ -62,7 +62,7 @@ class Screen:
             progress.elapsed_s / progress.done_bars * (progress.total_bars - progress.done_bars)
         )
         text = (
-            f"{progress.done_bars / progress.total_bars:4.0%}  {utc_text(progress.now_ms)}  "
+            f"{progress.done_bars / progress.total_bars:4.0%}  {moment(progress.now_ms)}  "
             f"{progress.done_bars:,} of {progress.total_bars:,} bars, {_span(left_s)} left"
         )
         _tell(f"{_CLEAR}{text}" if self._is_terminal else text, ends=not self._is_terminal)
@@ -88,18 +88,15 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _announce(plan: PaperPlan, unknown: Sequence[str]) -> None:
+def _announce(plan: PaperPlan, notes: Sequence[str]) -> None:
     config = plan.config
     begins = "paper trading" if plan.resumed is None else "going on with paper trading"
     lines = [
         f"{begins} {', '.join(config.symbols)} on {plan.source.label}, "
         f"profile {config.profile}, balance {plan.balance}"
     ]
-    deviations = config.deviations()
-    if unknown:
-        deviations.pop("CORRELATION_SYMBOLS", None)
-        lines.append(f"no candles of {', '.join(unknown)} here: trading without them")
-    for name, (value, usual) in deviations.items():
+    lines += notes
+    for name, (value, usual) in config.deviations().items():
         lines.append(f"  {name} = {value} (the profile has {usual or 'none'})")
     if plan.resumed is None:
         lines += [f"  {text}" for text in idle(config)]
@@ -176,7 +173,7 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
     lines = [
         "",
         f"{'Finished' if outcome.finished else 'Stopped'}: {plan.source.label}, "
-        f"{utc_text(outcome.from_ms)} to {utc_text(outcome.to_ms)} UTC, "
+        f"{moment(outcome.from_ms)} to {moment(outcome.to_ms)} UTC, "
         f"{summary.bars:,} decisions in {outcome.elapsed_s:.1f} s",
         "",
         f"  wallet         {start:>12,.2f}  ->  {float(outcome.final_wallet):,.2f} ({change:+.1%})",
@@ -205,7 +202,7 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
     ]
     if summary.drawdown_halt_ms is not None:
         lines.append(
-            f"  stopped        by the drawdown limit on {utc_text(summary.drawdown_halt_ms)}: "
+            f"  stopped        by the drawdown limit on {moment(summary.drawdown_halt_ms)}: "
             "no entries from then on"
         )
     lines += [

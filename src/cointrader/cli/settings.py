@@ -12,10 +12,11 @@ import click
 
 from cointrader.app.config import Config
 from cointrader.app.settings import GROUPS, TABLE, Setting
+from cointrader.cli.numbers import positive
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.domain.errors import UsageError
 
-_DEFAULT_BALANCE = 1_000.0
+_DEFAULT_BALANCE = "1000"
 
 
 @click.group()
@@ -49,8 +50,8 @@ def show(config: Config, symbol: str | None, as_json: bool) -> None:
 @config.command("check", cls=SettingsCommand, short_help="What is wrong, idle or unusual.")
 @click.option(
     "--balance",
-    type=click.FloatRange(min=0, min_open=True, max=1e12),
     default=_DEFAULT_BALANCE,
+    metavar="X",
     show_default=True,
     help="Wallet the account is first started with, in quote currency.",
 )
@@ -63,7 +64,7 @@ def show(config: Config, symbol: str | None, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
 @with_config
-def check(config: Config, balance: float, folder: Path | None, as_json: bool) -> None:
+def check(config: Config, balance: str, folder: Path | None, as_json: bool) -> None:
     """Judge the configuration: what is wrong, without effect, unlike the profile; and in money.
 
     \b
@@ -74,7 +75,8 @@ def check(config: Config, balance: float, folder: Path | None, as_json: bool) ->
     from cointrader.app.config_money import in_money, measured
     from cointrader.cli.money_output import money_lines
 
-    money = in_money(config, balance, None if folder is None else measured(folder, config))
+    wallet = float(positive(balance, "--balance", most=1e12))
+    money = in_money(config, wallet, None if folder is None else measured(folder, config))
     found = findings(config, money)
     if as_json:
         remarks = [{"topic": finding.topic, "text": finding.text} for finding in found]
@@ -165,8 +167,10 @@ def _traded(config: Config, symbol: str) -> str:
     if symbol not in config.symbols:
         raise UsageError(
             f"{symbol} is not among SYMBOLS",
-            where=config.source("symbols"),
+            where="--symbol",
+            found=symbol,
             allowed=", ".join(config.symbols),
+            todo=f"add it to SYMBOLS ({config.source('symbols')}), or name one of these",
         )
     return symbol
 

@@ -19,6 +19,7 @@ def as_utc_ms(text: str, *, where: str = "") -> int:
             where=where or None,
             found=text,
             allowed="2025-03-05, 2025-03-05T15:00 or 2025-03-05T15:00+00:00, UTC without a zone",
+            todo="write a day of the calendar as year-month-day",
         ) from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
@@ -29,8 +30,3 @@ def as_utc_ms(text: str, *, where: str = "") -> int:
             allowed=f"from {FIRST_YEAR} to {LAST_YEAR}",
         )
     return round(moment.timestamp() * 1000)
-
-
-def utc_text(at_ms: int) -> str:
-    """A moment as people read it, to the minute, in UTC."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

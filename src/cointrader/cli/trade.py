@@ -24,6 +24,7 @@ from cointrader.app.paper_market import folder_market, synthetic_market
 from cointrader.app.paper_resume import resumed_plan
 from cointrader.app.status import newest_journal
 from cointrader.app.summary import summarise
+from cointrader.cli.numbers import positive
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.paper_output import Screen, as_plain, print_summary
 from cointrader.cli.times import as_utc_ms
@@ -32,14 +33,16 @@ from cointrader.domain.instrument import to_decimal
 from cointrader.domain.ports import CandleSource, Notifier
 from cointrader.domain.position import Trade
 from cointrader.domain.records import Alert, Record
-from cointrader.journal.export import write_csv
+from cointrader.journal.export import COLUMNS, write_csv
 from cointrader.journal.reader import JournalReader
+from cointrader.journal.schema import has_begun
 from cointrader.ops.discord import DiscordNotifier
 
 JOURNALS = Path("journals")
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+OUTBOX = ".outbox"  # beside the journal: critical alerts that are not delivered yet
 _NEWEST = ""  # --resume without a file
-_BESIDE_RESUME = ("resume", "speed", "trades_path", "quiet", "as_json", "config_file")
+_BESIDE_RESUME = ("resume", "speed", "trades_path", "quiet", "as_json")
 
 
 @click.command(cls=SettingsCommand, short_help="Trade on paper: no key, no network.")
@@ -114,7 +117,8 @@ def paper(
       cointrader paper --resume
     """
     configure_logs()
-    pace = None if speed == "max" else float(_positive(speed, "--speed", most=1e9))
+    notes: list[str] = []
+    pace = None if speed == "max" else float(positive(speed, "--speed", most=1e9, or_word="max"))
     if resume is None:
         start_ms, end_ms = _range(from_, to)
         if data is None:
@@ -128,10 +132,18 @@ def paper(
                 todo="leave one of them out",
             )
         config, unknown = _with_known_correlations(config, market.source)
+        if unknown:
+            notes.append(f"no candles of {', '.join(unknown)} here: trading without them")
+        if market.doubts:
+            many = "s" * (market.doubts > 1)
+            notes.append(
+                f"{market.doubts} doubt{many} about these candles: see "
+                f"cointrader data check --data {data}"
+            )
         plan = PaperPlan(
             config=config,
             source=market.source,
-            balance=Decimal(_positive(balance, "--balance", most=1e12)),
+            balance=Decimal(positive(balance, "--balance", most=1e12)),
             start_ms=market.start_ms,
             end_ms=market.end_ms,
             speed=pace,
@@ -141,10 +153,10 @@ def paper(
     else:
         _refuse_beside_resume(config)
         path = newest_journal(JOURNALS, "paper-*.db") if resume == _NEWEST else Path(resume)
-        plan, unknown = resumed_plan(path, speed=pace), []
+        plan = resumed_plan(path, speed=pace)
     if trades_path is not None:
         _require_writable(trades_path, plan.journal_path)
-    return _play(plan, Screen(plan, unknown, quiet=quiet), config, trades_path, as_json)
+    return _play(plan, Screen(plan, notes, quiet=quiet), config, trades_path, as_json)
 
 
 def _play(
@@ -155,7 +167,7 @@ def _play(
         open_until_done.enter_context(_terminated_as_interrupted())
         listeners = [screen.hear]
         if config.discord_webhook_url:
-            store = plan.journal_path.with_name(f"{plan.journal_path.name}.outbox")
+            store = plan.journal_path.with_name(plan.journal_path.name + OUTBOX)
             notifier = DiscordNotifier(config.discord_webhook_url, store=store, prefix="paper")
             open_until_done.enter_context(notifier)
             listeners.append(partial(_forward, notifier))
@@ -228,50 +240,50 @@ def _range(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
     return start_ms, end_ms
 
 
-def _positive(text: str, where: str, *, most: float) -> str:
-    try:
-        is_right = text.isascii() and 1e-9 <= float(text) <= most
-    except ValueError:
-        is_right = False
-    if not is_right:
-        allowed = f"a number from 1e-9 to {most:g}" + (", or max" if where == "--speed" else "")
-        raise UsageError("not a number that fits", where=where, found=text, allowed=allowed)
-    return text.strip()
-
-
 def _fresh_journal(path: Path | None) -> Path:
     """A journal file that is not there yet: a run never mixes with another's."""
     if path is None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         path = JOURNALS / f"paper-{stamp}.db"
-    if path.exists() and path.stat().st_size:
+    if has_begun(path):
         raise UsageError(
             "this file exists already",
             where="--journal",
             found=str(path),
             todo="name another file, or move this one away",
         )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    if why_not := _why_not_below(path):
         raise UsageError(
-            f"cannot make the journal's folder: {error.strerror}",
+            f"the journal cannot be made there: {why_not}",
             where="--journal",
             found=str(path.parent),
             todo="name a file in a folder that exists and is yours",
-        ) from None
+        )
     return path
+
+
+def _why_not_below(path: Path) -> str:
+    """What speaks against making `path` and the folders above it, "" when nothing does."""
+    try:
+        there = next(folder for folder in path.absolute().parents if folder.exists())
+    except OSError as error:  # the working folder itself is gone
+        return error.strerror or str(error)
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not yours to write"
 
 
 def _require_writable(path: Path, journal_path: Path) -> None:
     """Say so before a long run, not after it; and leave nothing behind."""
     why_not = ""
-    if path.resolve() in (journal_path.resolve(), _lock_of(journal_path)):
+    if path.resolve() in _files_of(journal_path):
         why_not = "this is the journal"
     elif not path.parent.is_dir():
         why_not = "there is no such folder"
     elif not os.access(path if path.exists() else path.parent, os.W_OK):
         why_not = "it is not yours to write"
+    elif _holds_something_else(path):
+        why_not = "there is a file that holds something else than trades"
     if why_not:
         raise UsageError(
             f"the trades cannot be written there: {why_not}",
@@ -281,9 +293,20 @@ def _require_writable(path: Path, journal_path: Path) -> None:
         )
 
 
-def _lock_of(journal_path: Path) -> Path:
+def _files_of(journal_path: Path) -> list[Path]:
+    """The journal, and what stands beside it under its name."""
     resolved = journal_path.resolve()
-    return resolved.with_name(resolved.name + ".lock")
+    beside = ("", "-wal", "-shm", "-journal", ".lock", OUTBOX)
+    return [resolved.with_name(resolved.name + ending) for ending in beside]
+
+
+def _holds_something_else(path: Path) -> bool:
+    """Whether writing trades there would overwrite what is no list of trades."""
+    if not path.is_file():
+        return path.is_dir()
+    with path.open("rb") as existing:
+        begins = existing.readline(1_000).strip()
+    return bool(begins) and begins != ",".join(COLUMNS).encode()
 
 
 def _write_trades(trades: Iterable[Trade], path: Path) -> None:

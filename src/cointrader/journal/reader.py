@@ -48,7 +48,10 @@ class JournalReader:
         self._where = str(self.path)
         if not self.path.is_file():
             raise JournalError(
-                "there is no such journal", where=self._where, todo="start the bot once to make it"
+                "there is no such journal",
+                where=self._where,
+                found="a folder" if self.path.is_dir() else None,
+                todo="name another file, or make one with `cointrader paper`",
             )
         with explaining(self._where):
             uri = f"{self.path.as_uri()}?mode=ro"

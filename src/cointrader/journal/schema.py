@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 
 from cointrader.domain.errors import JournalError
 
@@ -191,6 +192,20 @@ def version(connection: sqlite3.Connection, where: str, *, known: int = len(MIGR
             todo="update cointrader, or name another file for the journal",
         )
     return found
+
+
+def has_begun(path: Path) -> bool:
+    """Whether anything stands in the file, a journal or not.
+
+    A process that was killed while it made its journal leaves one without a table: nothing yet.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            return not _is_empty(connection)
+    except sqlite3.Error:
+        return True
 
 
 def migrate(

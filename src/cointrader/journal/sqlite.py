@@ -87,10 +87,13 @@ class SqliteJournal:
         self._by_checkpoints = by_checkpoints
         self._listeners = tuple(listeners)
         with explaining(self._where):
+            is_new = self.path is not None and not self.path.exists()
             self._lock = self._locked()
             try:
                 self._connection = _opened(self._where, survives_power_loss)
             except BaseException:
+                if is_new and self.path is not None:  # half a beginning would be in the way
+                    self.path.unlink(missing_ok=True)
                 self._release()
                 raise
         self._thread = ThreadPoolExecutor(1, "journal") if threaded else None

@@ -10,11 +10,19 @@ from cointrader.domain.errors import JournalError
 
 SAFE_SQLITE = (3, 51, 3)  # older ones may corrupt a WAL file that two connections write at once
 
+_CANNOT_GROW = (
+    "the journal cannot grow: the disk is full, or has failed, or a limit on file sizes is reached",
+    "free some space (df) or raise the limit (ulimit -f), then start again, a paper run with "
+    "--resume; if there is room, check the disk (dmesg); what was committed before is safe",
+)
 _MEANINGS = {
     "SQLITE_FULL": (
         "the disk is full: the journal cannot be written",
-        "free some space, then start again; what was committed before is safe",
+        "free some space, then start again, a paper run with --resume; what was committed before "
+        "is safe",
     ),
+    "SQLITE_IOERR_WRITE": _CANNOT_GROW,
+    "SQLITE_IOERR_SHMSIZE": _CANNOT_GROW,
     "SQLITE_READONLY_DIRECTORY": (
         "this user may not write to the folder of the journal",
         "give this user write permission to the folder (a reader, too, shares memory with the "

@@ -8,14 +8,16 @@ makes lossless repairs only; everything else that is wrong stops it, with the ro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cointrader.domain.clock import INTERVALS_MS, interval_ms
 from cointrader.domain.errors import ConfigError, DataError, MissingCandles
+from cointrader.market import doubts
 from cointrader.market.frame import COLUMN_NAMES, Columns, Floats, Frame, Times, missing
 from cointrader.market.quality import (
     Finding,
@@ -82,7 +84,13 @@ def candle_path(folder: Path, symbol: str, interval: str) -> Path:
     """Where the candles of a symbol are stored; `ConfigError` for what cannot be a symbol."""
     interval_ms(interval)
     if not _SYMBOL.fullmatch(symbol):
-        raise ConfigError("not a symbol", found=symbol, allowed="letters and digits, e.g. XRPUSDT")
+        raise ConfigError(
+            "not a symbol",
+            where="the symbols",
+            found=symbol,
+            allowed="letters and digits",
+            todo="write XRP/USDT as XRPUSDT",
+        )
     return folder / symbol.lower() / f"combined_{interval}.parquet"
 
 
@@ -93,6 +101,7 @@ def stored_symbols(folder: Path, interval: str) -> tuple[str, ...]:
     ------
     DataError : there is no such folder, or no such file in it
     """
+    interval_ms(interval)
     name = f"combined_{interval}.parquet"
     if not folder.is_dir():
         raise DataError(
@@ -110,7 +119,7 @@ def stored_symbols(folder: Path, interval: str) -> tuple[str, ...]:
         where=str(folder),
         found=_what_is_there(folder),
         allowed=f"<symbol in lower case>/{name}",
-        todo="give --data the folder above the symbols'",
+        todo="give --data the folder above the symbols', or name an interval that is there",
     )
 
 
@@ -135,27 +144,30 @@ def examine(folder: Path, symbol: str, interval: str) -> Examined:
     correlated = {symbol_of(suffix): _at(table, suffix) for suffix in _suffixes(table.columns)}
     funding_rate, oi_change = _known(table, "funding_rate"), _known(table, "oi_change")
     context = [array for columns in correlated.values() for array in columns.arrays()]
-    findings = inspect(
-        table.open_time_ms,
+    times = table.open_time_ms
+    certain = inspect(
+        times,
         candles,
         interval_ms(interval),
         context=(*context, funding_rate, oi_change),
         stored_ms=table.stored_ms,
+        now_ms=time.time_ns() // 1_000_000 if table.stored_ms is None else None,
     )
-    doubts = _context_findings(
-        table.open_time_ms, correlated, {"funding_rate": funding_rate, "oi_change": oi_change}
-    )
+    known = {"funding_rate": funding_rate, "oi_change": oi_change}
+    findings = [*_context_findings(times, correlated, known), *certain]
+    if refusal(findings, "") is None:
+        findings += _doubts(times, candles, correlated, funding_rate, interval_ms(interval))
     return Examined(
         path,
         symbol.upper(),
         interval_ms(interval),
-        table.open_time_ms,
+        times,
         candles,
         correlated,
         funding_rate if table.stored_ms is not None else _after_first_rate(table, funding_rate),
         # Files from elsewhere say 0 where a request failed; ours say null.
         oi_change if table.stored_ms is not None else np.where(oi_change == 0, np.nan, oi_change),
-        (*doubts, *findings),
+        tuple(findings),
     )
 
 
@@ -303,6 +315,23 @@ def _after_first_rate(table: Table, funding_rate: Floats) -> Floats:
     begun = np.empty(len(order), dtype=np.bool_)
     begun[order] = np.logical_or.accumulate(is_rate)
     return np.where(begun, funding_rate, np.nan)
+
+
+def _doubts(
+    times: Times,
+    candles: Columns,
+    correlated: Mapping[str, Columns],
+    funding_rate: Floats,
+    bar_ms: int,
+) -> Iterator[Finding]:
+    """What makes a file that has nothing wrong in it look like another one."""
+    rows = in_time_order(times)
+    others = {name: columns.take(rows) for name, columns in correlated.items()}
+    for one in (
+        *doubts.funding(times[rows], funding_rate[rows], bar_ms),
+        *doubts.lagging(times[rows], candles.take(rows), others, bar_ms),
+    ):
+        yield replace(one, row=int(rows[one.row]))
 
 
 def _context_findings(

@@ -24,6 +24,11 @@ Rows = NDArray[np.intp]
 
 JUMP_RATIO = 0.20  # a bar that leaves the last close by more is told
 FROZEN_BARS = 4  # so many bars running at one single price are told
+_UNITS = {
+    1e-3: "seconds were stored as if they were milliseconds",
+    1e3: "microseconds were stored as if they were milliseconds",
+    1e6: "nanoseconds were stored as if they were milliseconds",
+}
 _STEPS_TO_JUDGE = 3  # fewer candles do not tell another interval from a gap
 POSSIBLE = "0 < low <= open, close <= high, and volume >= 0, all finite"
 
@@ -39,6 +44,7 @@ class Kind(StrEnum):
 
     WRONG_INTERVAL = "wrong-interval"
     OFF_GRID = "off-grid"
+    FUTURE = "future"
     IMPOSSIBLE = "impossible"
     CONFLICT = "conflict"
     GAP = "gap"
@@ -49,6 +55,11 @@ class Kind(StrEnum):
     FROZEN = "frozen"
     JUMP = "jump"
     DISAGREEMENT = "disagreement"
+    COPY = "copy"
+    PRICE_GRID = "price-grid"
+    FUNDING_SIZE = "funding-size"
+    FUNDING_TIMES = "funding-times"
+    LAG = "lag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,11 @@ _ADVICE = {
         "a candle does not open on the interval's grid",
         "open times in UTC that are multiples of the interval",
         "check that `timestamp` is the open time, not the close time, and in UTC",
+    ),
+    Kind.FUTURE: _Advice(
+        "a candle is from the future",
+        "candles that have begun",
+        "check that `timestamp` is in UTC, and that the clock of this machine is right",
     ),
     Kind.IMPOSSIBLE: _Advice("a candle is impossible", POSSIBLE, _FETCH),
     Kind.CONFLICT: _Advice(
@@ -154,6 +170,7 @@ def inspect(
     *,
     context: Sequence[Floats] = (),
     stored_ms: int | None = None,
+    now_ms: int | None = None,
 ) -> list[Finding]:
     """Everything worth knowing about one symbol's candles as they were stored.
 
@@ -163,6 +180,7 @@ def inspect(
     candles : of length n
     context : further columns of length n; rows for one time that differ in them are in conflict
     stored_ms : when the candles were stored, where that is known
+    now_ms : where given, candles that open later are refused
 
     Returns
     -------
@@ -175,6 +193,7 @@ def inspect(
         *_order_findings(open_time_ms),
         *_duplicate_findings(open_time_ms, (*candles.arrays(), *context)),
         *_time_findings(open_time_ms, kept, interval_ms),
+        *_future_findings(open_time_ms, now_ms),
         *_impossible_findings(open_time_ms, candles),
         *_open_candle_findings(open_time_ms, kept, interval_ms, stored_ms),
         *_suspects(open_time_ms, candles.take(kept), kept),
@@ -251,6 +270,8 @@ def _time_findings(times: Times, kept: Rows, interval_ms: int) -> Iterator[Findi
     usual = int(np.median(steps)) if len(steps) >= _STEPS_TO_JUDGE else interval_ms
     if usual != interval_ms and np.mean(steps == usual) > 0.5:
         detail = f"{interval_name(usual)} apart, not {interval_name(interval_ms)}"
+        if units := _UNITS.get(usual / interval_ms):
+            detail += f": {units}"
         yield Finding(Kind.WRONG_INTERVAL, int(kept[0]), int(ordered[0]), detail, Severity.REFUSED)
         return
     for row in np.flatnonzero(times % interval_ms).tolist():
@@ -261,6 +282,17 @@ def _time_findings(times: Times, kept: Rows, interval_ms: int) -> Iterator[Findi
         count = -(-(after - before) // interval_ms) - 1
         detail = f"{count} missing between {utc(before)} and {utc(after)}"
         yield Finding(Kind.GAP, int(kept[place + 1]), after, detail, Severity.REFUSED)
+
+
+def _future_findings(times: Times, now_ms: int | None) -> Iterator[Finding]:
+    """One finding for all of them: usually every candle is shifted alike."""
+    if now_ms is None:
+        return
+    rows = np.flatnonzero(times > now_ms)
+    if len(rows):
+        row = int(rows[0])
+        detail = f"{len(rows):,} candle(s) open after now, {utc(now_ms)}"
+        yield Finding(Kind.FUTURE, row, int(times[row]), detail, Severity.REFUSED)
 
 
 def _impossible_findings(times: Times, candles: Columns) -> Iterator[Finding]:

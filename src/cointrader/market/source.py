@@ -11,9 +11,10 @@ from typing import overload
 import numpy as np
 
 from cointrader.domain.candle import Candle
-from cointrader.domain.clock import HOUR_MS, interval_ms
+from cointrader.domain.clock import interval_ms
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.ports import Settlement
+from cointrader.market import doubts
 from cointrader.market.combined import Stored, candle_path, read_combined, stored_symbols
 from cointrader.market.frame import (
     Columns,
@@ -25,7 +26,7 @@ from cointrader.market.frame import (
 )
 from cointrader.market.quality import Finding, Kind, Severity, utc
 
-SETTLEMENT_MS = 8 * HOUR_MS  # 00:00, 08:00 and 16:00 UTC
+SETTLEMENT_MS = doubts.SETTLEMENT_MS
 DEFAULT_CORRELATION_SYMBOLS = ("BTCUSDT", "ETHUSDT")
 _CHUNK = 4096  # candles made at once while iterating
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_many_findings_of_a_kind_are_cut_short_for_people_only(tmp_path):
     assert "repaired  duplicate: 10" in people.text
     assert "and 7 more" in people.text
     (report,) = json.loads(machine.text)["symbols"]
-    assert len(report["findings"]) == 11
+    assert Counter(finding["kind"] for finding in report["findings"])["duplicate"] == 10
 
 
 @pytest.mark.parametrize(("bars", "code"), [(300, 3), (301, 0)])

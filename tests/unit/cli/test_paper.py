@@ -20,7 +20,7 @@ from cointrader.journal.sqlite import SqliteJournal
 from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import SyntheticSource
 from tests.markets import BAR_MS, START_MS
-from tests.unit.journal.examples import EVERY_KIND
+from tests.unit.journal.examples import a_run
 
 SHORT = ("--to", "2026-01-03")
 
@@ -258,7 +258,7 @@ def test_resume_without_a_file_takes_the_newest_journal(capsys):
 def test_a_resumed_run_takes_nothing_from_the_command_line(capsys, arguments, words):
     assert main(["paper", *SHORT, "--quiet", "--journal", "j.db"]) == 0
     with SqliteJournal("live.db", threaded=False) as journal:
-        journal.note(replace(EVERY_KIND[0], mode="live"))
+        journal.note(a_run("live"))
     capsys.readouterr()
 
     assert main(["paper", *arguments]) == 2

@@ -119,10 +119,10 @@ def an_equity(bar: int = 0, equity: str = "1001.25") -> EquityMarked:
     return EquityMarked(T0 + bar * BAR_MS, Decimal("1000.00"), Decimal(equity))
 
 
-EVERY_KIND: tuple[Record, ...] = (
-    RunStarted(
+def a_run(mode: str = "paper") -> RunStarted:
+    return RunStarted(
         T0,
-        "paper",
+        mode,
         "synthetic seed 1",
         "default",
         ("XRPUSDT", "TRXUSDT"),
@@ -130,7 +130,11 @@ EVERY_KIND: tuple[Record, ...] = (
         Decimal("1000"),
         "0.1.0",
         {"leverage": "10", "note": "ÄÖ ✓"},
-    ),
+    )
+
+
+EVERY_KIND: tuple[Record, ...] = (
+    a_run(),
     Decision(
         "XRPUSDT", T0, "ENTER", Side.LONG, 4, ("rsi-oversold", "ema"), "filter", "0.41 < 0.55", 0.41
     ),

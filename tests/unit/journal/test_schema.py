@@ -19,6 +19,20 @@ def a_file(path: Path, script: str) -> Path:
     return path
 
 
+def test_a_file_without_a_table_has_not_begun_and_anything_else_has(tmp_path):
+    half = a_file(tmp_path / "half.db", "PRAGMA journal_mode = WAL;")
+    (tmp_path / "empty.db").touch()
+    (tmp_path / "letter.txt").write_text("Dear reader, this is no database at all.")
+    whole = a_file(tmp_path / "whole.db", VERSION_1.read_text())
+
+    assert half.stat().st_size > 0
+    assert not schema.has_begun(half)
+    assert not schema.has_begun(tmp_path / "empty.db")
+    assert not schema.has_begun(tmp_path / "missing.db")
+    assert schema.has_begun(tmp_path / "letter.txt")
+    assert schema.has_begun(whole)
+
+
 def version_of(path: Path) -> int:
     with closing(sqlite3.connect(path)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
