@@ -3,7 +3,7 @@
 import asyncio
 from decimal import Context, Decimal, localcontext
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cointrader.domain.candle import NO_TOUCH, TARGET, first_touch, touch_price
@@ -107,6 +107,7 @@ def test_equal_stories_give_equal_accounts(story):
 
 
 levels = st.integers(900, 1100).map(lambda tenths: tenths / 10)
+distances = st.integers(0, 100)  # in tenths
 
 
 @st.composite
@@ -117,11 +118,12 @@ def bars_near_100(draw: st.DrawFn) -> Row:
 
 
 @settings(max_examples=100, deadline=None)
-@given(bars_near_100(), st.sampled_from(Side), levels, levels, st.booleans())
-def test_exits_of_a_bar_are_those_of_first_touch(bar, side, stop, target, is_entry_bar):
+@given(bars_near_100(), st.sampled_from(Side), distances, distances, st.booleans())
+def test_exits_of_a_bar_are_those_of_first_touch(bar, side, to_stop, to_target, is_entry_bar):
     opened = bar[0] if is_entry_bar else 100.0
     bars = [bar] if is_entry_bar else [(100.0, 100.0, 100.0, 100.0), bar]
-    assume(side.sign * stop <= side.sign * opened <= side.sign * target)
+    stop = (round(opened * 10) - side.sign * to_stop) / 10
+    target = (round(opened * 10) + side.sign * to_target) / 10
     bench = Bench(*bars, costs=Costs(Decimal(0), Decimal(0)))
 
     async def enter() -> None:
