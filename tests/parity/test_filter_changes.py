@@ -22,7 +22,7 @@ def at(bar: int) -> int:
     return START_MS + bar * BAR_MS
 
 
-def played(tmp_path, script, changes, **settings):
+def played(tmp_path, script, changes, *, rows=(CALM,) * 320, **settings):
     """One symbol; `changes` is what its filters are from a bar on."""
 
     async def stranger(exchange, clock):
@@ -31,7 +31,7 @@ def played(tmp_path, script, changes, **settings):
             exchange.change_instrument(instrument)
 
     config = founding([XRP], exit_mode="pct", stop_loss_pct=0.02, take_profit_pct=0.5, **settings)
-    source = TableSource({XRP: [CALM] * 320})
+    source = TableSource({XRP: rows})
     world = World(
         config, source, tmp_path / "j.db", rules={XRP: Scripted(script)}, stranger=stranger
     )
@@ -60,6 +60,33 @@ def test_a_position_that_is_on_no_step_any_more_is_closed_whole(tmp_path):
     first = trades[0]
     assert (first.quantity, first.reason) == (Decimal("50"), CloseReason.REVERSE)
     assert world.left_positions == []
+
+
+def test_a_position_above_the_largest_market_order_is_closed_in_parts(tmp_path):
+    small = replace(FINE, max_quantity=Decimal(20))
+
+    world, trades, _, _ = played(tmp_path, {at(305): 1, at(308): -1}, [(301, FINE), (306, small)])
+
+    first = trades[0]
+    assert (first.quantity, first.reason) == (Decimal("50.0"), CloseReason.REVERSE)
+    closing = [fill.quantity for fill in world.fill_log if "-c" in fill.client_order_id]
+    assert closing == [Decimal(20), Decimal(20), Decimal(10)]
+    assert trades[1].quantity == Decimal(20)  # and the next entry is no larger than it may be
+
+
+def test_a_trailing_stop_moves_on_where_the_step_became_coarser(tmp_path):
+    rows = [*[CALM] * 307, *[(p, p + 1.0, p, p + 1.0) for p in map(float, range(100, 105))]]
+
+    _, _, stops, _ = played(
+        tmp_path,
+        {at(305): 1},
+        [(301, FINE), (306, replace(COARSE, tick_size=Decimal("0.01")))],
+        rows=[*rows, *[(105.0, 105.0, 105.0, 105.0)] * 8],
+        trailing_stop_pct=0.01,
+    )
+
+    assert stops[0] == Decimal("98.00")
+    assert stops[-1] == Decimal("103.95")
 
 
 def test_a_minimum_that_rises_above_the_next_entry_refuses_it(tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
 from cointrader.bot.foreign import refuse_foreign
 from cointrader.domain.errors import CointraderError
+from cointrader.domain.events import OrderUpdated
 from cointrader.domain.order import OWN_PREFIX, OrderKind, OrderRequest, OrderSide
 from cointrader.domain.position import CloseReason
 from cointrader.journal.reader import JournalReader
@@ -151,6 +153,54 @@ def test_an_adopted_position_survives_a_kill_at_every_step(tmp_path):
             (t.reason, t.exit_price, t.net) for t in expected
         ], step
         assert world.left_orders == [], step
+
+
+def test_an_adopted_position_is_never_without_a_stop_however_often_its_bot_is_killed(tmp_path):
+    fates = [WakingFate(step) for step in (9, 25, 30, 40, 45)]
+    heard = []
+
+    async def stranger(exchange, clock):
+        async def listen():
+            async for event in exchange.account_events(XRP):
+                heard.append(event)  # noqa: PERF401 - until it is cancelled
+
+        listening = asyncio.create_task(listen())
+        await clock.sleep_until_ms(at(305))
+        for fate in fates:
+            fate.is_awake = True
+        await opens_before_a_rise(exchange, clock)
+        await clock.sleep_until_ms(at(325))
+        listening.cancel()
+
+    world = a_world(tmp_path, [CALM] * 330, {}, stranger, foreign_positions="adopt")
+    world.run(fates)
+
+    stops: set[str] = set()
+    counts = []
+    for event in heard:
+        if isinstance(event, OrderUpdated) and event.report.kind is OrderKind.STOP_MARKET:
+            order_id = event.report.client_order_id
+            (stops.discard if event.report.status.is_final else stops.add)(order_id)
+            counts.append(len(stops))
+    assert world.lives > 3
+    assert "web_2" not in stops  # the stranger's was replaced
+    assert min(counts) == 1
+
+
+def test_an_adopted_position_that_ends_in_the_same_bar_is_booked(tmp_path):
+    async def closes_at_once(exchange, clock):
+        await clock.sleep_until_ms(at(305) + 60_000)
+        await exchange.place(order("web_1", BUY, quantity=Decimal(3)))
+        await clock.sleep_until_ms(at(306) + 60_000)
+        await exchange.place(order("web_2", SELL, quantity=Decimal(3), reduce_only=True))
+
+    world = a_world(tmp_path, [CALM] * 330, {at(310): 1}, closes_at_once, foreign_positions="adopt")
+    world.run([])
+
+    trades, refusals = told(tmp_path)
+    assert [trade.reason for trade in trades] == [CloseReason.MANUAL, CloseReason.END]
+    assert refusals == []
+    assert world.left_orders == []
 
 
 def test_nothing_of_a_stranger_is_cancelled_when_our_own_position_ends(tmp_path):

@@ -19,7 +19,10 @@ from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 
 KILLS = int(os.environ.get("COINTRADER_KILLS", "6"))
-RUN = ("--seed", "3", "--to", "2026-01-08", "--journal", "run.db", "--trades", "trades.csv")
+RUN = (
+    *("--seed", "3", "--to", "2026-01-08", "--journal", "run.db", "--trades", "trades.csv"),
+    *("--trailing-stop-pct", "0.006", "--atr-tp-mult", "6"),  # stops that move, trades that last
+)
 
 
 class Paper:
@@ -58,8 +61,8 @@ class Paper:
         """Trades as written out, and what the journal says of halts and of the account."""
         with JournalReader(self.folder / "run.db") as reader:
             equity = [(mark.at_ms, mark.wallet, mark.equity) for mark in reader.equity()]
-            refusals = reader.count_refusals()
-        return (self.folder / "trades.csv").read_bytes(), [equity, refusals]
+            decisions = list(reader.decisions())
+        return (self.folder / "trades.csv").read_bytes(), [equity, decisions]
 
 
 @pytest.fixture(scope="module")

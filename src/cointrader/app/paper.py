@@ -18,17 +18,17 @@ from typing import Any
 
 from cointrader import __version__
 from cointrader.app.config import Config
+from cointrader.app.paper_market import instruments_of
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
 from cointrader.bot.foreign import ForeignPolicy, refuse_foreign
 from cointrader.bot.settings import BotSettings
 from cointrader.domain.errors import JournalError, MissingCandles
-from cointrader.domain.instrument import Instrument, to_decimal
+from cointrader.domain.instrument import to_decimal
 from cointrader.domain.ports import CandleSource
 from cointrader.domain.records import ExchangeState, Record, RunStarted
 from cointrader.exchange.simulated.adapter import SimulatedExchange
-from cointrader.exchange.simulated.instruments import plausible_instrument, unconstrained
 from cointrader.exchange.simulated.ledger import Costs
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.sqlite import SqliteJournal
@@ -260,7 +260,7 @@ def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:
             slippage=to_decimal(config.slippage_bps) / 10_000,
         ),
         leverage=config.leverage,
-        instruments={symbol: _instrument(plan, symbol) for symbol in config.symbols},
+        instruments=instruments_of(config, plan.source, config.symbols),
         start_ms=plan.start_ms if resumed is None else resumed["resume_ms"] or sys.maxsize,
         end_ms=plan.end_ms,
         check_margin=config.check_margin,
@@ -269,13 +269,6 @@ def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:
     if resumed is not None:
         exchange.restore(resumed)
     return exchange
-
-
-def _instrument(plan: PaperPlan, symbol: str) -> Instrument:
-    if not plan.config.use_filters:
-        return unconstrained(symbol)
-    recent = plan.source.candles(symbol)[-500:]
-    return plausible_instrument(symbol, (candle.close for candle in recent))
 
 
 def _run_started(plan: PaperPlan, exchange: SimulatedExchange) -> RunStarted:

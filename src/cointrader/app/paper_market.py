@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,9 @@ from cointrader.app.config import Config
 from cointrader.app.paper_edge import planted_edge
 from cointrader.domain.clock import DAY_MS, interval_ms
 from cointrader.domain.errors import DataError, UsageError
+from cointrader.domain.instrument import Instrument
 from cointrader.domain.ports import CandleSource
+from cointrader.exchange.simulated.instruments import plausible_instrument, unconstrained
 from cointrader.market.quality import Severity, utc
 from cointrader.market.source import CandleRows, FolderSource
 from cointrader.market.synthetic import SyntheticSource
@@ -22,6 +24,7 @@ from cointrader.signals.rules import WARM_UP_BARS
 
 SYNTHETIC_START_MS = 1_767_225_600_000  # 2026-01-01
 SYNTHETIC_DAYS = 14
+_RECENT = 500  # candles whose prices tell the grid of a symbol without known filters
 MOST_BARS = 500_000  # of a synthetic market: fourteen years of 15 minutes
 
 
@@ -108,28 +111,50 @@ def synthetic_market(
         correlation_symbols=config.correlation_symbols,
         edge=None if edge_r is None else planted_edge(config, edge_r),
     )
-    origin = {"seed": str(seed), "from_ms": str(first_ms), "to_ms": str(last_ms)}
+    origin = {
+        "seed": str(seed),
+        "from_ms": str(first_ms),
+        "to_ms": str(last_ms),
+        "candles": _fingerprint(source, config),
+    }
     if edge_r is not None:
         origin["edge_r"] = repr(edge_r)
     return PaperMarket(source, first_ms, last_ms, origin)
 
 
+def instruments_of(
+    config: Config, source: CandleSource, symbols: Sequence[str]
+) -> dict[str, Instrument]:
+    """What a simulated exchange allows for each symbol: usual filters, or none (founding)."""
+    if not config.use_filters:
+        return {symbol: unconstrained(symbol) for symbol in symbols}
+    recent = {symbol: source.candles(symbol)[-_RECENT:] for symbol in symbols}
+    return {
+        symbol: plausible_instrument(symbol, (candle.close for candle in candles))
+        for symbol, candles in recent.items()
+    }
+
+
 def market_again(config: Config, origin: Mapping[str, str]) -> PaperMarket:
     """The market that a journal tells of. `DataError` when its candles are others by now."""
+    market = _made_again(config, origin)
+    if market.origin["candles"] != origin["candles"]:
+        raise DataError(
+            "the candles have changed since the run began",
+            where=market.source.label,
+            found=f"fingerprint {market.origin['candles']}",
+            allowed=origin["candles"],
+            todo="put the old files back, or the version that began the run; or start a new run",
+        )
+    return market
+
+
+def _made_again(config: Config, origin: Mapping[str, str]) -> PaperMarket:
     start_ms, end_ms = _number(origin["from_ms"]), _number(origin["to_ms"])
     if "seed" in origin:
         edge_r = float(origin["edge_r"]) if "edge_r" in origin else None
         return synthetic_market(config, int(origin["seed"]), start_ms, end_ms, edge_r)
-    market = folder_market(config, Path(origin["folder"]), start_ms, end_ms)
-    if market.origin["candles"] != origin["candles"]:
-        raise DataError(
-            "the candles of this folder have changed since the run began",
-            where=origin["folder"],
-            found=f"fingerprint {market.origin['candles']}",
-            allowed=origin["candles"],
-            todo="put the old files back, or start a new run",
-        )
-    return market
+    return folder_market(config, Path(origin["folder"]), start_ms, end_ms)
 
 
 def _fingerprint(source: PaperSource, config: Config) -> str:

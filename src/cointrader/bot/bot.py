@@ -259,8 +259,8 @@ class _Loop:
         if found is None or found.position is None or exits is None:
             self._foreign.tell(found)
             return
-        await self._keeper.adopt(found.position, exits, bar_open_ms)
-        self._foreign.adopted(found)
+        if await self._keeper.adopt(exits, bar_open_ms):
+            self._foreign.adopted(found)
 
     def _exits_now(self) -> Exits | None:
         """Exits by the last closed bar; None while there are too few bars to know its ATR."""

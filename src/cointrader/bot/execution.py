@@ -66,10 +66,17 @@ class Execution:
         )
 
     def market_intent(
-        self, bar_open_ms: int, leg: Leg, side: OrderSide, quantity: Decimal, exits: str = ""
+        self,
+        bar_open_ms: int,
+        leg: Leg,
+        side: OrderSide,
+        quantity: Decimal,
+        exits: str = "",
+        *,
+        attempt: int = 0,
     ) -> Intent:
         return Intent(
-            client_order_id=self.order_id(bar_open_ms, leg),
+            client_order_id=self.order_id(bar_open_ms, leg, attempt),
             symbol=self.symbol,
             bar_open_ms=bar_open_ms,
             leg=leg,
@@ -133,7 +140,10 @@ class Execution:
             patiently = intent.leg is Leg.ENTRY
             report = await self.look_up(intent.client_order_id, patiently=patiently)
             if report is not None:
-                has_effect = not report.status.is_final or report.filled_quantity > 0
+                has_effect = not report.status.is_final or (
+                    # A close that was filled and did not close it all asks for a further one.
+                    report.filled_quantity > 0 and intent.leg not in (Leg.CLOSE, Leg.EMERGENCY)
+                )
                 if has_effect or intent.leg is Leg.ENTRY:
                     return intent.client_order_id
                 again = replace(intent, client_order_id=next_attempt(intent.client_order_id))

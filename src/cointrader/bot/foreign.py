@@ -17,6 +17,8 @@ from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.position import Position
 from cointrader.domain.records import Alert, BotState
 
+_LOOK_AGAIN_MS = 500
+
 
 class ForeignPolicy(StrEnum):
     LEAVE = "leave"
@@ -91,6 +93,12 @@ class ForeignWatch:
         return found
 
     async def find(self) -> Foreign | None:
+        """What is there. A position that has just been closed may still be shown: it is looked
+        for again before anything is said."""
+        found = await find_foreign(self._exchange, self._symbol)
+        if found is None or found.position is None or self._told:
+            return found
+        await self._clock.sleep_ms(_LOOK_AGAIN_MS)
         return await find_foreign(self._exchange, self._symbol)
 
     def adopted(self, found: Foreign) -> None:

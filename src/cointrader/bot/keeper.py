@@ -30,7 +30,7 @@ from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Fill, Leg, Side, leg_of
 from cointrader.domain.ports import Clock, Exchange, Journal
-from cointrader.domain.position import CloseReason, Position
+from cointrader.domain.position import CloseReason
 from cointrader.domain.records import (
     Alert,
     Decision,
@@ -47,6 +47,7 @@ from cointrader.strategy.state import State, Step, after
 
 ASK_AGAIN_S = 1.0  # how long fills may stay away before they are asked for
 FILL_PATIENCE = 10  # times
+MOST_PARTS = 100  # orders that one close may take
 _ANY = Decimal("1e-18")  # a quantity that any fill reaches
 
 log = structlog.get_logger()
@@ -257,9 +258,19 @@ class PositionKeeper:
             return
         self._note_position(holding, levels)
         deadline_ms = self._filled_ms + PROTECTION_DEADLINE_MS
-        is_adopted = leg_of(holding.trade_id) is Leg.ADOPTED
-        protect = self.protection.take_over if is_adopted else self.protection.establish
-        if await protect(holding, levels, self._entry_bar_ms, deadline_ms=deadline_ms):
+        if leg_of(holding.trade_id) is Leg.ADOPTED:
+            is_protected = await self.protection.take_over(
+                holding,
+                levels,
+                self._entry_bar_ms,
+                quantity=self._instrument.covering(holding.quantity),
+                deadline_ms=deadline_ms,
+            )
+        else:
+            is_protected = await self.protection.establish(
+                holding, levels, self._entry_bar_ms, deadline_ms=deadline_ms
+            )
+        if is_protected:
             if self.state is State.UNPROTECTED:
                 self._step(Step.PROTECTED)
             return
@@ -286,34 +297,61 @@ class PositionKeeper:
         self._best_close = None if kept.best_close == float(kept.entry_price) else kept.best_close
         return Levels(kept.stop, kept.target)
 
+    def _left(self) -> Decimal:
+        return Decimal(0) if self.holding is None else self.holding.quantity
+
     def _bought(self) -> Decimal:
         return Decimal(0) if self.holding is None else self.holding.bought
 
-    async def adopt(self, position: Position, exits: Exits, bar_open_ms: int) -> None:
-        """Take over a position that somebody else opened: protect and manage it from now on.
+    async def adopt(self, exits: Exits, bar_open_ms: int) -> bool:
+        """Take over the position that somebody else opened: protect and manage it from now on.
 
         Its levels are counted from the price now, so that taking over closes nothing by itself.
+        False: there is none any more, or it could not be protected and was closed.
         """
         mark = (await self._exchange.quote(self.symbol)).mark
+        earlier = await self._exchange.fills(self.symbol, since_ms=self._bar_now_ms())
+        position = await self._exchange.position(self.symbol)
+        if position is None:
+            return False
         intent = self.execution.market_intent(
             bar_open_ms,
             Leg.ADOPTED,
             position.side.entry,
             position.quantity,
             exits.to_text(),
+            attempt=self._free_attempt(bar_open_ms),
         )
         self.begin(intent, position.side)
-        levels = exits.levels(position.side, mark, self._instrument)
         taken = self._count_adopted(intent, position.entry_price)
-        self.holding = replace(taken, levels=levels)
+        self.holding = replace(
+            taken,
+            levels=exits.levels(position.side, mark, self._instrument),
+            seen=taken.seen | {fill.trade_id for fill in earlier},  # they made it what it is
+        )
         self._tell_size(self.holding)
         await self._journal.commit(intent)
         self._filled_ms = self._clock.now_ms()
         self._step(Step.ENTRY_FILLED)
-        await self._protect_or_book(levels)
+        assert self.holding.levels is not None
+        await self._protect_or_book(self.holding.levels)
+        return self.state is State.OPEN
+
+    def _free_attempt(self, bar_open_ms: int) -> int:
+        """Two positions may be taken over within one bar: the second has an id of its own."""
+        attempt = 0
+        while self._journal.has_trade(self.execution.order_id(bar_open_ms, Leg.ADOPTED, attempt)):
+            attempt += 1
+        return attempt
+
+    def _bar_now_ms(self) -> int:
+        return self._clock.now_ms() // self._bar_ms * self._bar_ms
 
     def _count_adopted(self, intent: Intent, entry_price: Decimal) -> Holding:
-        """The holding begun for `intent`, with what was there when it was taken over."""
+        """The holding begun for `intent`, with what was there when it was taken over.
+
+        It counts from the open of its bar: exits may be stamped before our clock's time.
+        """
         assert self.holding is not None
         return self.holding.with_fill(
             Fill(
@@ -324,7 +362,7 @@ class PositionKeeper:
                 price=entry_price,
                 quantity=intent.quantity or Decimal(0),
                 fee=Decimal(0),
-                at_ms=intent.at_ms,
+                at_ms=intent.at_ms // self._bar_ms * self._bar_ms,
             )
         )
 
@@ -361,35 +399,53 @@ class PositionKeeper:
     # -- exit --------------------------------------------------------------------------------
 
     async def close(self, bar_open_ms: int, leg: Leg = Leg.CLOSE) -> None:
-        """Close at market and return once the position is flat, whoever closed it."""
+        """Close at market and return once the position is flat, whoever closed it.
+
+        A position above what one market order may be is closed in parts.
+        """
         holding = self.holding
         if holding is None:
             return
         self._step(Step.EXIT_SENT)
         with suppress(ExchangeError):  # an exit goes by what is known, when asking fails
             await self.learn_filters()
-        # On a step that became coarser the order covers the rest too: it can only reduce.
-        quantity = self._instrument.covering(holding.quantity)
-        intent = self.execution.market_intent(bar_open_ms, leg, holding.side.exit, quantity)
-        try:
-            await self.execution.carry_out(intent)
-        except Rejected as refused:  # the stop or target was faster
-            log.info("close.refused", symbol=self.symbol, code=refused.code)
-            await self.catch_up()
-        for _ in range(FILL_PATIENCE):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ASK_AGAIN_S):
-                    while self.holding is not None:
-                        self._changed.clear()
-                        await self._changed.wait()
-                    break
-            with suppress(Unreachable, RateLimited):
-                await self.catch_up()
+        for part in range(MOST_PARTS):
+            holding = self.holding
+            if holding is None:
+                break
+            await self._close_part(holding, bar_open_ms, leg, part)
+            if self._left() == holding.quantity:
+                break  # nothing moved, and trying again would not move it
         await self.settled()  # flat is when the trade is booked and its orders are swept
         if self.holding is not None:
             self._step(Step.EXIT_FAILED)
             self._risk.result_unknown(self.symbol)
             raise OutcomeUnknown("a close was sent, the position is still open", where=self.symbol)
+
+    async def _close_part(self, holding: Holding, bar_open_ms: int, leg: Leg, part: int) -> None:
+        """Send one order of a close, and wait for its fills."""
+        # On a step that became coarser the order covers the rest too: it can only reduce.
+        quantity = self._instrument.covering(holding.quantity)
+        if self._instrument.max_quantity is not None:
+            quantity = min(quantity, self._instrument.max_quantity)
+        intent = self.execution.market_intent(
+            bar_open_ms, leg, holding.side.exit, quantity, attempt=part
+        )
+        try:
+            await self.execution.carry_out(intent)
+        except Rejected as refused:  # the stop or target was faster
+            log.info("close.refused", symbol=self.symbol, code=refused.code)
+            await self.catch_up()
+        wanted = max(holding.quantity - quantity, Decimal(0))
+        for _ in range(FILL_PATIENCE):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ASK_AGAIN_S):
+                    while self.holding is not None and (not wanted or self._left() > wanted):
+                        self._changed.clear()
+                        await self._changed.wait()
+                    break
+            with suppress(Unreachable, RateLimited):
+                await self.catch_up()
 
     async def trail(self, close: float, bar_open_ms: int, trail_ratio: float) -> None:
         """After a bar's close: move the stop behind the best close since the fill."""
@@ -409,7 +465,11 @@ class PositionKeeper:
             return
         levels = Levels(wanted, holding.levels.target)
         moved = await self.protection.move_stop(
-            holding, levels, bar_open_ms, replaces_bar_ms=self._trail_bar_ms
+            holding,
+            levels,
+            bar_open_ms,
+            quantity=self._instrument.covering(holding.quantity),
+            replaces_bar_ms=self._trail_bar_ms,
         )
         held_now = self.holding
         if not moved or held_now is None or held_now.trade_id != holding.trade_id:

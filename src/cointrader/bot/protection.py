@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from decimal import Decimal
 
 from cointrader.bot.execution import Execution
 from cointrader.bot.holding import Holding
 from cointrader.domain.errors import ExchangeError, OutcomeUnknown, RateLimited, Unreachable
-from cointrader.domain.order import OWN_PREFIX, Leg
+from cointrader.domain.order import OWN_PREFIX, Leg, OrderKind, OrderReport
 from cointrader.domain.ports import Clock, Exchange
 from cointrader.domain.records import Intent
 from cointrader.strategy.plan import Levels
@@ -46,7 +47,13 @@ class Protection:
         return await self._place_and_see(stop, target, deadline_ms=deadline_ms)
 
     async def take_over(
-        self, holding: Holding, levels: Levels, bar_open_ms: int, *, deadline_ms: int
+        self,
+        holding: Holding,
+        levels: Levels,
+        bar_open_ms: int,
+        *,
+        quantity: Decimal,
+        deadline_ms: int,
     ) -> bool:
         """`establish`, where other orders are around the position: they end once a stop of ours
         rests.
@@ -54,31 +61,51 @@ class Protection:
         That first stop has a quantity, because there may be one closePosition stop only.
         """
         resting = await self._exchange.open_orders(self.symbol)
-        others = [o.client_order_id for o in resting if o.client_order_id not in self._meant]
-        if others:
+        others = [order for order in resting if not self._is_ours(order, bar_open_ms)]
+        has_stop = any(o.kind is OrderKind.STOP_MARKET for o in resting if o not in others)
+        if others and not has_stop:
             stop = self._execution.conditional_intent(
-                bar_open_ms,
-                Leg.TRAIL,
-                holding.side.exit,
-                levels.stop,
-                quantity=holding.quantity,
+                bar_open_ms, Leg.TRAIL, holding.side.exit, levels.stop, quantity=quantity
             )
             self._mean(stop.client_order_id)
             if not await self._place_and_see(stop, deadline_ms=deadline_ms):
                 return False
-            for order_id in others:
-                await self._exchange.cancel(self.symbol, order_id)
+        for order in others:
+            await self._exchange.cancel(self.symbol, order.client_order_id)
         return await self.establish(holding, levels, bar_open_ms, deadline_ms=deadline_ms)
 
+    def _is_ours(self, order: OrderReport, bar_open_ms: int) -> bool:
+        """Whether an order belongs to the position taken over at this bar.
+
+        A closePosition order of an older position of ours, whose journal was lost, does not: it
+        would keep the new one from being placed.
+        """
+        if not order.client_order_id.startswith(OWN_PREFIX):
+            return False
+        stem, of_bar = (
+            order_id.rsplit("-", 1)[0]
+            for order_id in (
+                order.client_order_id,
+                self._execution.order_id(bar_open_ms, Leg.STOP),
+            )
+        )
+        return not order.close_position or stem == of_bar
+
     async def move_stop(
-        self, holding: Holding, levels: Levels, bar_open_ms: int, *, replaces_bar_ms: int | None
+        self,
+        holding: Holding,
+        levels: Levels,
+        bar_open_ms: int,
+        *,
+        quantity: Decimal,
+        replaces_bar_ms: int | None,
     ) -> bool:
-        """Rest a nearer stop for the whole quantity, see it, then cancel the one it replaces.
+        """Rest a nearer stop for the whole `quantity`, see it, then cancel the one it replaces.
 
         The outer closePosition stop stays where it is. False: the old protection still stands.
         """
         intent = self._execution.conditional_intent(
-            bar_open_ms, Leg.TRAIL, holding.side.exit, levels.stop, quantity=holding.quantity
+            bar_open_ms, Leg.TRAIL, holding.side.exit, levels.stop, quantity=quantity
         )
         self._mean(intent.client_order_id)
         if not await self._place_and_see(intent, deadline_ms=self._clock.now_ms() + DEADLINE_MS):

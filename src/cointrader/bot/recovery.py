@@ -79,7 +79,12 @@ class Recovery:
             await self._keeper.protection.sweep()
 
     async def _entry_exists(self, entry: Intent) -> bool:
-        """Whether the entry is on the exchange; sent now if it is not and still fresh."""
+        """Whether the entry is on the exchange; sent now if it is not and still fresh.
+
+        What the journal has seen of it counts first: an exchange forgets old orders.
+        """
+        if self._was_seen_filled(entry.client_order_id):
+            return True
         report = await self._keeper.execution.look_up(entry.client_order_id)
         if report is not None:
             return report.filled_quantity > 0 or not report.status.is_final
@@ -92,6 +97,13 @@ class Recovery:
         except Rejected:
             return False
         return True
+
+    def _was_seen_filled(self, order_id: str) -> bool:
+        kept = self._journal.open_position(self._keeper.symbol)
+        if kept is not None and kept.trade_id == order_id:
+            return True
+        seen = self._journal.last_order(order_id)
+        return seen is not None and seen.report.filled_quantity > 0
 
     def _is_fresh(self, entry: Intent) -> bool:
         age_ms = self._clock.now_ms() - (entry.bar_open_ms + self._bar_ms)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -24,7 +24,7 @@ from cointrader.domain.records import Alert
 from cointrader.ops.answers import Delivered, Failed, Limited, Refused
 from cointrader.ops.outbox import CRITICAL, LEVELS, Note, Outbox
 from cointrader.ops.undelivered import Undelivered
-from cointrader.ops.wording import Message, compose
+from cointrader.ops.wording import Message, alike, compose
 
 if TYPE_CHECKING:
     from cointrader.ops.webhook import Webhook
@@ -206,19 +206,41 @@ class DiscordNotifier:
 
     def _deliver(self, webhook: Webhook, messages: list[Message]) -> bool:
         """Post all of `messages`; False when the time to close came first."""
-        for number, message in enumerate(messages):
+        while messages:
+            message, *messages = messages
             match self._post(webhook, message.text):
                 case Delivered(pause_s):
                     self._tell_success(message)
                     is_in_time = self._pause(pause_s, is_owed=True)
+                case Refused(status) if status in _ABOUT_THE_MESSAGE:
+                    messages = self._without_refused(status, message, messages)
+                    is_in_time = True
                 case Refused(status):
-                    self._tell_refusal(status, messages[number:])
+                    self._tell_refusal(status, [message, *messages])
                     return True
                 case _:
                     is_in_time = False
             if not is_in_time:
                 return False
         return True
+
+    def _without_refused(
+        self, status: int, message: Message, later: list[Message]
+    ) -> list[Message]:
+        """What to post now that `message` was refused for what it says.
+
+        Alerts that shared it go each on its own, to show which it is; one that was alone in it is
+        parked. What `message` said of dropped alerts is left to the next batch.
+        """
+        retried = alike(message.notes)
+        if len(retried) == 1:
+            self._tell_unfit(status, retried.pop())
+        if message.begins:  # the rest of it is not to be posted
+            others = [note for each in later for note in each.finishes]
+            untold = [note for note in others if note not in message.begins]
+            later = compose(untold, prefix=self._prefix)
+        alone = [each for notes in retried for each in compose(notes, prefix=self._prefix)]
+        return [*alone, *later]
 
     def _post(self, webhook: Webhook, text: str) -> Delivered | Refused | None:
         """Post `text` until there is an answer that counts; None when closing came first."""
@@ -272,12 +294,30 @@ class DiscordNotifier:
             log.warning("discord.fails", why=why, effect="alerts wait; tried again until it works")
         self._is_failing = True
 
+    def _tell_unfit(self, status: int, notes: Sequence[Note]) -> None:
+        """One alert was refused, `notes` being how often it was sent. The webhook works."""
+        with self._changed:
+            if not self._outbox.parked:  # the first one parked says when all are tried again
+                self._again_at = time.monotonic() + self._pace.refused_pause_s
+            self._outbox.park(replace(note, is_unfit=True) for note in notes)
+            self._underway -= len(notes)
+        if not all(note.is_unfit for note in notes):
+            is_kept = notes[0].is_critical
+            log.error(
+                "discord.alert_refused",
+                status=status,
+                level=notes[0].alert.level,
+                symbol=notes[0].alert.symbol,
+                effect="it is kept and tried again later" if is_kept else "it is dropped",
+            )
+
     def _tell_refusal(self, status: int, untold: list[Message]) -> None:
+        """The webhook was refused, and with it whatever is said through it."""
         with self._changed:
             self._outbox.park(note for message in untold for note in message.finishes)
             self._underway = 0
             self._again_at = time.monotonic() + self._pace.refused_pause_s
-            self._is_resting = status not in _ABOUT_THE_MESSAGE
+            self._is_resting = True
         if not self._is_refused:
             log.error(
                 "discord.refused",

@@ -23,6 +23,7 @@ class Note:
     alert: Alert
     key: str = ""
     is_late: bool = False  # from a process that ended before it was told
+    is_unfit: bool = False  # refused for what it says, and the log has been told
 
     @property
     def is_critical(self) -> bool:

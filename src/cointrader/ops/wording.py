@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,6 +23,12 @@ class Message:
     text: str
     finishes: tuple[Note, ...] = ()
     dropped: int = 0  # how many left-out messages it owns up to
+    begins: tuple[Note, ...] = ()  # too long for one message: later ones tell the rest
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """All that it tells something of."""
+        return self.begins + self.finishes
 
 
 def compose(
@@ -38,37 +44,37 @@ def compose(
     lines: list[str] = []
     told: list[Note] = []
 
-    def close() -> None:
+    def close(begun: Sequence[Note] = ()) -> None:
         if lines:
             text = head + "\n".join(lines)
-            messages.append(Message(text, tuple(told), 0 if messages else dropped))
+            owned = 0 if messages else dropped
+            messages.append(Message(text, tuple(told), owned, tuple(begun)))
             lines.clear()
             told.clear()
 
     if dropped:
         lines.append(f"{dropped} message{'s' if dropped > 1 else ''} dropped")
-    for text, same in _merged(notes):
+    for same in alike(notes):
+        text = _line(same[0]) + (f" (×{len(same)})" if len(same) > 1 else "")
         if lines and _units("\n".join([*lines, text])) > room:
             close()
         *full, last = split(text, room)
         for part in full:
             lines.append(part)
-            close()
+            close(begun=same)
         lines.append(last)
         told += same
     close()
     return messages
 
 
-def _merged(notes: Sequence[Note]) -> Iterator[tuple[str, list[Note]]]:
-    """Each text once, with the notes that say it."""
+def alike(notes: Iterable[Note]) -> list[list[Note]]:
+    """The notes that say the same together, in the order in which each was said first."""
     groups: dict[tuple[str, str, str, bool], list[Note]] = {}
     for note in notes:
         alert = note.alert
         groups.setdefault((alert.level, alert.symbol, alert.text, note.is_late), []).append(note)
-    for same in groups.values():
-        times = f" (×{len(same)})" if len(same) > 1 else ""
-        yield _line(same[0]) + times, same
+    return list(groups.values())
 
 
 def _line(note: Note) -> str:

@@ -52,8 +52,13 @@ class Standing:
 
     # -------------------------------------------------------------- the account's course
 
-    def read(self, account: Account, at_ms: int, limits: RiskLimits) -> list[RiskEvent]:
-        """Take over a reading of the account; money that came or left since the last is told."""
+    def read(
+        self, account: Account, at_ms: int, limits: RiskLimits, *, of_bar_ms: int | None = None
+    ) -> list[RiskEvent]:
+        """Take over a reading of the account; money that came or left since the last is told.
+
+        `of_bar_ms` is the bar whose results it shows, where that is not `at_ms`.
+        """
         before, self.account = self.account, account
         self.reading += 1
         if before is None or before.transfers is None or account.transfers is None:
@@ -62,12 +67,15 @@ class Standing:
         if not moved:
             return []
         self.account = _shifted(account, -moved)  # as it would be without: that is judged first
+        events = self.judge(at_ms if of_bar_ms is None else of_bar_ms, limits)
         self.deposit(moved, limits)
-        return [RiskEvent(at_ms, "deposit", detail=f"{moved.normalize():f}")]
+        self.reading += 1
+        return [*events, RiskEvent(at_ms, "deposit", detail=f"{moved.normalize():f}")]
 
     def begin(self, bar_ms: int, account: Account, limits: RiskLimits) -> list[RiskEvent]:
         """A bar begins: `account`, before any of its closes, is the end of the bar before."""
-        events = self.read(account, bar_ms, limits)
+        ended_ms = bar_ms if self.bar_ms == NEVER_MS else self.bar_ms
+        events = self.read(account, bar_ms, limits, of_bar_ms=ended_ms)
         if self.bar_ms != NEVER_MS:
             events += self.judge(self.bar_ms, limits)
         self.bar_ms = bar_ms
@@ -110,13 +118,27 @@ class Standing:
         return events
 
     def deposit(self, amount: Decimal, limits: RiskLimits) -> None:
-        """Money came from outside (negative: left). It is neither profit nor loss."""
+        """Money came from outside (negative: left). It is neither profit nor loss.
+
+        The day's start and the high-water mark change in the proportion in which the account
+        does: what was lost stays the same fraction. The base, which the margin ratio counts
+        profit from, moves by the amount.
+        """
         if self.account is not None and not limits.is_unlimited and self._is_loss_reached(limits):
             self.is_day_latched = True  # a larger day's start must not lift the halt
-        self.account = self.account and _shifted(self.account, amount)
-        self.day_start = self.day_start and _shifted(self.day_start, amount)
+        before = self.account
+        self.account = before and _shifted(before, amount)
         self.base = None if self.base is None else self.base + amount
-        self.high_water = None if self.high_water is None else self.high_water + amount
+        wallet = None if before is None else before.wallet
+        equity = None if before is None else before.equity
+        if self.day_start is not None:
+            self.day_start = replace(
+                self.day_start,
+                wallet=_in_proportion(self.day_start.wallet, wallet, amount),
+                equity=_in_proportion(self.day_start.equity, equity, amount),
+            )
+        if self.high_water is not None:
+            self.high_water = _in_proportion(self.high_water, equity, amount)
 
     def lift_drawdown(self) -> None:
         """Trade again; the next drawdown is measured from here."""
@@ -216,6 +238,16 @@ def exact(value: Decimal | float | int) -> Decimal:
 def _measure(money: Account, limits: RiskLimits) -> float:
     """What the daily loss is counted in: marked equity, or the wallet (founding)."""
     return float(money.equity if limits.is_loss_marked else money.wallet)
+
+
+def _in_proportion(mark: Decimal, now: Decimal | None, amount: Decimal) -> Decimal:
+    """`mark` as it would have been, had `amount` been there in proportion all the time.
+
+    By the plain amount where there is no proportion: nothing is known, or nothing was or is left.
+    """
+    if now is None or now <= 0 or now + amount <= 0:
+        return mark + amount
+    return mark * ((now + amount) / now)
 
 
 def _shifted(account: Account, amount: Decimal) -> Account:

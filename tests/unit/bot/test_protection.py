@@ -286,7 +286,9 @@ def test_the_stop_is_moved_by_resting_the_new_one_before_the_old_one_goes():
     async def scenario(rig, held):
         for bar, stop, old in ((1, 99, None), (2, 101, opens(1))):
             levels = Levels(Decimal(stop), Decimal(104))
-            assert await rig.protection.move_stop(held, levels, opens(bar), replaces_bar_ms=old)
+            assert await rig.protection.move_stop(
+                held, levels, opens(bar), quantity=Decimal(50), replaces_bar_ms=old
+            )
         last = rig.exchange.placed[-1]
         assert (last.trigger_price, last.quantity, last.reduce_only) == (101, 50, True)
         return rig.exchange.log, set(rig.exchange.resting)
@@ -301,7 +303,9 @@ def test_a_stop_that_cannot_be_moved_leaves_the_old_one_where_it_is():
     async def scenario(rig, held):
         rig.exchange.script = [THROUGH]
         levels = Levels(Decimal(101), Decimal(104))
-        moved = await rig.protection.move_stop(held, levels, opens(2), replaces_bar_ms=opens(1))
+        moved = await rig.protection.move_stop(
+            held, levels, opens(2), quantity=Decimal(50), replaces_bar_ms=opens(1)
+        )
         return moved, set(rig.exchange.resting), rig.exchange.log
 
     moved, resting, log = with_protection(scenario)

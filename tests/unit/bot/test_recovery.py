@@ -366,14 +366,27 @@ def test_funding_of_the_position_before_is_not_counted_when_it_is_told_late():
 
 def test_a_recovery_that_cannot_ask_for_the_entry_keeps_its_slot_and_says_so():
     async def scenario(world):
-        life = await world.a_life()
-        await life.enter(0)
+        life = await an_entry_that_was_only_meant(world)
         world.exchange.look_ups = [Unreachable("no route")] * 5
         with pytest.raises(Unreachable):
-            await world.restarted(life)
-        assert set(world.exchange.resting) == {STOP, TARGET}
+            await world.restarted(life, after_ms=1_000)
         life = await world.a_life()
+        life.recovery.claim()
         assert life.risk.open_positions == {XRP: LONG}  # whoever asks before it has recovered
+        return world.orders
+
+    assert play(scenario) == []
+
+
+def test_an_entry_that_the_exchange_has_forgotten_is_known_from_the_journal():
+    """Exchanges remember ended orders for a while only; a trailing stop ends one at every move."""
+
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        world.exchange.known.clear()
+        following = await world.restarted(life)
+        assert_open(following, STOP, TARGET)
         return world.orders
 
     assert play(scenario) == [ENTRY, STOP, TARGET]

@@ -23,7 +23,7 @@ from cointrader.domain.errors import ConfigError
 from cointrader.domain.ports import Notifier
 from cointrader.domain.records import Alert
 from cointrader.ops.discord import Pace
-from tests.unit.ops.chat_server import Chat, drip, hang_up, serving, silence, slow, status
+from tests.unit.ops.chat_server import OK, Chat, drip, hang_up, serving, silence, slow, status
 
 NOON = 1_735_732_800_000  # 2025-01-01 12:00 UTC
 QUICK = Pace(
@@ -222,6 +222,75 @@ def test_a_message_that_is_refused_for_itself_holds_up_no_other():
         chat.wait_for_posts(2)
 
     assert chat.texts[1] == "**WARNING** XRPUSDT 2025-01-01 12:00 UTC: late"
+
+
+def poison_refused(code):
+    """A server that refuses whatever message has poison in it."""
+
+    def answer(handler):
+        (status(code) if "poison" in handler.chat.texts[-1] else OK)(handler)
+
+    return answer
+
+
+@pytest.mark.parametrize("code", [400, 413, 422])
+def test_behind_a_refused_message_the_rest_of_its_batch_is_delivered_at_once(code, logged):
+    with serving(Chat(status(code))) as chat, notifying(chat) as notifier:
+        notifier.send(an_alert("first " + "x" * 1_500, "critical"))
+        notifier.send(an_alert("second " + "y" * 1_500, "critical"))
+        notifier.send(an_alert("third " + "z" * 1_500))
+        chat.wait_for_posts(3)
+
+    assert [text.split(": ")[1][:6] for text in chat.texts] == ["first ", "second", "third "]
+    assert chat.times[2] - chat.times[0] < 1.0  # the long pause is 30 s
+    assert logged.getvalue().count("discord.alert_refused") == 1
+    assert "deleted" not in logged.getvalue()
+    assert "critical=1" in logged.getvalue()  # what closing leaves behind
+
+
+def test_alerts_that_shared_a_refused_message_are_told_but_for_the_one_to_blame(logged):
+    with serving(Chat(always=poison_refused(400))) as chat, notifying(chat) as notifier:
+        for text, level in [("poison", "critical"), ("no stop", "critical"), ("late", "warning")]:
+            notifier.send(an_alert(text, level))
+        chat.wait_for_posts(4)
+
+    assert chat.texts[0].count("\n") == 2
+    assert [text.split(": ")[1] for text in chat.texts[1:]] == ["poison", "no stop", "late"]
+    assert logged.getvalue().count("discord.alert_refused") == 1
+
+
+def test_an_alert_refused_again_after_the_long_pause_blocks_no_other_and_is_logged_once(logged):
+    pace = Pace(gather_s=0.03, refused_pause_s=0.2)
+    with serving(Chat(always=poison_refused(400))) as chat, notifying(chat, pace=pace) as notifier:
+        notifier.send(an_alert("poison", "critical"))
+        chat.wait_for(lambda chat: sum("poison" in text for text in chat.texts) >= 2)
+        notifier.send(an_alert("no stop", "critical"))
+        chat.wait_for(lambda chat: any("poison" not in text for text in chat.texts))
+        chat.wait_for(lambda chat: sum("poison" in text for text in chat.texts) >= 4)
+
+    assert sum(text.endswith("UTC: no stop") for text in chat.texts) in (1, 2)  # alone, or shared
+    assert logged.getvalue().count("discord.alert_refused") == 1
+
+
+def test_of_a_long_alert_with_a_refused_part_the_rest_is_not_posted_but_all_of_it_kept():
+    with serving(Chat(status(400))) as chat, notifying(chat) as notifier:
+        notifier.send(an_alert("word " * 1_000, "critical"))
+        notifier.send(an_alert("late"))
+        chat.wait_for_posts(2)
+        notifier.close(0.5)
+
+    assert len(chat.texts) == 2
+    assert chat.texts[1] == "**WARNING** XRPUSDT 2025-01-01 12:00 UTC: late"
+
+
+def test_a_server_that_refuses_every_message_gets_each_alert_once_alone():
+    with serving(Chat(always=status(400))) as chat, notifying(chat) as notifier:
+        for number in range(5):
+            notifier.send(an_alert(f"number {number}"))
+        chat.wait_for_posts(6)
+        time.sleep(0.1)
+
+        assert len(chat.texts) == 6
 
 
 def test_a_redirect_is_not_followed():

@@ -512,6 +512,47 @@ async def test_the_loss_of_a_day_is_counted_from_its_start_and_what_was_moved(se
     assert reason(refused) == "daily-loss"
 
 
+async def test_a_drawdown_that_halts_is_not_hidden_by_money_that_came_with_it():
+    desk = await told(default_profile(max_daily_loss=0.9))
+    desk.account.unrealised = 0.0
+    desk.account.wallet -= 350.0
+    desk.account.move(1000.0)
+
+    await desk.bar(MONDAY_MS + BAR_MS, XRPUSDT=None, TRXUSDT=None)
+
+    assert len(desk.journal.events("drawdown-halted")) == 1
+
+
+@MOVES
+async def test_a_withdrawal_after_a_loss_halts_nothing_by_itself(settings):
+    desk = await told(settings)  # 3 % of 1000 are lost, marked
+    desk.account.wallet -= 30.0
+    desk.account.unrealised = 0.0
+    await desk.bar(MONDAY_MS + BAR_MS, XRPUSDT=None, TRXUSDT=None)
+    desk.account.move(-500.0)
+
+    (allowed, _) = await desk.bar(
+        MONDAY_MS + 2 * BAR_MS, XRPUSDT=an_entry(stop_distance=0.0), TRXUSDT=None
+    )
+
+    assert given(allowed)
+    assert desk.risk.halted_days == 0
+
+
+async def test_after_more_was_withdrawn_than_the_day_began_with_a_loss_still_counts():
+    desk = await told(Settings())
+    desk.account.unrealised = 0.0
+    desk.account.wallet += 600.0  # a good day
+    await desk.bar(MONDAY_MS + BAR_MS, XRPUSDT=None, TRXUSDT=None)
+    desk.account.move(-1200.0)  # 400 are left, as 250 were at its start
+    await desk.bar(MONDAY_MS + 2 * BAR_MS, XRPUSDT=None, TRXUSDT=None)
+    desk.account.wallet -= 163.0
+
+    (refused, _) = await desk.bar(MONDAY_MS + 3 * BAR_MS, XRPUSDT=an_entry(), TRXUSDT=None)
+
+    assert reason(refused) == "daily-loss"
+
+
 async def test_a_transfer_while_nobody_ran_is_no_profit_after_the_restart():
     desk = await told(Settings())
     await desk.journal.commit()
