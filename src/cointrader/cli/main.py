@@ -35,6 +35,7 @@ COMMANDS = {
     "paper": Lazy("cointrader.cli.trade:paper", "Trade on paper: no key, no network."),
     "status": Lazy("cointrader.cli.inspect:status", "How a run stands, also while it trades."),
     "explain": Lazy("cointrader.cli.inspect:explain", "Why a trade was made, or why not."),
+    "exchange": Lazy("cointrader.cli.serve:exchange", "Serve a simulated Binance."),
     "data": Lazy("cointrader.cli.data:data", "Look at stored candles and judge them."),
     "config": Lazy("cointrader.cli.settings:config", "Show, check or begin the configuration."),
 }

@@ -23,7 +23,7 @@ from cointrader.domain.order import (
 from cointrader.domain.ports import Settlement
 from cointrader.domain.position import Position
 from cointrader.exchange.simulated import Costs, SimulatedExchange, unconstrained
-from cointrader.exchange.simulated.subscriptions import Subscription
+from cointrader.exchange.subscriptions import Subscription
 
 M15 = 900_000
 T0 = 1_800_000_000_000  # on the 15-minute grid

@@ -15,7 +15,7 @@ from cointrader.domain.events import CandleClosed, FeedEnded, OrderFilled
 from cointrader.domain.order import SETTLEMENT_PREFIX, OrderKind, OrderRequest
 from cointrader.domain.ports import Exchange, MarketFeed, Settlement
 from cointrader.exchange.simulated import Costs, SimulatedExchange, unconstrained
-from cointrader.exchange.simulated.subscriptions import Subscription
+from cointrader.exchange.subscriptions import Subscription
 from tests.unit.exchange.simulated_fakes import (
     BUY,
     FLAT,

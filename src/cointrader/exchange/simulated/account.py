@@ -41,7 +41,7 @@ from cointrader.exchange.simulated.matching import fill_price, goes_up_first, ne
 from cointrader.exchange.simulated.opening import OpeningRules
 from cointrader.exchange.simulated.orders import OrderDesk, accepted, executed, left_of
 from cointrader.exchange.simulated.resting import Resting, Trail
-from cointrader.exchange.simulated.subscriptions import Hub, Subscription
+from cointrader.exchange.subscriptions import Hub, Subscription
 
 KEPT_FILLS = 100_000  # in the log of all symbols
 

@@ -31,8 +31,8 @@ from cointrader.exchange.simulated.marks import MarkPrices
 from cointrader.exchange.simulated.matching import market_price
 from cointrader.exchange.simulated.playback import Lateness, Playback
 from cointrader.exchange.simulated.snapshot import restore_into, to_plain
-from cointrader.exchange.simulated.subscriptions import Subscription
 from cointrader.exchange.simulated.tape import Tape
+from cointrader.exchange.subscriptions import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ class SimulatedExchange:
         return self._marked
 
     async def quote(self, symbol: str) -> Quote:
-        return self._quote(self._traded(symbol))
+        return self.price(symbol)
 
     async def instrument(self, symbol: str) -> Instrument:
         self._traded(symbol)
@@ -338,6 +338,26 @@ class SimulatedExchange:
         """Take over an account that `snapshot` wrote. Before `run`, on the same symbols."""
         self._marked = None
         restore_into(self._account, state)
+
+    # -- for the wire in front of it ------------------------------------------------------------
+
+    @property
+    def book(self) -> SimulatedAccount:
+        """The account itself: ledger, orders, instruments."""
+        return self._account
+
+    @property
+    def market(self) -> Playback:
+        """The candles being played, by symbol."""
+        return self._market
+
+    def price(self, symbol: str) -> Quote:
+        """`quote`, for those who cannot wait."""
+        return self._quote(self._traded(symbol))
+
+    def mark_candle(self, candle: Candle) -> Candle:
+        """The mark price over the time of a candle; the candle itself where none is recorded."""
+        return self._marks.bar(candle)
 
 
 def _check_symbols(symbols: Sequence[str], instruments: Mapping[str, Instrument]) -> None:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 
 from cointrader.domain.events import FeedEnded, FeedEvent
-from cointrader.exchange.simulated.subscriptions import Hub, Subscription
+from cointrader.exchange.subscriptions import Hub, Subscription
 
 
 class CandleSubscription(Subscription[FeedEvent]):

@@ -39,6 +39,11 @@ class Tape:
         """No candle is left to be played."""
         return self._next >= self._stop
 
+    @property
+    def first_ms(self) -> int:
+        """Open time of the oldest candle; 0 where there is none."""
+        return self._opens[0] if self._opens else 0
+
     def timestamps(self) -> list[int]:
         """Open times of the candles that are still to be played."""
         return self._opens[self._next : self._stop]

@@ -1,7 +1,7 @@
 """Who listens, and what they have not heard yet: subscriptions and fan-out.
 
-Every queue is bounded. A subscriber that holds its iterator and never reads it breaks an
-invariant rather than filling the memory; one that dropped or closed its iterator is forgotten.
+Every queue is bounded: a subscriber that holds its iterator and never reads it is an error, never
+a full memory. One that dropped or closed its iterator is forgotten.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Generic, TypeVar
 
-from cointrader.domain.errors import InvariantBroken
+from cointrader.domain.errors import CointraderError, InvariantBroken, StaleData
 
 MAX_WAITING = 10_000  # events one subscriber may leave unread
 
@@ -28,6 +28,7 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
         self._waiting: deque[Event] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._is_finished = False
+        self._failure: CointraderError | None = None
         self.is_closed = False
 
     def put(self, event: Event) -> None:
@@ -36,7 +37,7 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
             return
         if len(self._waiting) >= self._limit:
             raise InvariantBroken(
-                "a subscriber of the simulated exchange stopped reading",
+                "a subscriber stopped reading",
                 where=self._name,
                 found=f"{len(self._waiting)} events unread",
                 allowed=f"up to {self._limit}",
@@ -51,6 +52,13 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
         self._is_finished = True
         self._wake()
 
+    def fail(self, error: CointraderError) -> None:
+        """Unsubscribe a reader that can no longer be served: it hears `error` and nothing more."""
+        self._failure = error
+        self.is_closed = True
+        self._waiting.clear()
+        self._wake()
+
     async def aclose(self) -> None:
         """Unsubscribe. Unread events are dropped and the iterator ends."""
         self.is_closed = True
@@ -62,6 +70,8 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
 
     async def __anext__(self) -> Event:
         while not self._waiting:
+            if self._failure is not None:
+                raise self._failure
             if self.is_closed or self._is_finished:
                 raise StopAsyncIteration
             if self._reader is not None:
@@ -98,3 +108,21 @@ class Hub(Generic[Subscriber]):
         if len(live) < len(found):
             self._references = [weakref.ref(sub) for sub in live]
         return live
+
+    def offer(self, event: Any) -> None:
+        """Tell all; one that stopped reading is dropped with an error of its own.
+
+        For events of the world, which cannot wait: a reader that fell behind harms no other.
+        """
+        for subscription in self.live():
+            try:
+                subscription.put(event)
+            except InvariantBroken as full:
+                subscription.fail(
+                    StaleData(
+                        "this subscriber fell behind and was dropped",
+                        where=full.where,
+                        found=full.found,
+                        todo="subscribe again, and ask for what was missed",
+                    )
+                )

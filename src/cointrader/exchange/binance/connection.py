@@ -1,0 +1,187 @@
+"""One open WebSocket of Binance: subscriptions that count once acknowledged, messages, its end.
+
+A connection lives once. It never mends itself: `line` replaces it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import aiohttp
+import msgspec
+
+from cointrader.domain.clock import HOUR_MS, MINUTE_MS
+from cointrader.domain.errors import Unreachable
+from cointrader.domain.ports import Clock
+
+STREAMS_PER_CONNECTION = 1_024  # what the exchange allows
+_STREAMS_PER_MESSAGE = 100  # keeps a request short; names have about 20 characters
+_CLOSE_TIMEOUT_S = 2.0
+_SECOND_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How patient we are with one family of streams, and how polite.
+
+    `max_age_ms` is the longest silence. Of a stream that always talks it is a fault; of one that
+    `may_be_quiet` only a reason to replace the connection, which nobody can tell from a dead one.
+    """
+
+    max_age_ms: int = MINUTE_MS
+    may_be_quiet: bool = False
+    renew_after_ms: int = 23 * HOUR_MS  # the exchange cuts every connection after 24 h
+    connect_timeout_ms: int = 10_000
+    ack_timeout_ms: int = 10_000
+    ping_every_ms: int = 20_000  # a pong that stays away half as long is a dead connection
+    first_pause_ms: int = 500
+    longest_pause_ms: int = 30_000
+    settled_after_ms: int = MINUTE_MS  # a connection that lived this long resets the pause
+    messages_per_second: int = 5  # of the 10 allowed: pings and pongs count too
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to a control message; a stream message has no `id`."""
+
+    id: int | str | None = None
+    error: object = None
+
+
+class Connection:
+    """An open socket. `read` passes its messages on until it ends."""
+
+    def __init__(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        *,
+        name: str,
+        clock: Clock,
+        limits: StreamLimits,
+        on_message: Callable[[str], None],
+    ) -> None:
+        self.name = name
+        self.opened_ms = self.last_message_ms = clock.now_ms()
+        self.delivering = asyncio.Event()  # a first message came, or the connection ended
+        self.ended = asyncio.Event()
+        self.reason = ""  # why it ended
+        self._socket = socket
+        self._clock = clock
+        self._limits = limits
+        self._on_message = on_message
+        self._ids = count(1)
+        self._unanswered: dict[int | str, asyncio.Future[Reply]] = {}
+        self._pace = _Pace(limits.messages_per_second, clock)
+
+    async def read(self) -> None:
+        """Pass messages on, in order, until the socket ends. The network's faults are no errors."""
+        try:
+            async for message in self._socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._take(message.data)
+            self.fail(f"closed with code {self._socket.close_code}")
+        except (aiohttp.ClientError, OSError) as error:
+            self.fail(type(error).__name__)
+        finally:
+            self.fail("reading ended")
+
+    async def subscribe(self, streams: Sequence[str]) -> None:
+        """Ask for `streams`; `Unreachable` unless each request is acknowledged in time."""
+        for names in _chunks(streams, _STREAMS_PER_MESSAGE):
+            await self._pace.take()
+            request_id = next(self._ids)
+            answer = asyncio.get_running_loop().create_future()
+            self._unanswered[request_id] = answer
+            request = {"method": "SUBSCRIBE", "params": names, "id": request_id}
+            try:
+                async with asyncio.timeout(self._limits.ack_timeout_ms / 1000):
+                    await self._socket.send_str(msgspec.json.encode(request).decode())
+                    reply = await answer
+            except TimeoutError:
+                raise Unreachable("a subscription was not acknowledged", where=self.name) from None
+            finally:
+                self._unanswered.pop(request_id, None)
+            if reply.error is not None:
+                raise Unreachable("a subscription was refused", where=self.name, found=reply.error)
+
+    def fail(self, reason: str) -> None:
+        """This connection is of no use any more. The first reason stands."""
+        if self.ended.is_set():
+            return
+        self.reason = reason
+        self.ended.set()
+        self.delivering.set()
+        for answer in self._unanswered.values():
+            if not answer.done():
+                answer.set_exception(Unreachable(f"connection {reason}", where=self.name))
+
+    async def close(self) -> None:
+        """Say goodbye, and wait no longer than a moment for the other side's."""
+        self.fail("closed by us")
+        await self._socket.close()
+
+    def _take(self, text: str) -> None:
+        if self.ended.is_set():
+            return
+        self.last_message_ms = self._clock.now_ms()
+        if self._unanswered and self._is_reply(text):
+            return
+        self._on_message(text)
+        self.delivering.set()
+
+    def _is_reply(self, text: str) -> bool:
+        try:
+            reply = msgspec.json.decode(text, type=Reply)
+        except msgspec.MsgspecError:
+            return False
+        answer = None if reply.id is None else self._unanswered.get(reply.id)
+        if answer is None:
+            return False
+        if not answer.done():
+            answer.set_result(reply)
+        return True
+
+
+async def connect(
+    session: aiohttp.ClientSession,
+    address: str,
+    *,
+    name: str,
+    clock: Clock,
+    limits: StreamLimits,
+    on_message: Callable[[str], None],
+) -> Connection:
+    """Open a socket. `TimeoutError` or an `aiohttp.ClientError` when that fails."""
+    async with asyncio.timeout(limits.connect_timeout_ms / 1000):
+        socket = await session.ws_connect(
+            address,
+            heartbeat=limits.ping_every_ms / 1000,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+        )
+    return Connection(socket, name=name, clock=clock, limits=limits, on_message=on_message)
+
+
+class _Pace:
+    """At most `per_second` turns in any second."""
+
+    def __init__(self, per_second: int, clock: Clock) -> None:
+        self._clock = clock
+        self._taken_ms: deque[int] = deque(maxlen=per_second)
+
+    async def take(self) -> None:
+        if len(self._taken_ms) == self._taken_ms.maxlen:
+            await self._clock.sleep_until_ms(self._taken_ms[0] + _SECOND_MS)
+        self._taken_ms.append(self._clock.now_ms())
+
+
+def _chunks(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), size):
+        yield names[start : start + size]
+
+
+def shards(streams: Sequence[str]) -> list[Sequence[str]]:
+    """`streams` spread over as few connections as the exchange allows."""
+    return list(_chunks(streams, STREAMS_PER_CONNECTION))

@@ -1,0 +1,256 @@
+"""Market data calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cointrader.domain.candle import Candle
+from cointrader.domain.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from cointrader.domain.instrument import to_decimal
+from cointrader.exchange.simulated.wire.klines import Kline, row
+from cointrader.exchange.simulated.wire.market import PublicTrade
+from cointrader.exchange.simulated.wire.params import Params
+from cointrader.exchange.simulated.wire.refusals import refused
+from cointrader.exchange.simulated.wire.texts import money, number, plain
+from cointrader.exchange.simulated.wire.venue import Venue
+
+_DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
+_PERIODS_MS = {
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": HOUR_MS,
+    "2h": 2 * HOUR_MS,
+    "4h": 4 * HOUR_MS,
+    "6h": 6 * HOUR_MS,
+    "12h": 12 * HOUR_MS,
+    "1d": DAY_MS,
+}
+_OPEN_INTEREST_KEPT_MS = 30 * DAY_MS
+_NEWEST_RATES = 200  # of fundingRate without times
+
+
+async def ping(_venue: Venue, _params: Params) -> Any:
+    return {}
+
+
+async def server_time(venue: Venue, _params: Params) -> Any:
+    return {"serverTime": venue.now_ms()}
+
+
+async def exchange_info(venue: Venue, _params: Params) -> Any:
+    market = venue.market
+    return {
+        "timezone": "UTC",
+        "serverTime": venue.now_ms(),
+        "futuresType": "U_MARGINED",
+        "rateLimits": venue.limits.told(),
+        "exchangeFilters": [],
+        "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
+        "symbols": [
+            market.symbol_info(symbol, market.klines.listed_ms(symbol)) for symbol in venue.symbols
+        ],
+    }
+
+
+# ---------------------------------------------------------------------- candles
+
+
+async def klines(venue: Venue, params: Params) -> Any:
+    found = _klines(venue, params, venue.symbol(params))
+    return [row(kline.candle) for kline in found]
+
+
+async def continuous_klines(venue: Venue, params: Params) -> Any:
+    params.choice("contractType", ("PERPETUAL",))
+    found = _klines(venue, params, venue.symbol(params, "pair"))
+    return [row(kline.candle) for kline in found]
+
+
+async def mark_price_klines(venue: Venue, params: Params) -> Any:
+    found = _klines(venue, params, venue.symbol(params))
+    return [row(venue.market.mark_kline(kline), with_volume=False) for kline in found]
+
+
+async def index_price_klines(venue: Venue, params: Params) -> Any:
+    found = _klines(venue, params, venue.symbol(params, "pair"))
+    return [row(kline.candle, with_volume=False) for kline in found]
+
+
+async def premium_index_klines(venue: Venue, params: Params) -> Any:
+    found = _klines(venue, params, venue.symbol(params))
+    return [row(_premium(venue, kline), with_volume=False) for kline in found]
+
+
+def _premium(venue: Venue, kline: Kline) -> Candle:
+    """How far the mark price was from the index price, as a fraction."""
+    last, mark = kline.candle, venue.market.mark_kline(kline)
+    opened, closed = mark.open / last.open - 1, mark.close / last.close - 1
+    return last._replace(
+        open=opened, close=closed, high=max(opened, closed), low=min(opened, closed)
+    )
+
+
+def _klines(venue: Venue, params: Params, symbol: str) -> Sequence[Kline]:
+    return venue.market.klines.read(
+        symbol,
+        params.text("interval"),
+        now_ms=venue.now_ms(),
+        start_ms=params.whole("startTime"),
+        end_ms=params.whole("endTime"),
+        limit=params.limit(500, 1500),
+    )
+
+
+# ---------------------------------------------------------------------- funding, open interest
+
+
+async def funding_rate(venue: Venue, params: Params) -> Any:
+    limit, now_ms = params.limit(100, 1000), venue.now_ms()
+    start_ms, end_ms = params.whole("startTime"), params.whole("endTime")
+    rows = [
+        venue.market.funding_row(symbol, settled)
+        for symbol in venue.symbols_of(params)
+        for settled in venue.market.settlements(
+            symbol, start_ms or 0, now_ms if end_ms is None else min(end_ms, now_ms)
+        )
+    ]
+    rows.sort(key=lambda each: each["fundingTime"])
+    if start_ms is None:
+        newest = limit if "limit" in params else _NEWEST_RATES
+        return rows[-newest:]
+    return rows[:limit]
+
+
+async def funding_info(_venue: Venue, _params: Params) -> Any:
+    return []  # only symbols with an adjusted cap, floor or interval are listed
+
+
+async def premium_index(venue: Venue, params: Params) -> Any:
+    return _one_or_all(venue, params, lambda s: venue.market.premium_index(s, venue.now_ms()))
+
+
+async def open_interest(venue: Venue, params: Params) -> Any:
+    symbol, now_ms = venue.symbol(params), venue.now_ms()
+    known = venue.market.open_interest(symbol, 0, now_ms)
+    amount = number(known[-1][1]) if known else "0"
+    return {"symbol": symbol, "openInterest": amount, "time": now_ms}
+
+
+async def open_interest_history(venue: Venue, params: Params) -> Any:
+    symbol, now_ms = venue.symbol(params), venue.now_ms()
+    period_ms = _PERIODS_MS[params.choice("period", _PERIODS_MS)]
+    limit = params.limit(30, 500)
+    start_ms, end_ms = params.whole("startTime"), params.whole("endTime")
+    oldest_ms = now_ms - _OPEN_INTEREST_KEPT_MS
+    if start_ms is not None and start_ms < oldest_ms:
+        raise refused(-1130, "parameter 'startTime' is invalid.")
+    last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
+    known = venue.market.open_interest(symbol, start_ms or oldest_ms, last_ms)
+    rows = [
+        {
+            "symbol": symbol,
+            "sumOpenInterest": money(to_decimal(amount)),
+            "sumOpenInterestValue": money(to_decimal(amount) * venue.market.last(symbol)),
+            "CMCCirculatingSupply": "0",
+            "timestamp": at_ms,
+        }
+        for at_ms, amount in known
+        if at_ms % period_ms == 0
+    ]
+    return rows[-limit:] if start_ms is None else rows[:limit]
+
+
+# ---------------------------------------------------------------------- book, trades, tickers
+
+
+async def depth(venue: Venue, params: Params) -> Any:
+    symbol, now_ms = venue.symbol(params), venue.now_ms()
+    limit = params.whole("limit")
+    if limit is not None and limit not in _DEPTHS:
+        raise refused(-4021, f"'{limit}' is not valid depth limit.")
+    bids, asks = venue.market.levels(symbol, limit or 500)
+    return {"lastUpdateId": now_ms, "E": now_ms, "T": now_ms, "bids": bids, "asks": asks}
+
+
+async def trades(venue: Venue, params: Params) -> Any:
+    found = venue.market.trades(venue.symbol(params), venue.now_ms(), params.limit(500, 1000))
+    return [
+        {
+            "id": trade.number,
+            "price": plain(trade.price),
+            "qty": plain(trade.quantity),
+            "quoteQty": plain(trade.price * trade.quantity),
+            "time": trade.at_ms,
+            "isBuyerMaker": trade.is_buyer_maker,
+        }
+        for trade in found
+    ]
+
+
+async def agg_trades(venue: Venue, params: Params) -> Any:
+    symbol, now_ms = venue.symbol(params), venue.now_ms()
+    start_ms, end_ms = params.whole("startTime"), params.whole("endTime")
+    if start_ms is not None and end_ms is not None and end_ms - start_ms > HOUR_MS:
+        raise refused(-4025, "Start time and end time interval should be less than one hour.")
+    found = venue.market.trades(symbol, now_ms, params.limit(500, 1000))
+    return [
+        {name: value for name, value in aggregate(trade).items() if name not in ("e", "E", "s")}
+        for trade in found
+        if (start_ms or 0) <= trade.at_ms <= (end_ms or now_ms)
+    ]
+
+
+def aggregate(trade: PublicTrade) -> dict[str, Any]:
+    """A trade as aggTrades tells it."""
+    return {
+        "a": trade.number,
+        "p": plain(trade.price),
+        "q": plain(trade.quantity),
+        "nq": plain(trade.quantity),
+        "f": trade.number,
+        "l": trade.number,
+        "T": trade.at_ms,
+        "m": trade.is_buyer_maker,
+    }
+
+
+async def ticker_price(venue: Venue, params: Params) -> Any:
+    now_ms = venue.now_ms()
+
+    def of(symbol: str) -> dict[str, Any]:
+        return {"symbol": symbol, "price": plain(venue.market.last(symbol)), "time": now_ms}
+
+    return _one_or_all(venue, params, of)
+
+
+async def book_ticker(venue: Venue, params: Params) -> Any:
+    now_ms = venue.now_ms()
+
+    def of(symbol: str) -> dict[str, Any]:
+        (bid, *_), (ask, *_) = venue.market.levels(symbol, 1)
+        quote = venue.market.quote(symbol)
+        return {
+            "symbol": symbol,
+            "bidPrice": plain(quote.bid),
+            "bidQty": bid[1],
+            "askPrice": plain(quote.ask),
+            "askQty": ask[1],
+            "time": now_ms,
+            "lastUpdateId": now_ms,
+        }
+
+    return _one_or_all(venue, params, of)
+
+
+async def ticker_24hr(venue: Venue, params: Params) -> Any:
+    return _one_or_all(venue, params, lambda symbol: venue.market.day(symbol, venue.now_ms()))
+
+
+def _one_or_all(
+    venue: Venue, params: Params, of: Callable[[str], dict[str, Any]]
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """The answer for one symbol, or a list for all that have a price."""
+    symbol = venue.optional_symbol(params)
+    return [of(each) for each in venue.market.priced()] if symbol is None else of(symbol)

@@ -1,0 +1,195 @@
+"""Candles as Binance tells them: REST rows and stream messages, at any multiple of the interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from cointrader.domain.candle import Candle
+from cointrader.domain.clock import DAY_MS, HOUR_MS, INTERVALS_MS
+from cointrader.exchange.simulated.tape import Tape
+from cointrader.exchange.simulated.wire.refusals import refused
+from cointrader.exchange.simulated.wire.texts import number
+
+_INTERVALS_MS = INTERVALS_MS | {
+    "6h": 6 * HOUR_MS,
+    "8h": 8 * HOUR_MS,
+    "12h": 12 * HOUR_MS,
+    "1d": DAY_MS,
+}
+_BASE_PER_TRADE = 25.0  # a plausible size of one trade, in base currency
+
+
+@dataclass(frozen=True, slots=True)
+class Kline:
+    """A candle, and whether it is final."""
+
+    candle: Candle
+    is_closed: bool
+
+
+def kline_interval_ms(name: str, stored_ms: int) -> int:
+    """Length of an interval. Raises `Rejected` for one that this market cannot tell."""
+    if not can_tell(name, stored_ms):
+        raise refused(-1120, "Invalid interval.")
+    return _INTERVALS_MS[name]
+
+
+def can_tell(name: str, stored_ms: int) -> bool:
+    """Whether candles of `stored_ms` make klines of this interval: it is a multiple of theirs."""
+    return name in _INTERVALS_MS and _INTERVALS_MS[name] % stored_ms == 0
+
+
+class KlineReader:
+    """Klines of one market, as far as they are known."""
+
+    def __init__(self, tapes: dict[str, Tape], stored_ms: int) -> None:
+        self._tapes = tapes
+        self._stored_ms = stored_ms
+
+    def read(
+        self,
+        symbol: str,
+        interval: str,
+        *,
+        now_ms: int,
+        start_ms: int | None,
+        end_ms: int | None,
+        limit: int,
+    ) -> list[Kline]:
+        """Ascending by open time, those that opened within [start_ms, end_ms]; else the newest.
+
+        The last one may still be open.
+        """
+        length_ms = kline_interval_ms(interval, self._stored_ms)
+        last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
+        if start_ms is None:
+            first_ms = last_ms // length_ms * length_ms - (limit - 1) * length_ms
+        else:
+            first_ms = -(-start_ms // length_ms) * length_ms
+            last_ms = min(last_ms, first_ms + limit * length_ms - 1)
+        if first_ms > last_ms:
+            return []
+        end = last_ms // length_ms * length_ms + length_ms  # the last kline is told whole
+        candles = self._stored(symbol, first_ms, end, now_ms)
+        return _grouped(candles, length_ms, now_ms)
+
+    def newest(self, symbol: str, interval: str, now_ms: int) -> Kline | None:
+        """The kline that is open, or that has closed just now."""
+        found = self.read(symbol, interval, now_ms=now_ms, start_ms=None, end_ms=None, limit=1)
+        return found[-1] if found else None
+
+    def listed_ms(self, symbol: str) -> int:
+        """When the symbol was listed: the open of its first candle."""
+        return self._tapes[symbol].first_ms
+
+    def stored(self, symbol: str, first_ms: int, end_ms: int, now_ms: int) -> Sequence[Candle]:
+        """Closed candles of the stored interval that opened in [first_ms, end_ms)."""
+        limit = max(0, -(-(end_ms - first_ms) // self._stored_ms))
+        tape = self._tapes[symbol]
+        closed = tape.history(before_ms=end_ms, known_ms=_known(now_ms), limit=limit)
+        return [candle for candle in closed if candle.open_time_ms >= first_ms]
+
+    def _stored(self, symbol: str, first_ms: int, end_ms: int, now_ms: int) -> list[Candle]:
+        candles = list(self.stored(symbol, first_ms, end_ms, now_ms))
+        bar = self._tapes[symbol].bar
+        if bar is None or not first_ms <= bar.open_time_ms < end_ms:
+            return candles
+        if candles and candles[-1].open_time_ms >= bar.open_time_ms:
+            return candles
+        just_opened = bar._replace(high=bar.open, low=bar.open, close=bar.open, volume=0.0)
+        return [*candles, just_opened]
+
+
+def _known(now_ms: int) -> int:
+    """A candle is known in its last millisecond, in which its bar is played."""
+    return now_ms + 1
+
+
+def _grouped(candles: Sequence[Candle], length_ms: int, now_ms: int) -> list[Kline]:
+    groups = groupby(candles, key=lambda candle: candle.open_time_ms // length_ms)
+    return [_united(list(group), number * length_ms, length_ms, now_ms) for number, group in groups]
+
+
+def _united(candles: list[Candle], opens_ms: int, length_ms: int, now_ms: int) -> Kline:
+    closes_ms = opens_ms + length_ms
+    is_whole = candles[-1].close_time_ms == closes_ms
+    candle = Candle(
+        candles[0].symbol,
+        opens_ms,
+        closes_ms,
+        candles[0].open,
+        max(candle.high for candle in candles),
+        min(candle.low for candle in candles),
+        candles[-1].close,
+        sum(candle.volume for candle in candles),
+    )
+    return Kline(candle, is_closed=is_whole and closes_ms <= _known(now_ms))
+
+
+def row(candle: Candle, *, with_volume: bool = True) -> list[Any]:
+    """The twelve slots of a REST kline."""
+    volume = candle.volume if with_volume else 0.0
+    flow = _flow(candle, volume)
+    return [
+        candle.open_time_ms,
+        number(candle.open),
+        number(candle.high),
+        number(candle.low),
+        number(candle.close),
+        number(volume),
+        candle.close_time_ms - 1,
+        flow.quote,
+        flow.trades,
+        flow.taker_base,
+        flow.taker_quote,
+        "0",
+    ]
+
+
+def in_stream(kline: Kline, interval: str) -> dict[str, Any]:
+    """The ``k`` of a kline message, without its symbol."""
+    candle = kline.candle
+    flow = _flow(candle, candle.volume)
+    return {
+        "t": candle.open_time_ms,
+        "T": candle.close_time_ms - 1,
+        "i": interval,
+        "f": flow.first_trade if flow.trades else -1,
+        "L": flow.first_trade + flow.trades - 1 if flow.trades else -1,
+        "o": number(candle.open),
+        "c": number(candle.close),
+        "h": number(candle.high),
+        "l": number(candle.low),
+        "v": number(candle.volume),
+        "n": flow.trades,
+        "x": kline.is_closed,
+        "q": flow.quote,
+        "V": flow.taker_base,
+        "Q": flow.taker_quote,
+        "B": "0",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """What a candle does not say of its trades, made plausible."""
+
+    quote: str
+    trades: int
+    taker_base: str
+    taker_quote: str
+    first_trade: int
+
+
+def _flow(candle: Candle, volume: float) -> _Flow:
+    average = (candle.open + candle.high + candle.low + candle.close) / 4
+    return _Flow(
+        number(volume * average),
+        int(volume / _BASE_PER_TRADE) + 1 if volume else 0,
+        number(volume / 2),
+        number(volume * average / 2),
+        candle.open_time_ms // 1000,
+    )

@@ -1,0 +1,83 @@
+"""REST over HTTP: reads a request, has it answered, writes the answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+from aiohttp import web
+
+from cointrader.exchange.simulated.wire.auth import (
+    KEY_HEADER,
+    Security,
+    read,
+    require_in_time,
+    signed_payload,
+)
+from cointrader.exchange.simulated.wire.desk import Desk
+from cointrader.exchange.simulated.wire.params import Params
+from cointrader.exchange.simulated.wire.passage import Request
+from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
+from cointrader.exchange.simulated.wire.routes import PATHS, ROUTES, Route
+
+
+class RestFront:
+    """The handler of every path that is no WebSocket and no control."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def handle(self, request: web.Request) -> web.Response:
+        route = ROUTES.get((request.method, request.path))
+        if route is None:
+            return _nowhere(request)
+        query = request.raw_path.partition("?")[2]
+        try:
+            body = (await request.read()).decode()
+        except UnicodeDecodeError:
+            return as_response(answer_to(refused(-1100, "Illegal characters found in the body.")))
+        params = read(query, body)
+        asked = Request(request.method, request.path, params)
+        return as_response(
+            await self._desk.answer(
+                asked, route, lambda: self._let_in(request, route, params, query, body)
+            )
+        )
+
+    def _let_in(
+        self, request: web.Request, route: Route, params: Params, query: str, body: str
+    ) -> None:
+        """Raise `Rejected` unless the caller brought what the call asks for."""
+        if route.security is Security.NONE:
+            return
+        credentials, venue = self._desk.credentials, self._desk.venue
+        credentials.require_key(request.headers.get(KEY_HEADER))
+        if route.security is Security.SIGNED:
+            params.text("timestamp")
+            credentials.require_signature(signed_payload(query, body), params.given("signature"))
+            require_in_time(params, venue.now_ms(), venue.clock.slack)
+
+
+def as_response(answer: Answer) -> web.Response:
+    """An answer as it goes over HTTP."""
+    return web.Response(
+        status=answer.status,
+        body=msgspec.json.encode(answer.body),
+        content_type="application/json",
+        headers=answer.headers,
+    )
+
+
+def _nowhere(request: web.Request) -> web.Response:
+    """What the real exchange's front answers where nothing is."""
+    is_path = request.path in PATHS
+    status, error = (405, "Method Not Allowed") if is_path else (404, "Not Found")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    body = {
+        "timestamp": now,
+        "status": status,
+        "error": error,
+        "message": f"Request method '{request.method}' not supported" if is_path else "",
+        "path": request.path,
+    }
+    return as_response(Answer(status, body))

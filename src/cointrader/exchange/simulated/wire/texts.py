@@ -1,0 +1,35 @@
+"""Numbers as Binance writes them: strings, never with an exponent."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+
+from cointrader.domain.instrument import to_decimal
+
+_EIGHT = Decimal("1e-8")
+_WIDE = Context(prec=60)
+
+
+def plain(value: Decimal) -> str:
+    """A number digit for digit."""
+    return format(value, "f")
+
+
+def given(value: Decimal | None) -> str:
+    """A number digit for digit; "0" where there is none."""
+    return "0" if value is None else plain(value)
+
+
+def money(value: Decimal) -> str:
+    """An amount with 8 decimals, never a negative zero."""
+    return plain(value.quantize(_EIGHT, context=_WIDE) + Decimal(0))
+
+
+def number(value: float) -> str:
+    """A float as a person would write it."""
+    return plain(to_decimal(value))
+
+
+def percent(ratio: Decimal) -> str:
+    """A fraction in percent."""
+    return plain((ratio * 100).normalize())

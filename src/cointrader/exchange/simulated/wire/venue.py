@@ -1,0 +1,131 @@
+"""The simulated exchange with all that the wire adds to it, for the calls to work on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from cointrader.domain.order import DetailedFill
+from cointrader.exchange.simulated.adapter import SimulatedExchange
+from cointrader.exchange.simulated.wire import events
+from cointrader.exchange.simulated.wire.account import AccountView
+from cointrader.exchange.simulated.wire.clock import ExchangeClock
+from cointrader.exchange.simulated.wire.events import Message
+from cointrader.exchange.simulated.wire.limits import Limits, LimitSettings
+from cointrader.exchange.simulated.wire.listen_keys import LIFE_MS, ListenKeys
+from cointrader.exchange.simulated.wire.market import MarketView
+from cointrader.exchange.simulated.wire.params import Params
+from cointrader.exchange.simulated.wire.recorder import Recorder
+from cointrader.exchange.simulated.wire.refusals import refused
+
+
+@dataclass(frozen=True, slots=True)
+class VenueSettings:
+    """What can be chosen. The defaults are the real exchange's."""
+
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    listen_key_life_ms: int = LIFE_MS
+    maker_fee: Decimal = Decimal("0.0002")  # told where the exchange has no maker fee of its own
+
+
+class Venue:
+    """One exchange, its clock, its records, its limits.
+
+    `on_event` and `on_execution` are set by whoever carries them to clients.
+    """
+
+    def __init__(
+        self, exchange: SimulatedExchange, clock: ExchangeClock, settings: VenueSettings
+    ) -> None:
+        self.exchange = exchange
+        self.clock = clock
+        self.settings = settings
+        self.account = AccountView(exchange)
+        self.market = MarketView(exchange)
+        # While a stepped clock stands, limits go by the wall clock.
+        haste = clock.slack if math.isfinite(clock.slack) else 1.0
+        self.limits = Limits(settings.limits, haste)
+        self.listen_keys = ListenKeys(settings.listen_key_life_ms)
+        self.countdowns: dict[str, int] = {}  # symbol -> when its orders are cancelled
+        self.on_event: Callable[[Message], None] = _to_nobody
+        self.on_execution: Callable[[DetailedFill], None] = _to_nobody
+        self.recorder = Recorder(
+            now_ms=clock.now_ms,
+            account=self.account,
+            tell=self.tell,
+            executed=self._executed,
+        )
+        # Held here: the exchange's hubs know their subscribers weakly.
+        self._taps = [self.recorder.tap(symbol) for symbol in self.symbols]
+        for symbol, tap in zip(self.symbols, self._taps, strict=True):
+            exchange.book.hubs[symbol].add(tap)
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        return list(self.exchange.book.instruments)
+
+    def now_ms(self) -> int:
+        return self.clock.now_ms()
+
+    def symbol(self, params: Params, name: str = "symbol") -> str:
+        """A mandatory symbol that is traded here."""
+        return self._known(params.text(name))
+
+    def optional_symbol(self, params: Params) -> str | None:
+        symbol = params.given("symbol")
+        return None if symbol is None else self._known(symbol)
+
+    def symbols_of(self, params: Params) -> Sequence[str]:
+        """The symbol asked for, or all."""
+        symbol = self.optional_symbol(params)
+        return self.symbols if symbol is None else [symbol]
+
+    def _known(self, symbol: str) -> str:
+        if symbol.upper() not in self.exchange.book.instruments:
+            raise refused(-1121, "Invalid symbol.")
+        return symbol.upper()
+
+    def tell(self, message: Message) -> None:
+        """An account event, for whoever listens by now."""
+        self.on_event(message)
+
+    def _executed(self, fill: DetailedFill) -> None:
+        self.on_execution(fill)
+
+    # -- time passes --------------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """What is due by now: listen keys expire, countdowns cancel."""
+        now_ms = self.now_ms()
+        self.listen_keys.expire(
+            now_ms, lambda key: self.tell(events.listen_key_expired(key, now_ms))
+        )
+        for symbol in [s for s, due_ms in self.countdowns.items() if due_ms <= now_ms]:
+            del self.countdowns[symbol]
+            await self.cancel_all_plain(symbol)
+
+    async def cancel_all_plain(self, symbol: str) -> None:
+        """Cancel limit orders; conditional ones stay, as on production."""
+        for order in self.recorder.open_plain():
+            if order.symbol == symbol:
+                await self.exchange.cancel(symbol, order.client_id)
+
+    # -- what the owner of the market does ------------------------------------------------------
+
+    def deposit(self, amount: Decimal) -> None:
+        self.exchange.deposit(amount)
+        self.recorder.book_transfer(amount, "DEPOSIT")
+
+    def withdraw(self, amount: Decimal) -> None:
+        self.exchange.withdraw(amount)
+        self.recorder.book_transfer(-amount, "WITHDRAW")
+
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        self.exchange.set_leverage(symbol, leverage)
+        self.tell(events.leverage_changed(symbol, leverage, self.now_ms()))
+
+
+def _to_nobody(_: object) -> None:
+    """Before anybody listens."""

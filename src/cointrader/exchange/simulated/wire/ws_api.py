@@ -1,0 +1,112 @@
+"""The WebSocket API: the same calls as JSON requests on one socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import msgspec
+from aiohttp import WSMsgType, web
+
+from cointrader.exchange.simulated.wire.auth import Security, json_payload, require_in_time
+from cointrader.exchange.simulated.wire.desk import Desk
+from cointrader.exchange.simulated.wire.params import Params
+from cointrader.exchange.simulated.wire.passage import Request
+from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
+from cointrader.exchange.simulated.wire.routes import ROUTES, Route
+from cointrader.exchange.simulated.wire.sockets import CLOSE_S
+
+PATH = "/ws-fapi/v1"
+_HANDSHAKE_WEIGHT = 5
+_LIFE_S = 24 * 3600.0
+
+# method -> the REST call that it is
+_METHODS: dict[str, tuple[str, str]] = {
+    "ping": ("GET", "/fapi/v1/ping"),
+    "time": ("GET", "/fapi/v1/time"),
+    "depth": ("GET", "/fapi/v1/depth"),
+    "ticker.price": ("GET", "/fapi/v2/ticker/price"),
+    "ticker.book": ("GET", "/fapi/v1/ticker/bookTicker"),
+    "order.place": ("POST", "/fapi/v1/order"),
+    "order.modify": ("PUT", "/fapi/v1/order"),
+    "order.cancel": ("DELETE", "/fapi/v1/order"),
+    "order.status": ("GET", "/fapi/v1/order"),
+    "algoOrder.place": ("POST", "/fapi/v1/algoOrder"),
+    "algoOrder.cancel": ("DELETE", "/fapi/v1/algoOrder"),
+    "account.balance": ("GET", "/fapi/v2/balance"),
+    "v2/account.balance": ("GET", "/fapi/v3/balance"),
+    "account.status": ("GET", "/fapi/v2/account"),
+    "v2/account.status": ("GET", "/fapi/v3/account"),
+    "account.position": ("GET", "/fapi/v2/positionRisk"),
+    "v2/account.position": ("GET", "/fapi/v3/positionRisk"),
+    "userDataStream.start": ("POST", "/fapi/v1/listenKey"),
+    "userDataStream.ping": ("PUT", "/fapi/v1/listenKey"),
+    "userDataStream.stop": ("DELETE", "/fapi/v1/listenKey"),
+}
+
+
+class WsApiFront:
+    """Serves the sockets of the WebSocket API."""
+
+    def __init__(self, desk: Desk, *, ping_s: float = 180.0) -> None:
+        self._desk = desk
+        self._ping_s = ping_s
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        stopped = self._desk.count(_HANDSHAKE_WEIGHT)
+        if stopped is not None:
+            return web.Response(status=stopped.status, headers=stopped.headers)
+        socket = web.WebSocketResponse(heartbeat=self._ping_s, timeout=CLOSE_S)
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LIFE_S):
+                    async for message in socket:
+                        if message.type is WSMsgType.TEXT:
+                            answer = await self._answer(message.data)
+                            await socket.send_str(msgspec.json.encode(answer).decode())
+        finally:
+            self._sockets.discard(socket)
+            await socket.close()
+        return socket
+
+    async def close(self) -> None:
+        """Cut every connection."""
+        await asyncio.gather(*(socket.close() for socket in list(self._sockets)))
+
+    async def _answer(self, text: str) -> dict[str, Any]:
+        try:
+            asked = msgspec.json.decode(text, type=dict[str, Any])
+            given = asked.get("params") or {}
+            params = Params.of_json(given)
+        except (msgspec.DecodeError, AttributeError):
+            return self._reply(None, answer_to(refused(-1135, "Invalid JSON Request")))
+        method, number = str(asked.get("method")), asked.get("id")
+        if method.startswith("session."):
+            error = refused(-4056, "HMAC_SHA256 API key is not supported.")
+            return self._reply(number, answer_to(error))
+        if method not in _METHODS:
+            return self._reply(number, answer_to(refused(-1136, "Invalid method")))
+        route = ROUTES[_METHODS[method]]
+        answer = await self._desk.answer(
+            Request("WS", method, params), route, lambda: self._let_in(route, given, params)
+        )
+        return self._reply(number, answer)
+
+    def _let_in(self, route: Route, given: dict[str, Any], params: Params) -> None:
+        if route.security is Security.NONE:
+            return
+        credentials, venue = self._desk.credentials, self._desk.venue
+        credentials.require_key(params.given("apiKey"))
+        if route.security is Security.SIGNED:
+            params.text("timestamp")
+            credentials.require_signature(json_payload(given), params.given("signature"))
+            require_in_time(params, venue.now_ms(), venue.clock.slack)
+
+    def _reply(self, number: object, answer: Answer) -> dict[str, Any]:
+        limits = self._desk.rate_limits()
+        name = "result" if answer.status == 200 else "error"
+        return {"id": number, "status": answer.status, name: answer.body, "rateLimits": limits}

@@ -1,0 +1,119 @@
+"""`cointrader exchange`: its first line, its end, its refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from cointrader.cli.main import main
+
+SOURCE = Path(__file__).parents[3] / "src"
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start the command in a process of its own; it is ended with the test."""
+    running = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cointrader", "exchange", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def asked(url, data=None):
+    with urllib.request.urlopen(url, data=data, timeout=5) as answer:
+        return json.load(answer)
+
+
+def test_its_first_line_tells_programs_where_it_is(started):
+    process = started("--symbols", "XRPUSDT", "--pace", "stepped", "--key", "k", "--secret", "s")
+
+    line = json.loads(process.stdout.readline())
+
+    assert list(line) == ["rest", "ws", "ws_api", "control", "key", "secret"]
+    assert (line["key"], line["secret"]) == ("k", "s")
+    assert line["rest"].startswith("http://127.0.0.1:")
+    symbols = [each["symbol"] for each in asked(line["rest"] + "/fapi/v1/exchangeInfo")["symbols"]]
+    assert symbols == ["XRPUSDT", "BTCUSDT", "ETHUSDT"]
+    rows = asked(line["rest"] + "/fapi/v1/klines?symbol=XRPUSDT&interval=15m&limit=1500")
+    assert len(rows) == 302  # what warms indicators up, and the bar that is open
+
+    asked(line["control"] + "/stop", data=b"{}")
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert said.endswith("stopped\n")
+
+
+def test_ctrl_c_ends_it_cleanly_and_every_run_has_its_own_keys(started):
+    processes = [started("--symbols", "XRPUSDT"), started("--symbols", "XRPUSDT")]
+    lines = [json.loads(process.stdout.readline()) for process in processes]
+
+    for process, number in zip(processes, (signal.SIGINT, signal.SIGTERM), strict=True):
+        process.send_signal(number)
+        out, said = process.communicate(timeout=20)
+        assert (process.returncode, out) == (130, "")
+        assert "Traceback" not in said
+        assert said.endswith("stopped\n")
+    assert len({line["key"] for line in lines} | {line["secret"] for line in lines}) == 4
+
+
+def test_a_busy_port_is_told(capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code = main(["exchange", "--symbols", "XRPUSDT", "--port", str(taken.getsockname()[1])])
+
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert "cannot listen there" in err
+    assert "0 takes one that is free" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--pace", "fast"], 2, "real, stepped"),
+        (["--pace", "0"], 2, "--pace"),
+        (["--balance", "-1"], 2, "--balance"),
+        (["--port", "70000"], 2, "--port"),
+        (["--from", "2025-02-30"], 2, "--from"),
+        (["--from", "2025-02-03", "--to", "2025-02-01"], 2, "--from is not before --to"),
+        (["--key", "ключ"], 2, "--key"),
+        (["--data", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_bad_input_is_refused_clearly(capsys, monkeypatch, tmp_path, arguments, code, words):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["exchange", "--symbols", "XRPUSDT", *arguments]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_its_help_has_examples(capsys):
+    assert main(["exchange", "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "cointrader exchange --symbols XRPUSDT,TRXUSDT --pace 60" in shown
+    assert "cointrader exchange --data data --from 2025-06-01 --pace stepped --port 18080" in shown

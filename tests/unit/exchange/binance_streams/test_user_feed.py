@@ -1,0 +1,422 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+import aiohttp
+
+from cointrader.domain.clock import HOUR_MS, MINUTE_MS
+from cointrader.domain.errors import Rejected, Unreachable
+from cointrader.domain.events import FundingSettled, OrderFilled, OrderUpdated
+from cointrader.domain.order import OrderStatus
+from cointrader.exchange.binance.account_notices import Transferred
+from cointrader.exchange.binance.connection import StreamLimits
+from cointrader.exchange.binance.user_feed import CatchUpRules, UserDataStream
+from tests.unit.exchange.binance_streams.fakes import (
+    ENTRY_ID,
+    QUICK,
+    STOP_ID,
+    T0,
+    Books,
+    JumpingClock,
+    Keys,
+    Notices,
+    ScriptedExchange,
+    a_child_fill,
+    a_fill,
+    a_stop,
+    an_algo_update,
+    an_exchange,
+    an_order_update,
+    hears_nothing,
+    running,
+    told,
+    until,
+)
+
+RULES = CatchUpRules(
+    hold_ms=60, first_pause_ms=20, keep_alive_again_ms=20, overlap_ms=5_000, books_lag_ms=40
+)
+PRIVATE = replace(QUICK, may_be_quiet=True)
+
+
+class Setup:
+    """An account's stream over a scripted exchange."""
+
+    def __init__(
+        self,
+        exchange: ScriptedExchange,
+        session: aiohttp.ClientSession,
+        *,
+        now_ms: int = T0,
+        limits: StreamLimits = PRIVATE,
+        rules: CatchUpRules = RULES,
+    ) -> None:
+        self.exchange = exchange
+        self.clock = JumpingClock(now_ms)
+        self.keys = Keys()
+        self.books = Books()
+        self.notices: Notices = []
+        self.stream = UserDataStream(
+            url=exchange.url,
+            session=session,
+            keys=self.keys,
+            history=self.books,
+            clock=self.clock,
+            on_notice=self.notices.append,
+            limits=limits,
+            rules=rules,
+        )
+        self.events = self.stream.account_events("XRPUSDT")
+
+    async def up(self, number: int = 1):
+        """Connection `number`, once what may have been missed before it is told."""
+        visit = await self.exchange.visit(number)
+        await until(lambda: self.stream.is_complete)
+        return visit
+
+
+@asynccontextmanager
+async def a_setup(**terms):
+    async with an_exchange() as exchange, aiohttp.ClientSession() as session:
+        setup = Setup(exchange, session, **terms)
+        async with running(setup.stream.run()):
+            yield setup
+
+
+def trade_ids(events) -> list[int]:
+    return [event.fill.trade_id for event in events if isinstance(event, OrderFilled)]
+
+
+async def test_events_are_told_to_the_bot_of_their_symbol():
+    async with a_setup() as s:
+        other = s.stream.account_events("BTCUSDT")
+        visit = await s.up()
+        await visit.say({"e": "TRADE_LITE", "E": T0, "s": "XRPUSDT", "t": 7001, "i": 9001})
+        await visit.say(an_order_update(happened="NEW", status="NEW"))
+        await visit.say(an_order_update())
+        events = await told(s.events, 3)
+
+        assert [type(event) for event in events] == [OrderUpdated, OrderFilled, OrderUpdated]
+        assert await hears_nothing(other)
+        assert (visit.path, visit.query) == ("/private/ws", {"listenKey": "key-1"})
+
+
+async def test_fills_missed_while_reconnecting_are_told_before_what_came_after():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say(an_algo_update("NEW"))
+        await told(s.events, 1)
+        await visit.cut()
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        s.books.gate.clear()
+        second = await s.exchange.visit(2)
+        await until(lambda: [what for what, _ in s.books.asked].count("fills") == 2)
+        await second.say(an_order_update(trade_id=7002))
+        await second.say(an_order_update())  # told by both
+        assert await hears_nothing(s.events, for_s=0.03)
+        s.books.gate.set()
+        events = await told(s.events, 3)
+
+        assert trade_ids(events) == [7001, 7002]
+        assert await hears_nothing(s.events)
+        assert s.keys.started == 2
+        assert second.query == {"listenKey": "key-2"}
+
+
+async def test_order_that_ended_while_reconnecting_is_told():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say(an_algo_update("NEW"))
+        await told(s.events, 1)
+        s.books.orders[STOP_ID] = a_stop(OrderStatus.EXPIRED)
+        await visit.cut()
+
+        assert await told(s.events, 1) == [OrderUpdated(a_stop(OrderStatus.EXPIRED))]
+
+
+async def test_fill_that_is_booked_late_is_still_found_after_a_gap():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say(an_algo_update("NEW"))
+        await told(s.events, 1)
+        s.books.orders[STOP_ID] = a_stop(OrderStatus.FILLED)
+        await visit.cut()
+        assert await told(s.events, 1) == [OrderUpdated(a_stop(OrderStatus.FILLED))]
+        s.books.fill_rows = [a_fill(7001, STOP_ID)]
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+
+
+async def test_symbols_with_orders_of_ours_are_asked_about_first():
+    async with a_setup() as s:
+        others = [s.stream.account_events(f"S{number}USDT") for number in range(9)]
+        visit = await s.up()
+        message = an_algo_update("NEW")
+        message["o"]["s"] = "S7USDT"
+        await visit.say(message)
+        await told(others[7], 1)
+        s.books.asked.clear()
+        await visit.cut()
+        await until(lambda: ("open_orders", "XRPUSDT") in s.books.asked)
+        asked = [symbol for what, symbol in s.books.asked if what == "open_orders"]
+
+        assert asked[0] == "S7USDT"
+
+
+async def test_order_that_was_placed_while_reconnecting_is_told():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.orders[STOP_ID] = a_stop(OrderStatus.NEW)
+        await visit.cut()
+
+        assert await told(s.events, 1) == [OrderUpdated(a_stop(OrderStatus.NEW))]
+
+
+async def test_funding_is_asked_for_after_a_gap_only_when_an_hour_began_in_it():
+    async with a_setup(now_ms=T0 + MINUTE_MS) as s:
+        visit = await s.up()
+        assert "funding" not in [what for what, _ in s.books.asked]
+        payment = FundingSettled("XRPUSDT", T0 + HOUR_MS, Decimal("0.0001"), Decimal("-0.002"))
+        s.books.payments = [payment]
+        s.clock.jump_to(T0 + HOUR_MS + 100)
+        await visit.cut()
+
+        assert await told(s.events, 1) == [payment]
+
+
+async def test_gap_is_asked_about_until_the_exchange_answers():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        s.books.failures = 3
+        await visit.cut()
+        await s.exchange.visit(2)
+        assert not s.stream.is_complete
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+        await until(lambda: s.stream.is_complete)
+
+
+async def test_new_events_wait_no_longer_than_the_patience_for_a_gap():
+    async with a_setup(rules=replace(RULES, timeout_ms=80)) as s:
+        visit = await s.up()
+        await visit.cut()
+        s.books.gate.clear()
+        second = await s.exchange.visit(2)
+        await until(lambda: not s.stream.is_complete)
+        await second.say(an_order_update())
+
+        assert trade_ids(await told(s.events, 2)) == [7001]
+        assert not s.stream.is_complete
+
+
+async def test_listen_key_that_expired_is_replaced_with_its_connection():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say({"e": "listenKeyExpired", "E": T0, "listenKey": "key-1"})
+        second = await s.up(2)
+
+        assert second.query == {"listenKey": "key-2"}
+        await until(lambda: visit.socket.closed)
+
+
+async def test_listen_key_is_kept_alive_and_replaced_when_the_exchange_forgot_it():
+    async with a_setup(rules=replace(RULES, keep_alive_ms=30)) as s:
+        await s.up()
+        await until(lambda: s.keys.kept >= 2)
+        assert s.keys.started == 1
+        s.keys.failure = Rejected("This listenKey does not exist.", code="-1125")
+        await until(lambda: s.keys.started == 2)
+        s.keys.failure = None
+        second = await s.up(2)
+
+        assert second.query == {"listenKey": "key-2"}
+
+
+async def test_keep_alive_that_fails_is_tried_again_soon_on_the_same_connection():
+    async with a_setup() as s:
+        await s.up()
+        s.keys.failure = Unreachable("no answer")
+        s.clock.jump_to(T0 + RULES.keep_alive_ms + 100)
+        await until(lambda: s.keys.kept >= 3)
+
+        assert s.keys.started == 1
+        assert len(s.exchange.visits) == 1
+
+
+async def test_fill_before_triggered_is_told_under_the_stop_when_the_stream_names_it():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say(an_algo_update("NEW"))
+        await visit.say(a_child_fill())
+        await visit.say(an_algo_update("TRIGGERED", ai="9002"))
+        events = await told(s.events, 4)
+
+        assert [e.fill.client_order_id for e in events if isinstance(e, OrderFilled)] == [STOP_ID]
+        await asyncio.sleep(0.1)
+        assert [what for what, _ in s.books.asked].count("fills") == 1
+
+
+async def test_fill_whose_trigger_is_never_told_is_looked_up():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.orders[STOP_ID] = a_stop(OrderStatus.TRIGGERED)
+        s.books.failures = 1
+        await visit.say(a_child_fill(trade_id=7002))
+        await until(lambda: not s.books.failures)
+        assert await hears_nothing(s.events, for_s=0.01)
+        s.books.fill_rows = [a_fill(7002, STOP_ID)]
+        events = await told(s.events, 3)
+
+        assert [e.fill.client_order_id for e in events if isinstance(e, OrderFilled)] == [STOP_ID]
+
+
+async def test_fill_of_the_owner_s_own_order_is_told_under_its_id_after_the_look_up():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7001, "web_1")]
+        await visit.say(an_order_update(client_order_id="web_1"))
+        events = await told(s.events, 2)
+
+        assert [e.fill.client_order_id for e in events if isinstance(e, OrderFilled)] == ["web_1"]
+
+
+async def test_fill_that_is_never_booked_is_told_under_its_own_id_in_the_end():
+    async with a_setup(rules=replace(RULES, hold_ms=10, tries=2)) as s:
+        visit = await s.up()
+        await visit.say(a_child_fill())
+        events = await told(s.events, 2)
+
+        assert [e.fill.client_order_id for e in events if isinstance(e, OrderFilled)] == ["x-123"]
+
+
+async def test_resting_order_of_the_owner_is_told_without_a_look_up():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say(an_order_update(client_order_id="web_1", happened="NEW", status="NEW"))
+        (event,) = await told(s.events, 1)
+
+        assert isinstance(event, OrderUpdated)
+        assert [what for what, _ in s.books.asked].count("fills") == 1
+
+
+async def test_funding_is_told_as_the_exchange_books_it():
+    async with a_setup() as s:
+        visit = await s.up()
+        message = {
+            "e": "ACCOUNT_UPDATE",
+            "E": T0 + 50,
+            "T": T0 + 20,
+            "a": {
+                "m": "FUNDING_FEE",
+                "S": "XRPUSDT",
+                "B": [{"a": "USDT", "wb": "999", "cw": "999", "bc": "-0.002"}],
+                "P": [],
+            },
+        }
+        await visit.say(message)
+        await until(lambda: "funding" in [what for what, _ in s.books.asked])
+        payment = FundingSettled("XRPUSDT", T0, Decimal("0.0001"), Decimal("-0.002"))
+        s.books.payments = [payment]  # the books lag behind the message
+        await visit.say(message)
+
+        assert await told(s.events, 1) == [payment]
+        assert await hears_nothing(s.events)
+        assert s.notices == []
+
+
+async def test_transfers_are_told_as_notices():
+    async with a_setup() as s:
+        visit = await s.up()
+        balance = {"a": "USDT", "wb": "1100", "cw": "1100", "bc": "100"}
+        account = {"m": "DEPOSIT", "B": [balance], "P": []}
+        await visit.say({"e": "ACCOUNT_UPDATE", "E": T0, "T": T0, "a": account})
+        await until(lambda: bool(s.notices))
+
+        assert s.notices == [Transferred("USDT", Decimal(100), "DEPOSIT", T0)]
+
+
+async def test_two_connections_that_overlap_tell_everything_once():
+    async with a_setup(limits=replace(PRIVATE, renew_after_ms=150)) as s:
+
+        async def both_tell(visit) -> None:
+            for other in s.exchange.open_visits:
+                await other.say(an_order_update(at_ms=s.clock.now_ms()))
+
+        s.exchange.greeting = both_tell
+        await s.exchange.visit(3)
+
+        assert trade_ids(await told(s.events, 2)) == [7001]
+        assert await hears_nothing(s.events)
+        assert s.stream.health().faults == 0
+
+
+async def test_quiet_account_is_renewed_and_caught_up_with():
+    async with a_setup(limits=replace(PRIVATE, max_age_ms=100)) as s:
+        await s.up()
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]  # and the stream says nothing
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+        assert s.stream.health().faults == 0
+
+
+async def test_message_that_cannot_be_read_is_asked_about():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        await visit.say(an_order_update(z="not a number"))
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+        assert len(s.exchange.visits) == 1
+
+
+async def test_forced_close_without_a_trade_id_is_asked_about():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7009, "autoclose-1")]
+        await visit.say(
+            an_order_update(client_order_id="autoclose-1", happened="CALCULATED", trade_id=0)
+        )
+
+        assert trade_ids(await told(s.events, 2)) == [7009]
+
+
+async def test_messages_of_unknown_kinds_are_ignored():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say({"e": "SOMETHING_NEW", "E": T0})
+        await visit.say(an_order_update())
+
+        assert trade_ids(await told(s.events, 2)) == [7001]
+
+
+async def test_listen_key_that_cannot_be_had_is_asked_for_again():
+    async with an_exchange() as exchange, aiohttp.ClientSession() as session:
+        setup = Setup(exchange, session)
+        exchange.refused_handshakes = 2
+        async with running(setup.stream.run()):
+            await setup.up()
+
+        assert setup.keys.started == 3
+
+
+async def test_cancelled_stream_leaves_no_task_and_no_socket_and_can_run_again():
+    before = asyncio.all_tasks()
+    async with an_exchange() as exchange, aiohttp.ClientSession() as session:
+        setup = Setup(exchange, session)
+        async with running(setup.stream.run()):
+            visit = await setup.up()
+            setup.books.gate.clear()
+            await visit.say(a_child_fill())
+            await visit.cut()
+            await until(lambda: not setup.stream.is_complete)
+        await until(lambda: not exchange.open_visits)
+        setup.books.gate.set()
+        setup.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        async with running(setup.stream.run()):
+            assert trade_ids(await told(setup.events, 1)) == [7001]
+            await until(lambda: setup.stream.is_complete)
+    await until(lambda: asyncio.all_tasks() == before)
