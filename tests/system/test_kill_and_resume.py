@@ -108,16 +108,18 @@ def test_killed_again_and_again_it_ends_alike(whole, tmp_path):
     assert paper.result == expected
 
 
-def test_interrupted_politely_and_resumed_it_ends_alike(whole, tmp_path):
-    expected, lasted_s = whole
-    for wanted in (signal.SIGINT, signal.SIGTERM):
-        paper = Paper(tmp_path / wanted.name)
-        process = paper.start(*RUN)
-        time.sleep(0.7 * lasted_s)
-        process.send_signal(wanted)
-        process.communicate(timeout=60)
-        if process.returncode:
-            assert process.returncode == 130
-            paper.finish(paper.go_on())
+@pytest.mark.parametrize("polite", [signal.SIGINT, signal.SIGTERM], ids=lambda it: it.name)
+def test_interrupted_politely_and_resumed_it_ends_alike(whole, tmp_path, polite):
+    expected, _ = whole
+    paper = Paper(tmp_path / "run")
+    process = paper.start(*RUN)
+    while not has_begun(tmp_path / "run" / "run.db"):  # before that nobody listens yet
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.send_signal(polite)
+    process.communicate(timeout=60)
+    if process.returncode:  # else it was faster
+        assert process.returncode == 130
+        paper.finish(paper.go_on())
 
-        assert paper.result == expected
+    assert paper.result == expected
