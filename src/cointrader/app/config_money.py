@@ -15,7 +15,7 @@ from cointrader.app.config import Config, SymbolConfig
 from cointrader.bot.settings import exit_settings
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import Side
-from cointrader.domain.position import gross_pnl, liquidation_price, slipped
+from cointrader.domain.position import gross_pnl, slipped
 from cointrader.exchange.simulated.instruments import (
     known_instrument,
     plausible_instrument,
@@ -28,7 +28,12 @@ from cointrader.risk.limits import (
     drawdown_reached,
     open_risk_exceeded,
 )
-from cointrader.risk.sizing import entry_notional, margin_ratio, size_entry
+from cointrader.risk.sizing import (
+    entry_liquidation_price,
+    entry_notional,
+    margin_ratio,
+    size_entry,
+)
 from cointrader.strategy.plan import stop_level, target_level
 
 TYPICAL_ATR_RATIOS = (0.003, 0.005, 0.01)  # of a 15m candle: a calm, a usual and a wild market
@@ -267,13 +272,16 @@ class _Desk:
 
     def _liquidation_ratio(self, symbol: str, price: float, quantity: float) -> float | None:
         """How far the nearer liquidation price of the two sides is; None without brackets."""
-        bracket = self.instruments[symbol].bracket(to_decimal(quantity * price))
-        if bracket is None or quantity <= 0.0:
+        instrument = self.instruments[symbol]
+        if not instrument.brackets or quantity <= 0.0:
             return None
-        ratio, amount = bracket.maintenance_margin_ratio, bracket.maintenance_amount
         levels = [
-            liquidation_price(
-                side.sign, price, self.limits.leverage, float(ratio), float(amount) / quantity
+            entry_liquidation_price(
+                side,
+                price=price,
+                quantity=quantity,
+                leverage=self.limits.leverage,
+                instrument=instrument,
             )
             for side in Side
         ]

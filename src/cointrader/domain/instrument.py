@@ -37,7 +37,7 @@ class LeverageBracket:
     """What the exchange asks of positions up to a notional, in quote currency.
 
     The maintenance margin of a notional in this bracket is
-    ``notional * maintenance_margin_ratio - maintenance_amount``.
+    ``notional * maintenance_margin_ratio - maintenance_amount``, which no other bracket exceeds.
     """
 
     notional_cap: Decimal | None  # None: there is no larger one
@@ -91,19 +91,12 @@ class Instrument:
             only = LeverageBracket(None, self.max_leverage, self.maintenance_margin_ratio)
             object.__setattr__(self, "brackets", (only,))
 
-    def bracket(self, notional: Decimal) -> LeverageBracket | None:
-        """The bracket of a position of `notional`; the last one beyond its cap, None without."""
-        for bracket in self.brackets:
-            if bracket.notional_cap is None or notional <= bracket.notional_cap:
-                return bracket
-        return self.brackets[-1] if self.brackets else None
-
     def maintenance_margin(self, notional: Decimal) -> Decimal:
-        """Margin below which a position of `notional` is liquidated."""
-        bracket = self.bracket(notional)
-        if bracket is None:
-            return Decimal(0)
-        return notional * bracket.maintenance_margin_ratio - bracket.maintenance_amount
+        """Margin below which a position of `notional` is liquidated: see `liquidation_price`."""
+        return max(
+            (notional * b.maintenance_margin_ratio - b.maintenance_amount for b in self.brackets),
+            default=Decimal(0),
+        )
 
     def max_notional(self, leverage: int) -> Decimal | None:
         """Largest position at `leverage`: zero where it is too high, None without a limit."""

@@ -5,6 +5,7 @@ The arithmetic works on Decimal (money) and on float (the backtest kernel) alike
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -77,41 +78,32 @@ def funding_payment(sign: int, quantity: Number, mark_price: Number, rate: Numbe
 def liquidation_price(
     sign: int,
     entry_price: Number,
-    leverage: Number,
-    maintenance_margin_ratio: Number,
-    maintenance_amount: Number | int = 0,
-) -> Number:
-    """Where a position opened with its initial margin is liquidated, in quote currency.
-
-    `isolated_liquidation_price` with a margin of one `leverage`-th of the entry notional.
-    """
-    return isolated_liquidation_price(
-        sign, entry_price, 1 / leverage, maintenance_margin_ratio, maintenance_amount
-    )
-
-
-def isolated_liquidation_price(
-    sign: int,
-    entry_price: Number,
+    quantity: Number,
     margin_ratio: Number,
-    maintenance_margin_ratio: Number,
-    maintenance_amount: Number | int = 0,
+    maintenance_ratios: Sequence[Number],
+    maintenance_amounts: Sequence[Number],
 ) -> Number:
     """Where an isolated position is worth only its maintenance margin, in quote currency.
+
+    That margin is the largest that any leverage bracket asks for: whichever bracket the position
+    is in at that price, the first one whose line is crossed liquidates.
 
     Parameters
     ----------
     sign : +1 for a long position, -1 for a short
-    margin_ratio : isolated wallet / (quantity * entry price)
-    maintenance_margin_ratio : of the leverage bracket; 0, where no brackets are known, gives the
-        price at which the margin is gone
-    maintenance_amount : of the bracket ("cum"), per unit of quantity; zero in the first bracket
+    quantity : of the position, above zero
+    margin_ratio : isolated wallet / (quantity * entry price); 1 / leverage when just opened
+    maintenance_ratios, maintenance_amounts : of the brackets, shape (brackets,), amounts ("cum")
+        in quote currency; without any it is the price at which the margin is gone
 
     References: Binance, "Liquidation Price of USDⓈ-M Futures Contracts", isolated margin.
     """
-    return (entry_price * (margin_ratio - sign) + maintenance_amount) / (
-        maintenance_margin_ratio - sign
-    )
+    nearest = entry_price * (1 - sign * margin_ratio)
+    # A compiled kernel knows no zip(strict=...).
+    for ratio, amount in zip(maintenance_ratios, maintenance_amounts):  # noqa: B905
+        level = (entry_price * (margin_ratio - sign) + amount / quantity) / (ratio - sign)
+        nearest = max(nearest, level) if sign > 0 else min(nearest, level)
+    return nearest
 
 
 def bankruptcy_price(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-from cointrader.domain.instrument import Instrument, to_decimal
+from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Side
 from cointrader.domain.position import liquidation_price
 from cointrader.risk.book import Refusal
@@ -82,21 +82,10 @@ def entry_notional(
 
 
 def is_liquidation_near(
-    sign: int,
-    entry_price: float,
-    stop_distance: float,
-    leverage: float,
-    maintenance_margin_ratio: float,
-    maintenance_amount: float = 0.0,
+    sign: int, entry_price: float, stop_distance: float, liquidation_level: float
 ) -> bool:
-    """Whether liquidation is nearer than twice the stop.
-
-    Ratio and amount are those of the notional's leverage bracket, the amount per unit of quantity.
-    """
-    level = liquidation_price(
-        sign, entry_price, leverage, maintenance_margin_ratio, maintenance_amount
-    )
-    return sign * (entry_price - level) < 2.0 * stop_distance
+    """Whether liquidation is nearer than twice the stop."""
+    return sign * (entry_price - liquidation_level) < 2.0 * stop_distance
 
 
 def size_verdict(
@@ -153,9 +142,16 @@ def size_entry(
     quantity = instrument.quantity(max(notional, 0.0) / price)
     if instrument.max_quantity is not None and quantity > instrument.max_quantity:
         quantity = instrument.quantity(float(instrument.max_quantity))
-    is_near = limits.has_liquidation_rule and is_liquidation_near(
-        side.sign, price, stop_distance, limits.leverage, *_maintenance(instrument, quantity, price)
-    )
+    is_near = False
+    if limits.has_liquidation_rule and quantity > 0:
+        level = entry_liquidation_price(
+            side,
+            price=price,
+            quantity=float(quantity),
+            leverage=limits.leverage,
+            instrument=instrument,
+        )
+        is_near = is_liquidation_near(side.sign, price, stop_distance, level)
     verdict = size_verdict(
         float(quantity),
         price,
@@ -168,12 +164,18 @@ def size_entry(
     return Refusal(SIZE_REASONS[verdict], _detail(verdict, quantity, price, instrument))
 
 
-def _maintenance(instrument: Instrument, quantity: Decimal, price: float) -> tuple[float, float]:
-    """Maintenance margin ratio, and amount per unit, of the bracket that a position falls into."""
-    bracket = instrument.bracket(quantity * to_decimal(price)) if quantity > 0 else None
-    if bracket is None:
-        return float(instrument.maintenance_margin_ratio), 0.0
-    return float(bracket.maintenance_margin_ratio), float(bracket.maintenance_amount / quantity)
+def entry_liquidation_price(
+    side: Side, *, price: float, quantity: float, leverage: float, instrument: Instrument
+) -> float:
+    """Where an entry of `quantity`, above zero, filled at `price` would be liquidated."""
+    return liquidation_price(
+        side.sign,
+        price,
+        quantity,
+        1.0 / leverage,
+        [float(bracket.maintenance_margin_ratio) for bracket in instrument.brackets],
+        [float(bracket.maintenance_amount) for bracket in instrument.brackets],
+    )
 
 
 def _detail(verdict: int, quantity: Decimal, price: float, instrument: Instrument) -> str:

@@ -24,13 +24,11 @@ def test_brackets_meet_at_their_caps():
 
 
 @pytest.mark.parametrize(
-    ("notional", "leverage"), [("1", 75), ("10000", 75), ("10000.01", 50), ("999999", 40)]
+    ("notional", "margin"),
+    [("1", "0.005"), ("9999", "49.995"), ("10001", "50.0065"), ("999999", "9914.99")],
 )
-def test_notional_falls_into_the_bracket_up_to_whose_cap_it_is(notional, leverage):
-    bracket = TIERED.bracket(D(notional))
-
-    assert bracket is not None
-    assert bracket.max_leverage == leverage
+def test_maintenance_margin_is_that_of_the_bracket_whose_cap_comes_next(notional, margin):
+    assert TIERED.maintenance_margin(D(notional)) == D(margin)  # beyond the last cap: the last's
 
 
 @pytest.mark.parametrize(
@@ -56,7 +54,7 @@ def test_ratio_alone_makes_one_bracket_without_a_cap():
 def test_instrument_without_brackets_asks_for_nothing():
     free = Instrument("XRPUSDT")
 
-    assert (free.bracket(D(1)), free.max_notional(125)) == (None, None)
+    assert free.max_notional(125) is None
     assert free.maintenance_margin(D(1)) == 0
 
 

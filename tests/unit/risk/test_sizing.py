@@ -8,7 +8,6 @@ import pytest
 
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Side
-from cointrader.domain.position import liquidation_price
 from cointrader.risk.book import Refusal
 from cointrader.risk.limits import RiskLimits
 from cointrader.risk.sizing import (
@@ -61,16 +60,10 @@ def test_risk_notional_loses_the_risk_at_the_stop():
     assert notional == pytest.approx(400.0)  # 200 units x 0.1 lost = 20 = 2 %
 
 
-def test_liquidation_of_an_isolated_position_lies_one_margin_away():
-    assert liquidation_price(1, 100.0, 10.0, 0.0) == pytest.approx(90.0)
-    assert liquidation_price(-1, 100.0, 10.0, 0.0) == pytest.approx(110.0)
-    assert liquidation_price(1, 100.0, 10.0, 0.01) == pytest.approx(90.909, abs=1e-3)
-
-
 @pytest.mark.parametrize("sign", [1, -1])
 def test_liquidation_is_near_when_less_than_two_stops_away(sign):
-    assert not is_liquidation_near(sign, 100.0, 4.9, 10.0, 0.0)
-    assert is_liquidation_near(sign, 100.0, 5.1, 10.0, 0.0)
+    assert not is_liquidation_near(sign, 100.0, 5.0, 100.0 - 10.0 * sign)
+    assert is_liquidation_near(sign, 100.0, 5.1, 100.0 - 10.0 * sign)
 
 
 def size(

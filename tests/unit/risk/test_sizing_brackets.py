@@ -1,14 +1,17 @@
-"""The liquidation rule of an entry asks the leverage bracket that its notional falls into."""
+"""The liquidation rule of an entry: the price is the one at which the exchange would liquidate."""
 
 from decimal import Decimal
 
 import pytest
 
 from cointrader.domain.instrument import Instrument, brackets_of
+from cointrader.domain.position import Position
+from cointrader.exchange.simulated.instruments import plausible_instrument
+from cointrader.exchange.simulated.margin import liquidation_level
 from cointrader.risk.book import Refusal
 from cointrader.risk.limits import RiskLimits
-from cointrader.risk.sizing import size_entry
-from tests.unit.risk.fakes import LONG, Settings
+from cointrader.risk.sizing import entry_liquidation_price, size_entry
+from tests.unit.risk.fakes import LONG, SHORT, Settings
 
 D = Decimal
 TIERED = Instrument(
@@ -19,19 +22,23 @@ TIERED = Instrument(
 
 
 @pytest.mark.parametrize(
-    ("notional", "stop_distance", "is_refused"),
+    ("side", "notional", "stop_distance", "is_refused"),
     [
         # First bracket: liquidated at 2 x 0.9 / 0.995 = 1.809045, 0.190955 away.
-        (10_000, 0.0954, False),
-        (10_000, 0.0955, True),
+        (LONG, 10_000, 0.0954, False),
+        (LONG, 10_000, 0.0955, True),
         # Second, at 100,000: 5 % less 450, so (1.8 - 0.009) / 0.95 = 1.885263, 0.114737 away.
-        (100_000, 0.0573, False),
-        (100_000, 0.0574, True),
+        (LONG, 100_000, 0.0573, False),
+        (LONG, 100_000, 0.0574, True),
+        # A short at the cap of the first is in the second by then: (2.2 + 0.09) / 1.05 = 2.180952,
+        # 0.180952 away; the first alone would say 2.189055.
+        (SHORT, 10_000, 0.0904, False),
+        (SHORT, 10_000, 0.0905, True),
     ],
 )
-def test_larger_entry_is_nearer_to_its_liquidation(notional, stop_distance, is_refused):
+def test_larger_entry_is_nearer_to_its_liquidation(side, notional, stop_distance, is_refused):
     answer = size_entry(
-        LONG,
+        side,
         price=2.0,
         stop_distance=stop_distance,
         snapshot=1e6,
@@ -41,3 +48,16 @@ def test_larger_entry_is_nearer_to_its_liquidation(notional, stop_distance, is_r
     )
 
     assert isinstance(answer, Refusal) is is_refused
+
+
+@pytest.mark.parametrize("side", [LONG, SHORT])
+@pytest.mark.parametrize("notional", ["9900", "1590000", "7990000"])
+def test_an_entry_expects_to_be_liquidated_where_the_exchange_will_do_it(side, notional):
+    xrp, quantity = plausible_instrument("XRPUSDT", []), D(notional) / 2
+    held = Position("XRPUSDT", side, quantity, D(2), 0, margin=D(notional) / 10)
+
+    expected = entry_liquidation_price(
+        side, price=2.0, quantity=float(quantity), leverage=10, instrument=xrp
+    )
+
+    assert expected == pytest.approx(float(liquidation_level(held, xrp) or 0), rel=1e-12)

@@ -7,30 +7,24 @@ from decimal import Decimal
 
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import DetailedReport, OrderSide
-from cointrader.domain.position import Position, bankruptcy_price, isolated_liquidation_price
+from cointrader.domain.position import Position, bankruptcy_price, liquidation_price
 from cointrader.exchange.simulated.ledger import ZERO, money
 from cointrader.exchange.simulated.orders import left_of
 
 
 def liquidation_level(held: Position, instrument: Instrument) -> Decimal | None:
-    """The mark price that liquidates a position; None where there is none.
-
-    The maintenance margin is the largest that any bracket asks for, so the first bracket whose
-    line is crossed liquidates, whichever bracket the position is in at that price.
-    """
-    levels = [
-        isolated_liquidation_price(
-            held.side.sign,
-            held.entry_price,
-            _margin_ratio(held),
-            bracket.maintenance_margin_ratio,
-            bracket.maintenance_amount / held.quantity,
-        )
-        for bracket in instrument.brackets
-    ]
-    if not levels:
+    """The mark price that liquidates a position; None where there is none."""
+    brackets = instrument.brackets
+    if not brackets:
         return None
-    level = max(levels) if held.side.sign > 0 else min(levels)
+    level = liquidation_price(
+        held.side.sign,
+        held.entry_price,
+        held.quantity,
+        _margin_ratio(held),
+        [bracket.maintenance_margin_ratio for bracket in brackets],
+        [bracket.maintenance_amount for bracket in brackets],
+    )
     return level if level > 0 else None
 
 
