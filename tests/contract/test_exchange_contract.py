@@ -16,7 +16,7 @@ import pytest
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import Rejected
-from cointrader.domain.events import CandleClosed, OrderUpdated
+from cointrader.domain.events import CandleClosed, FundingSettled, OrderUpdated
 from cointrader.domain.instrument import LeverageBracket
 from cointrader.domain.order import (
     LIQUIDATION_PREFIXES,
@@ -664,7 +664,9 @@ async def test_the_funding_booked_is_the_funding_told(opened: Opens):
         await venue.quiet()
         booked = await venue.exchange.funding(SYMBOL, since_ms=T0)
 
-        assert [paid.amount for paid in booked] == [Decimal("-0.004")]  # 20 * 2 * 0.0001
+        assert list(booked) == [
+            FundingSettled(SYMBOL, T0 + HOUR * M15, Decimal("0.0001"), Decimal("-0.004"))
+        ]  # 20 * 2 * 0.0001
         assert venue.account.funding == list(booked)
         assert await wallet(venue) == Decimal("999.97599")
 

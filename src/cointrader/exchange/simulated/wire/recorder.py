@@ -238,8 +238,9 @@ class Recorder:
         self._executed(fill)
 
     def _on_funding(self, paid: FundingSettled) -> None:
-        self._book("FUNDING_FEE", paid.symbol, paid.amount)
-        update = self._account.update("FUNDING_FEE", self._now_ms(), (paid.symbol,), paid.amount)
+        # Stamped with its settlement, though the bar that it lies in plays at its close.
+        self._book("FUNDING_FEE", paid.symbol, paid.amount, at_ms=paid.at_ms)
+        update = self._account.update("FUNDING_FEE", paid.at_ms, (paid.symbol,), paid.amount)
         self._tell(update)
 
     def _open_plain(self, report: DetailedReport) -> PlainOrder:
@@ -283,9 +284,18 @@ class Recorder:
         if not order.is_open and self._open.get(key) is order:
             del self._open[key]
 
-    def _book(self, kind: str, symbol: str, amount: Decimal, trade_id: str = "") -> None:
-        number = next(self._transaction_ids)
-        self.income.append(Income(kind, symbol, amount, self._now_ms(), number, trade_id))
+    def _book(
+        self,
+        kind: str,
+        symbol: str,
+        amount: Decimal,
+        trade_id: str = "",
+        *,
+        at_ms: int | None = None,
+    ) -> None:
+        number, now_ms = next(self._transaction_ids), self._now_ms()
+        booked_ms = now_ms if at_ms is None else at_ms
+        self.income.append(Income(kind, symbol, amount, booked_ms, number, trade_id))
 
 
 def _why_rejected(report: DetailedReport) -> str:
