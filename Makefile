@@ -64,7 +64,20 @@ bench: $(DEV) ## Measure: benchmarks/ with pytest-benchmark
 
 .PHONY: kill-test
 kill-test: $(DEV) ## Kill paper runs at 100 random moments, resume them, expect the same trades
-	@COINTRADER_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest tests/system -q $(ARGS)
+	@COINTRADER_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest tests/system/test_kill_and_resume.py -q $(ARGS)
+
+.PHONY: campaign
+campaign: $(DEV) ## Simulated days with every fault alone and in pairs. Options: make campaign RUNS=500
+	@$(BIN)/python -m tests.campaign --runs $(or $(RUNS),500) $(ARGS)
+
+.PHONY: kill-steps
+kill-steps: $(DEV) ## Kill bot processes at every step of a trade, half an hour; table: build/kill-steps
+	@COINTRADER_KILL_STEPS=all $(BIN)/python -m pytest tests/system/test_kill_at_every_step.py -q $(ARGS)
+
+.PHONY: soak
+soak: $(DEV) ## Trade for half an hour, 60 times as fast: does anything grow? make soak MINUTES=5
+	@rm -rf build/soak
+	@$(BIN)/python -m tests.system.soak --minutes $(or $(MINUTES),30) $(ARGS)
 
 .PHONY: dev
 dev: $(DEV) ## Only build the development environment

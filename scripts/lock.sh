@@ -21,6 +21,7 @@ compile() {
   echo "$out: $(grep -c '==' "$out") packages" >&2
 }
 
-compile requirements.lock --extra research "$@"
-compile requirements-train.lock --extra train --constraint requirements.lock "$@"
-compile requirements-dev.lock --extra train --group dev --group oracle --constraint requirements-train.lock "$@"
+# The largest first: what a development environment must have, the smaller ones have too.
+compile requirements-dev.lock --extra train --group dev --group oracle --group clients "$@"
+compile requirements-train.lock --extra train --constraint requirements-dev.lock "$@"
+compile requirements.lock --extra research --constraint requirements-train.lock "$@"

@@ -10,23 +10,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cointrader.app.config import Config
-    from cointrader.bot.bot import TradingBot
+    from cointrader.app.futures_client import BinanceFuturesClient
+    from cointrader.app.trading_bot import TradingBot
+    from cointrader.exchange.binance.market_feed import MultiSymbolStream
+    from cointrader.exchange.binance.user_feed import UserDataStream
     from cointrader.ops.discord import DiscordNotifier
     from cointrader.risk.manager import RiskManager
 
 __version__ = "0.1.0"
-__all__ = ["Config", "DiscordNotifier", "RiskManager", "TradingBot"]
+__all__ = [
+    "BinanceFuturesClient",
+    "Config",
+    "DiscordNotifier",
+    "MultiSymbolStream",
+    "RiskManager",
+    "TradingBot",
+    "UserDataStream",
+]
 
 _HOMES = {
+    "BinanceFuturesClient": "cointrader.app.futures_client",
     "Config": "cointrader.app.config",
     "DiscordNotifier": "cointrader.ops.discord",
+    "MultiSymbolStream": "cointrader.exchange.binance.market_feed",
     "RiskManager": "cointrader.risk.manager",
-    "TradingBot": "cointrader.bot.bot",
+    "TradingBot": "cointrader.app.trading_bot",
+    "UserDataStream": "cointrader.exchange.binance.user_feed",
 }
 _PLANNED = {
-    "BinanceFuturesClient",
-    "MultiSymbolStream",
-    "UserDataStream",
     "MLFilter",
 }
 

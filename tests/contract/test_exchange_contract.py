@@ -184,9 +184,14 @@ async def test_a_quote_is_what_market_orders_fill_at(opened: Opens):
         assert await venue.exchange.quote(SYMBOL) == Quote(
             bid=Decimal("1.999"), ask=Decimal("2.001"), mark=Decimal(2)
         )
-        bought = await enter(venue)
-        sold = await close_at_market(venue)
+        entry = await enter(venue)
+        close = await close_at_market(venue)
+        bought, sold = [
+            await venue.exchange.order(SYMBOL, each.client_order_id) for each in (entry, close)
+        ]
 
+    assert bought is not None
+    assert sold is not None
     assert (bought.average_price, sold.average_price) == (Decimal("2.001"), Decimal("1.999"))
 
 
@@ -300,11 +305,9 @@ async def test_a_market_entry_is_filled_when_the_answer_comes(opened: Opens):
             MARKET,
             FILLED,
         )
-        assert (found.quantity, found.filled_quantity, found.average_price) == (
-            Decimal(20),
-            Decimal(20),
-            Decimal("2.001"),
-        )
+        assert (found.quantity, found.filled_quantity) == (Decimal(20), Decimal(20))
+    assert known is not None
+    assert known.average_price == Decimal("2.001")  # the answer itself need not tell it
 
 
 async def test_the_fill_of_an_entry_is_told_once_under_our_id_before_its_end(opened: Opens):

@@ -9,7 +9,7 @@ is gone, with everything it had not committed. The exchange lives on, as a real 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
 from cointrader.domain.instrument import to_decimal
 from cointrader.domain.order import Fill
+from cointrader.domain.ports import InputAges
 from cointrader.domain.records import RunStarted
 from cointrader.exchange.simulated import Costs, SimulatedExchange, unconstrained
 from cointrader.journal.sqlite import SqliteJournal
@@ -67,6 +68,10 @@ class MortalExchange:
         self._exchange = exchange
         self._fate = fate
         self._latency = latency
+
+    @property
+    def is_remote(self) -> bool:
+        return self._exchange.is_remote
 
     def account_events(self, symbol: str) -> Any:
         return self._exchange.account_events(symbol)
@@ -135,7 +140,8 @@ async def nobody(exchange: SimulatedExchange, clock: LoopClock) -> None:
 class World:
     """One simulated exchange, one journal file, and as many lives as it takes.
 
-    A `stranger` is somebody else with access to the account.
+    A `stranger` is somebody else with access to the account. `through` puts something between
+    the bots and the exchange.
     """
 
     def __init__(
@@ -148,8 +154,15 @@ class World:
         balance=1000.0,
         latency: Latency | None = None,
         stranger: Stranger = nobody,
+        inputs: InputAges | None = None,
+        pauses_ms: Sequence[int] = (),
+        through: Callable[[Any], Any] = lambda exchange: exchange,
         **plan,
     ) -> None:
+        self.bots: list[TradingBot] = []  # of this life
+        self._inputs = inputs
+        self._pauses_ms = pauses_ms
+        self._through = through
         self._stranger = stranger
         self._config = config
         self._source = source
@@ -210,7 +223,7 @@ class World:
     async def _live(self, exchange: SimulatedExchange, clock: LoopClock, fate: Fate) -> bool:
         """One life. True when it was cut short."""
         self.lives += 1
-        ports: Any = MortalExchange(exchange, fate, self._latency)
+        ports: Any = self._through(MortalExchange(exchange, fate, self._latency))
         with SqliteJournal(self._journal, threaded=False, survives_power_loss=False) as disk:
             journal: Any = MortalJournal(disk, fate)
             try:
@@ -218,7 +231,7 @@ class World:
                     await disk.commit(self._run_started(clock.now_ms()))
                 risk = RiskManager(self._config, clock=clock, journal=journal)
                 await risk.start(ports)
-                bots = [
+                self.bots = [
                     TradingBot(
                         self._config,
                         symbol=symbol,
@@ -228,10 +241,11 @@ class World:
                         journal=journal,
                         clock=clock,
                         rule=self._rules[symbol],
+                        inputs=self._inputs,
                     )
                     for symbol in self._config.symbols
                 ]
-                await Supervisor(clock, journal, pauses_ms=()).run(bots)
+                await Supervisor(clock, journal, pauses_ms=self._pauses_ms).run(self.bots)
                 await risk.end_bar(exchange.timeline[-1])
                 await journal.commit()
                 self.halted_days = risk.halted_days

@@ -7,15 +7,11 @@ import pytest
 
 import cointrader
 from cointrader import Config, RiskManager, TradingBot
+from cointrader.domain.clock import SystemClock
 from cointrader.domain.errors import ConfigError
 from cointrader.risk.manager import Refusal
 
-PLANNED = [
-    "BinanceFuturesClient",
-    "MLFilter",
-    "MultiSymbolStream",
-    "UserDataStream",
-]
+PLANNED = ["MLFilter"]
 
 
 def a_config(**settings):
@@ -103,9 +99,19 @@ def test_bots_share_one_risk_manager_and_no_window():
     assert xrp.stream.buffers["btcusdt"] is not trx.stream.buffers["btcusdt"]
 
 
-async def test_running_a_bot_without_ports_says_which_are_missing():
+async def test_running_a_bot_without_ports_asks_for_the_testnet_key():
     config = a_config()
     bot = TradingBot(config, symbol="XRPUSDT", risk=RiskManager(config))
+
+    with pytest.raises(ConfigError, match="no API key for testnet trading") as refused:
+        await bot.run()
+
+    assert "BINANCE_TESTNET_API_KEY and BINANCE_TESTNET_API_SECRET" in str(refused.value)
+
+
+async def test_a_bot_with_some_ports_says_which_it_needs():
+    config = a_config()
+    bot = TradingBot(config, symbol="XRPUSDT", risk=RiskManager(config), clock=SystemClock())
 
     with pytest.raises(ConfigError, match="XRPUSDT has no exchange") as refused:
         await bot.run()

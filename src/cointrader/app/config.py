@@ -63,6 +63,8 @@ class Config(SettingValues):
     binance_api_secret: str
     binance_testnet_api_key: str
     binance_testnet_api_secret: str
+    binance_guard_api_key: str
+    binance_guard_api_secret: str
     discord_webhook_url: str
 
     _given: dict[str, Given]

@@ -26,8 +26,8 @@ _IDLE_WITH_FIXED = (
     "kill_slow", "daily_loss_basis", "open_risk_bound", "slots_by", "check_margin",
 )  # fmt: skip
 
-_NOT_YET = ("keys", "filter", "training", "deployment")  # groups that nothing reads yet,
-_ALREADY = ("discord_webhook_url",)  # except these
+_NOT_YET = ("filter", "training", "deployment")  # groups that nothing reads yet,
+_ALREADY = ("discord_webhook_url", "no_ml_filter")  # except these
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _warnings(config: Config, folder: Path) -> Iterator[str]:
     env = folder / ".env"
     if env.exists() and env.stat().st_mode & 0o077:
         yield f"{env} can be read by other users of this machine: chmod 600 {env}"
-    for name in ("binance_api", "binance_testnet_api"):
+    for name in ("binance_api", "binance_testnet_api", "binance_guard_api"):
         key, secret = getattr(config, f"{name}_key"), getattr(config, f"{name}_secret")
         if bool(key) != bool(secret):
             missing = f"{name}_{'secret' if key else 'key'}".upper()

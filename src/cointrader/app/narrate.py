@@ -30,6 +30,8 @@ _BOTS = {
     "crashed": "bot crashed and will start again",
     "quarantined": "bot QUARANTINED, it trades no more; an open position keeps its stop",
     "not-traded": "not traded",
+    "unprotected": "no entries",
+    "protected": "entries allowed again",
 }
 _EVENTS = {
     "halted": "daily loss limit reached, no more entries",

@@ -10,15 +10,18 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cointrader import __version__
 from cointrader.app.config import Config
+from cointrader.app.control import Controls, commanded
+from cointrader.app.ending import politely
 from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper_ports import PaperPorts, in_process
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
@@ -36,9 +39,13 @@ from cointrader.risk.manager import RiskManager
 from cointrader.risk.state import restored
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
 
+if TYPE_CHECKING:
+    from cointrader.exchange.simulated.wire.faults import FaultPlan  # costs 0.3 s
+
 _LAST_WORDS_S = 60.0  # for bots to end after the market has
 _CHECKPOINT_S = 0.25  # of the wall clock, between two checkpoints where time jumps
 _LOOK_BARS = 8  # where time jumps, so many bars pass between two looks at the wall clock
+WIRE = "wire"  # in a run's origin: it went through the real adapter
 _BEFORE_CLOSE_MS = 2  # bots have acted on the bar, and it has not closed yet
 
 
@@ -58,6 +65,8 @@ class PaperPlan:
     resumed: Mapping[str, Any] | None = None  # the exchange as of the journal's last checkpoint
     listeners: Sequence[Callable[[Record], None]] = ()  # hear what is written down
     rules: Mapping[str, SignalRule] = field(default_factory=dict)  # instead of the configured ones
+    wire: bool = False  # through the real adapter and Binance's protocol, on this machine
+    faults: FaultPlan | None = None  # of that wire
 
     @property
     def has_finished(self) -> bool:
@@ -96,7 +105,7 @@ def run_paper(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Paper
     """
     course = _told_again(plan) if plan.has_finished else _run(plan, on_progress)
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(plan.speed)) as runner:
-        return runner.run(course)
+        return runner.run(politely(course))
 
 
 async def _told_again(plan: PaperPlan) -> PaperOutcome:
@@ -140,14 +149,19 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
         risk = RiskManager(plan.config, clock=clock, journal=journal)
         journal.ensure_same_account("paper")
         await journal.commit(_run_started(plan, exchange))
-        await risk.start(exchange)
-        if plan.config.foreign_positions == ForeignPolicy.REFUSE:
-            await refuse_foreign(exchange, journal, plan.config.symbols)
         supervisor = Supervisor(clock, journal)
         try:
-            finished = await _trade(plan, clock, exchange, journal, risk, supervisor, on_progress)
-            if finished:
-                await risk.end_bar(exchange.timeline[-1])
+            async with _ports(plan, exchange, clock) as ports:
+                await risk.start(ports.exchange)
+                if plan.config.foreign_positions == ForeignPolicy.REFUSE:
+                    await refuse_foreign(ports.exchange, journal, plan.config.symbols)
+                symbols = plan.config.symbols
+                bots = [_bot(plan, symbol, ports, risk, journal, clock) for symbol in symbols]
+                safe = _keep_safe(plan, clock, exchange, journal, on_progress)
+                async with _commands(plan, bots, ports, risk, journal, clock):
+                    finished = await _trade(bots, ports, supervisor, safe)
+                if finished:
+                    await risk.end_bar(exchange.timeline[-1])
         except BaseException:
             with contextlib.suppress(JournalError):  # it may be the journal itself that failed
                 _checkpoint(journal, exchange, clock)
@@ -186,34 +200,64 @@ def _require_enough(plan: PaperPlan) -> None:
         )
 
 
-async def _trade(
+def _ports(
+    plan: PaperPlan, exchange: SimulatedExchange, clock: LoopClock
+) -> contextlib.AbstractAsyncContextManager[PaperPorts]:
+    if plan.wire:
+        from cointrader.app.paper_wire import over_the_wire
+
+        return over_the_wire(plan.config, exchange, clock, faults=plan.faults)
+    return contextlib.nullcontext(in_process(exchange))
+
+
+def _bot(
     plan: PaperPlan,
-    clock: LoopClock,
-    exchange: SimulatedExchange,
-    journal: SqliteJournal,
+    symbol: str,
+    ports: PaperPorts,
     risk: RiskManager,
+    journal: SqliteJournal,
+    clock: LoopClock,
+) -> TradingBot:
+    return TradingBot(
+        plan.config,
+        symbol=symbol,
+        risk=risk,
+        exchange=ports.exchange,
+        feed=ports.feed,
+        journal=journal,
+        clock=clock,
+        rule=plan.rules.get(symbol),
+        inputs=ports.inputs,
+    )
+
+
+def _commands(
+    plan: PaperPlan,
+    bots: Sequence[TradingBot],
+    ports: PaperPorts,
+    risk: RiskManager,
+    journal: SqliteJournal,
+    clock: LoopClock,
+) -> contextlib.AbstractAsyncContextManager[None]:
+    """Takes commands (pause, flatten, ...) where time is slow enough for a person to give any."""
+    if plan.speed is None:
+        return contextlib.nullcontext()
+    controls = Controls(risk=risk, bots=bots, exchange=ports.exchange, journal=journal, clock=clock)
+    return commanded(plan.journal_path, controls, journal, clock)
+
+
+async def _trade(
+    bots: Sequence[TradingBot],
+    ports: PaperPorts,
     supervisor: Supervisor,
-    on_progress: Callable[[Progress], None],
+    safe: Coroutine[Any, Any, None],
 ) -> bool:
     """Run bots and market side by side. False when a person stopped it."""
-    bots = [
-        TradingBot(
-            plan.config,
-            symbol=symbol,
-            risk=risk,
-            exchange=exchange,
-            feed=exchange,
-            journal=journal,
-            clock=clock,
-            rule=plan.rules.get(symbol),
-        )
-        for symbol in plan.config.symbols
-    ]
     try:
         async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(_keep_safe(plan, clock, exchange, journal, on_progress))
+            keeper = group.create_task(safe, name="checkpoints")
             trading = group.create_task(supervisor.run(bots), name="supervisor")
-            await exchange.run()
+            await ports.play()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_S):
                     await asyncio.shield(trading)
@@ -249,26 +293,46 @@ async def _keep_safe(
 
 def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:
     config, resumed = plan.config, plan.resumed
-    exchange = SimulatedExchange(
+    start_ms = plan.start_ms if resumed is None else resumed["resume_ms"] or sys.maxsize
+    exchange = _playing(plan, clock, start_ms=start_ms, end_ms=plan.end_ms)
+    if resumed is not None:
+        exchange.restore(resumed)
+    elif plan.wire and exchange.timeline:
+        # What is served is traded too. Its symbols' candles may begin earlier and end later.
+        known = plan.source.symbols()
+        served = [s for s in config.correlation_symbols if s in known and s not in config.symbols]
+        first_ms, end_ms = exchange.timeline[0], exchange.timeline[-1] + plan.source.interval_ms
+        exchange = _playing(plan, clock, start_ms=first_ms, end_ms=end_ms, also=served)
+    return exchange
+
+
+def _playing(
+    plan: PaperPlan,
+    clock: LoopClock,
+    *,
+    start_ms: int | None,
+    end_ms: int | None,
+    also: Sequence[str] = (),
+) -> SimulatedExchange:
+    config = plan.config
+    symbols = [*config.symbols, *also]
+    return SimulatedExchange(
         plan.source,
         clock,
-        symbols=config.symbols,
-        correlation_symbols=config.correlation_symbols,
+        symbols=symbols,
+        correlation_symbols=[s for s in config.correlation_symbols if s not in also],
         balance=plan.balance,
         costs=Costs(
             taker_fee=to_decimal(config.taker_fee),
             slippage=to_decimal(config.slippage_bps) / 10_000,
         ),
         leverage=config.leverage,
-        instruments=instruments_of(config, plan.source, config.symbols),
-        start_ms=plan.start_ms if resumed is None else resumed["resume_ms"] or sys.maxsize,
-        end_ms=plan.end_ms,
+        instruments=instruments_of(config, plan.source, symbols),
+        start_ms=start_ms,
+        end_ms=end_ms,
         check_margin=config.check_margin,
         lateness=plan.lateness,
     )
-    if resumed is not None:
-        exchange.restore(resumed)
-    return exchange
 
 
 def _run_started(plan: PaperPlan, exchange: SimulatedExchange) -> RunStarted:
@@ -283,5 +347,5 @@ def _run_started(plan: PaperPlan, exchange: SimulatedExchange) -> RunStarted:
         base_balance=plan.balance,
         version=__version__,
         settings=config.shown(),
-        source=plan.origin,
+        source={**plan.origin, WIRE: "loopback"} if plan.wire else plan.origin,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cointrader.app.config import Config
-from cointrader.app.paper import PaperPlan
+from cointrader.app.paper import WIRE, PaperPlan
 from cointrader.app.paper_market import market_again
 from cointrader.domain.errors import UsageError
 from cointrader.domain.records import ExchangeState, RunStarted
@@ -32,6 +32,13 @@ def resumed_plan(journal_path: Path, *, speed: float | None) -> PaperPlan:
             where="--resume",
             found=str(journal_path),
             todo="start a new run without --resume",
+        )
+    if WIRE in run.source:
+        raise UsageError(
+            "this run went over the wire, and the wire's order numbers ended with it",
+            where="--resume",
+            found=str(journal_path),
+            todo="start a new run; one without --wire can be resumed",
         )
     return _plan(run, left, journal_path, speed)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cointrader.app.config import Config
@@ -23,6 +23,7 @@ from cointrader.exchange.simulated.wire import (
     PacedClock,
     SteppedClock,
 )
+from cointrader.exchange.simulated.wire.faults import FaultLog, FaultPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class ServePlan:
     """What is served and where. Times are epoch ms; `end_ms` is excluded.
 
     `speed` is how many times as fast as time the market goes; None: a bar at a time, when asked.
+    `write_fault` gets a line of JSON for every fault that bites.
     """
 
     config: Config
@@ -41,6 +43,8 @@ class ServePlan:
     speed: float | None = 1.0
     host: str = "127.0.0.1"
     port: int = 0
+    faults: FaultPlan = field(default_factory=FaultPlan)
+    write_fault: Callable[[str], None] | None = None
 
 
 def serve(plan: ServePlan, on_ready: Callable[[Addresses], None]) -> bool:
@@ -68,7 +72,8 @@ async def _serve(
     clock: PacedClock | SteppedClock,
     on_ready: Callable[[Addresses], None],
 ) -> bool:
-    server = ExchangeServer(exchange, clock, plan.credentials)
+    log = FaultLog(plan.write_fault)
+    server = ExchangeServer(exchange, clock, plan.credentials, faults=plan.faults, fault_log=log)
     loop = asyncio.get_running_loop()
     interrupted = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -97,6 +97,8 @@ TABLE: tuple[Setting, ...] = (
     _key("binance_api_secret", "Its secret"),
     _key("binance_testnet_api_key", "Key for the exchange's testnet"),
     _key("binance_testnet_api_secret", "Its secret"),
+    _key("binance_guard_api_key", "Key of the guard, where it has one of its own"),
+    _key("binance_guard_api_secret", "Its secret"),
     Setting("symbols", "market", Symbols(), ("XRPUSDT", "TRXUSDT", "DOGEUSDT"),
             "Comma list, one bot each; its order decides who is served first"),
     Setting("correlation_symbols", "market", Symbols(off=True), ("BTCUSDT", "ETHUSDT"),

@@ -33,6 +33,8 @@ REFUSALS: Mapping[str, str] = {
     "filter": "the model gives this signal too little chance",
     "no-model": "there is no model that may be trusted, and trading without one was not allowed",
     "rejected": "the exchange did not accept the order",
+    "unprotected": "the exchange did not keep a stop of this symbol: no entries until it keeps one",
+    "stale": "what an entry looks at is older than it may be",
     "foreign": "this symbol has a position or an order that this program did not make",
 }
 

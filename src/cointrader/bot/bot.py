@@ -23,7 +23,7 @@ from cointrader.bot.stream import Bar, BarStream
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import ConfigError, ExchangeError
 from cointrader.domain.events import FeedEvent
-from cointrader.domain.ports import Clock, Exchange, Journal, MarketFeed
+from cointrader.domain.ports import Clock, Exchange, InputAges, Journal, MarketFeed
 from cointrader.domain.records import Decision as DecisionRecord
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
 from cointrader.signals.features import feature_row
@@ -41,6 +41,7 @@ from cointrader.strategy.decide import (
     decide,
 )
 from cointrader.strategy.plan import Exits
+from cointrader.strategy.state import State
 
 _NO_SIGNAL = Signal(side=None, strength=0, reasons=())
 
@@ -56,6 +57,7 @@ class TradingBot:
     exchange, feed, journal, clock : the ports; nothing touches them before `run`
     rule : the signal rule; the configured one by default
     entry_filter : judges signals; without one every signal passes
+    inputs : says which input is too old for an entry; without it none is
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class TradingBot:
         clock: Clock | None = None,
         rule: SignalRule | None = None,
         entry_filter: EntryFilter | None = None,
+        inputs: InputAges | None = None,
     ) -> None:
         self.config = config
         self.symbol = symbol.upper()
@@ -80,7 +83,9 @@ class TradingBot:
         )
         self.rule = self.settings.rule if rule is None else rule
         self.ml_filter = entry_filter
+        self.inputs = inputs
         self._ports = (exchange, feed, journal, clock)
+        self._loop: _Loop | None = None  # while it runs
 
     async def run(self) -> None:
         """Trade until the feed ends or until cancelled. Protection stays in place either way."""
@@ -90,7 +95,24 @@ class TradingBot:
                 f"the bot of {self.symbol} has no exchange to trade on",
                 todo="pass exchange=, feed=, journal= and clock=, as `cointrader paper` does",
             )
-        await _Loop(self, exchange, feed, journal, clock).run()
+        self._loop = _Loop(self, exchange, feed, journal, clock)
+        try:
+            await self._loop.run()
+        finally:
+            self._loop = None
+
+    async def flatten(self) -> None:
+        """Close the position at market and return once the exchange shows none.
+
+        Whatever the bot is doing is finished first. A bot that is not running has nothing to
+        close with: `ConfigError`.
+        """
+        if self._loop is None:
+            raise ConfigError(
+                f"the bot of {self.symbol} is not running",
+                todo="start it, or close the position at the exchange",
+            )
+        await self._loop.flatten()
 
 
 class _Loop:
@@ -106,6 +128,9 @@ class _Loop:
         self._risk = bot.risk
         self._rule = bot.rule
         self._filter: EntryFilter = bot.ml_filter or Unfiltered()
+        self._inputs = bot.inputs
+        self._recovered = asyncio.Event()  # what is open is known; or the run is over
+        self._acting = asyncio.Lock()  # a bar is being answered, or the position closed on demand
         self._exchange = exchange
         self._feed = feed
         self._journal = journal
@@ -139,21 +164,23 @@ class _Loop:
         candles = self._feed.candles(self._stream.symbols)
         try:
             async with asyncio.TaskGroup() as group:
-                listener = group.create_task(
-                    self._keeper.listen(account_events), name=f"account:{self._symbol}"
+                follower = group.create_task(
+                    self._keeper.follow(account_events), name=f"keeper:{self._symbol}"
                 )
                 await self._trade(candles)
-                listener.cancel()
+                follower.cancel()
         finally:
+            self._recovered.set()
             self._risk.leave(self._symbol)
 
     async def _trade(self, candles: AsyncIterator[FeedEvent]) -> None:
         now_bar_ms = self._clock.now_ms() // self._bar_ms * self._bar_ms
         resume_ms = min(self._first_unanswered_ms(now_bar_ms), now_bar_ms)
+        await self._recovery.finish()  # a position's stop needs no candle and waits for none
+        self._recovered.set()
         await self._stream.warm_up(self._feed, before_ms=resume_ms)
         if not self._stream.bars_stored:
             self._risk.leave(self._symbol)  # its first candle may be far off
-        await self._recovery.finish()
         await self._mind_foreign(now_bar_ms - self._bar_ms)
         if resume_ms == now_bar_ms and self._stream.bars_stored:
             # Answered before a restart, or before our time: let no auction wait for it.
@@ -173,16 +200,28 @@ class _Loop:
         started_ms = self._journal.first_started_ms()
         return now_bar_ms if started_ms is None else started_ms // self._bar_ms * self._bar_ms
 
+    async def flatten(self) -> None:
+        """Close what is open, and what the bar that is being answered may open yet."""
+        await self._recovered.wait()
+        if self._keeper.state is State.OPEN:  # at once, whatever else is being waited for
+            await self._keeper.flatten()
+        async with self._acting:
+            await self._keeper.flatten()
+
     async def _on_bar(self, bar: Bar) -> None:
+        async with self._acting:
+            await self._answer(bar)
+
+    async def _answer(self, bar: Bar) -> None:
         """Answer one closed bar: decide, close, ask for the entry, write it down."""
         candle = bar.candle
         open_ms, now_open_ms = candle.open_time_ms, candle.close_time_ms
+        view = self._view(candle)  # while the account is being read for whoever came first
         if self._keeper.is_unsettled:
             await self._keeper.settled()
         await self._risk.begin_bar(now_open_ms)
         if self._keeper.saw_foreign or self._foreign.is_in_the_way:
             await self._mind_foreign(open_ms)
-        view = self._view(candle)
         decision = decide(view, self._keeper.held, self._filter, self._settings.exits)
         if isinstance(decision, Exit | Reverse):
             await self._keeper.close(open_ms)
@@ -243,6 +282,11 @@ class _Loop:
         looks_at_all = not is_quick(self._rule) or not isinstance(self._filter, Unfiltered)
         if looks_at_all and not bar.complete:
             return Refusal("late", "candles of a correlation symbol are missing")
+        stale = None if self._inputs is None else self._inputs.too_old(self._symbol)
+        if stale is not None:
+            return Refusal("stale", stale)
+        if self._keeper.why_blocked:
+            return Refusal("unprotected", self._keeper.why_blocked)
         try:
             found = await self._foreign.look()
         except ExchangeError as error:
@@ -253,7 +297,7 @@ class _Loop:
         """Look for what is not ours, and take a position over where that is wanted."""
         if self._keeper.held is not None:
             return
-        self._keeper.saw_foreign = False
+        self._keeper.foreign_seen_to()
         found = await self._foreign.find()
         exits = self._exits_now() if self._settings.foreign is ForeignPolicy.ADOPT else None
         if found is None or found.position is None or exits is None:

@@ -4,6 +4,12 @@ The intent is on disk before the request leaves, under an id derived from (symbo
 attempt). An id that is already on disk was perhaps sent: it is looked up before anything is sent
 again. Client ids do not deduplicate on the exchange, so asking first is the only protection
 against doubles.
+
+A request whose answer was lost may still be carried out until its receive window has passed, and
+an order that was may stay invisible a moment longer. An entry is therefore sent again only when
+all that is over and nothing of it can be found. Whatever else we send can only reduce or close: it
+does no harm twice, and a position must not wait for it, so it goes out again sooner, as the next
+attempt.
 """
 
 from __future__ import annotations
@@ -25,21 +31,32 @@ from cointrader.domain.order import (
 from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.records import Decision, Intent, OrderSeen
 
-_LOOK_UPS = 5
+TOO_LATE = "late"  # our own refusal code: the entry's time was over before it could be sent
+RECEIVE_WINDOW_MS = 5_000  # so long may a request that left still be carried out
+INVISIBLE_MS = 2_000  # so long may an order that was carried out not be found
+SETTLED_AFTER_MS = RECEIVE_WINDOW_MS + INVISIBLE_MS
+
 _LOOK_UP_PAUSE_MS = 500
+_REDUCES_AGAIN_MS = 500  # what can only reduce is looked up so long before it is sent again
 _ALREADY_THERE = ("-4116", "-4130")  # this id, or a closePosition order of this kind, is resting
 _RETRIES = 4
-TOO_LATE = "late"  # our own refusal code: the entry's time was over before it could be sent
 _RETRY_PAUSE_MS = 250
+_LONGEST_WAIT_MS = 1_000  # of a stop or a close, whatever the exchange asks for
+_BEFORE_INTENT_MS = 60_000  # clocks and stamps differ
 
 
 class Execution:
-    """Orders of one symbol."""
+    """Orders of one symbol.
+
+    `may_rest` are the conditional orders that may be among the open ones, seen or not, and since
+    when that is so.
+    """
 
     def __init__(
         self, symbol: str, exchange: Exchange, journal: Journal, clock: Clock, bar_ms: int
     ) -> None:
         self.symbol = symbol
+        self.may_rest: dict[str, int] = {}
         self._bar_ms = bar_ms
         self._started_ms = clock.now_ms()
         self._carried_out: set[str] = set()  # of the newest bar, by this process
@@ -47,6 +64,8 @@ class Execution:
         self._exchange = exchange
         self._journal = journal
         self._clock = clock
+
+    # -- intents -----------------------------------------------------------------------------
 
     def order_id(self, bar_open_ms: int, leg: Leg, attempt: int = 0) -> str:
         return client_order_id(self.symbol, bar_open_ms, leg, attempt)
@@ -61,7 +80,7 @@ class Execution:
             kind=intent.kind,
             quantity=None if protects else intent.quantity,
             trigger_price=intent.trigger_price,
-            reduce_only=intent.leg in (Leg.CLOSE, Leg.TRAIL, Leg.EMERGENCY),
+            reduce_only=not protects and intent.leg is not Leg.ENTRY,
             close_position=protects,
         )
 
@@ -111,6 +130,8 @@ class Execution:
             at_ms=self._clock.now_ms(),
         )
 
+    # -- carrying out ------------------------------------------------------------------------
+
     async def carry_out(
         self, *intents: Intent, decision: Decision | None = None, not_after_ms: int | None = None
     ) -> list[str]:
@@ -118,7 +139,8 @@ class Execution:
 
         `decision` goes to disk with the intents, so that a restart knows the bar was answered.
         Nothing is sent after `not_after_ms`. Returns the client order ids; one differs from its
-        intent's where that order had ended without effect and was sent again.
+        intent's where that order had ended without effect, or could not be found, and was sent
+        again.
 
         Raises `Rejected` when the exchange refuses or it is too late, `OutcomeUnknown` or
         `Unreachable` when it could not be reached for longer than the retries last.
@@ -133,27 +155,41 @@ class Execution:
         ]
 
     async def _carry_out_one(
-        self, intent: Intent, *, perhaps_sent: bool, not_after_ms: int | None
+        self, intent: Intent, *, perhaps_sent: bool, not_after_ms: int | None, lost: int = 0
     ) -> str:
+        """`lost` attempts before this one left and cannot be found."""
         if perhaps_sent:
-            # Only an entry sent twice does harm: all others reduce or close, and then find nothing.
-            patiently = intent.leg is Leg.ENTRY
-            report = await self.look_up(intent.client_order_id, patiently=patiently)
+            until_ms = self._settled_ms(not_after_ms) if intent.leg is Leg.ENTRY else 0
+            report = await self.look_up(intent.client_order_id, until_ms=until_ms)
             if report is not None:
-                has_effect = not report.status.is_final or (
-                    # A close that was filled and did not close it all asks for a further one.
-                    report.filled_quantity > 0 and intent.leg not in (Leg.CLOSE, Leg.EMERGENCY)
-                )
-                if has_effect or intent.leg is Leg.ENTRY:
+                if intent.leg is Leg.ENTRY or not report.status.is_final:
                     return intent.client_order_id
-                again = replace(intent, client_order_id=next_attempt(intent.client_order_id))
-                return (await self.carry_out(again, not_after_ms=not_after_ms))[0]
+                return await self._carry_out_next(intent, not_after_ms, lost)
+            if intent.leg is Leg.ENTRY and await self._left_traces(intent):
+                return intent.client_order_id
         try:
-            await self._send(intent, not_after_ms)
+            is_there = await self._send(intent, not_after_ms, may_lose=lost < _RETRIES)
         except Rejected:
+            self.may_rest.pop(intent.client_order_id, None)
             await self._journal.commit(OrderSeen(_refused(intent, self._clock.now_ms())))
             raise
-        return intent.client_order_id
+        if is_there:
+            return intent.client_order_id
+        return await self._carry_out_next(intent, not_after_ms, lost + 1)
+
+    async def _carry_out_next(self, intent: Intent, not_after_ms: int | None, lost: int) -> str:
+        """The same under the next id: this one ended without effect, or cannot be found."""
+        again = replace(
+            intent,
+            client_order_id=next_attempt(intent.client_order_id),
+            at_ms=self._clock.now_ms(),
+        )
+        is_known = self._is_known(again)
+        if not is_known:
+            await self._journal.commit(again)
+        return await self._carry_out_one(
+            again, perhaps_sent=is_known, not_after_ms=not_after_ms, lost=lost
+        )
 
     def _is_known(self, intent: Intent) -> bool:
         """Whether this order was meant before, by this process or by one before it."""
@@ -165,57 +201,41 @@ class Execution:
             return True
         self._carried_out.add(order_id)
         # Nobody before this process can have answered a bar that closed after it started.
-        is_older = bar_ms + self._bar_ms <= self._started_ms
+        is_older = bar_ms + self._bar_ms <= self._started_ms or bar_ms < self._newest_bar_ms
         return is_older and self._journal.intent(order_id) is not None
 
-    async def cancel(self, order_id: str) -> bool:
-        """Cancel an order if it is still open; whether it certainly is not any more."""
-        report = await self._exchange.cancel(self.symbol, order_id)
-        if report is None:
-            report = await self.look_up(order_id, patiently=False)
-            return report is not None and report.status.is_final
-        self._journal.note(OrderSeen(report))
-        return True
-
-    async def look_up(self, order_id: str, *, patiently: bool = True) -> OrderReport | None:
-        """What became of an order whose outcome is unknown; None: it never existed.
-
-        An order may take a second or two to become visible: None is not certain unless patiently.
-        """
-        for remaining in range(_LOOK_UPS if patiently else 1, 0, -1):
-            try:
-                report = await self._exchange.order(self.symbol, order_id)
-            except (Unreachable, RateLimited):
-                if remaining == 1:
-                    raise
-                report = None
-            if report is not None:
-                return report
-            if remaining > 1:
-                await self._clock.sleep_ms(_LOOK_UP_PAUSE_MS)
-        return None
-
-    async def _send(self, intent: Intent, not_after_ms: int | None) -> None:
+    async def _send(self, intent: Intent, not_after_ms: int | None, *, may_lose: bool) -> bool:
+        """Send it; False where it left and cannot be found, if it may be lost at all."""
+        order_id, is_entry = intent.client_order_id, intent.leg is Leg.ENTRY
+        if intent.kind.is_conditional:
+            self.may_rest[order_id] = self._clock.now_ms()
         for remaining in range(_RETRIES, -1, -1):
             if not_after_ms is not None and self._clock.now_ms() > not_after_ms:
                 raise Rejected("too late to send this order", code=TOO_LATE)
             try:
                 report = await self._exchange.place(self.request_for(intent))
             except Rejected as refused:
-                if refused.code not in _ALREADY_THERE:
-                    raise
-                return
+                if refused.code in _ALREADY_THERE:
+                    return True
+                raise
             except OutcomeUnknown:
-                found = await self.look_up(intent.client_order_id)
-                if found is None and remaining:
-                    continue
-                if found is None:
+                patience_ms = SETTLED_AFTER_MS if is_entry else _REDUCES_AGAIN_MS
+                until_ms = self._clock.now_ms() + patience_ms
+                found = await self.look_up(order_id, until_ms=until_ms)
+                if found is None and is_entry and await self._left_traces(intent):
+                    return True
+                if found is None and may_lose and not is_entry:
+                    return False
+                if found is None and not (is_entry and remaining):
                     raise
+                if found is None:
+                    continue
                 report = found
             except RateLimited as limit:
                 if not remaining:
                     raise
-                await self._clock.sleep_ms(limit.retry_after_ms)
+                wait_ms = limit.retry_after_ms
+                await self._clock.sleep_ms(wait_ms if is_entry else min(wait_ms, _LONGEST_WAIT_MS))
                 continue
             except Unreachable:
                 if not remaining:
@@ -223,7 +243,54 @@ class Execution:
                 await self._clock.sleep_ms(_RETRY_PAUSE_MS)
                 continue
             self._journal.note(OrderSeen(report))
-            return
+            return True
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    # -- asking ------------------------------------------------------------------------------
+
+    async def cancel(self, order_id: str) -> bool:
+        """Cancel an order if it is still open; whether it certainly is not any more."""
+        report = await self._exchange.cancel(self.symbol, order_id)
+        if report is None:
+            report = await self.look_up(order_id)
+            return report is not None and report.status.is_final
+        self._journal.note(OrderSeen(report))
+        return True
+
+    async def look_up(self, order_id: str, *, until_ms: int = 0) -> OrderReport | None:
+        """What became of an order whose outcome is unknown; None: it is not there.
+
+        Asked again and again until `until_ms`, once at least. Raises where the last answer, the
+        one that counts, could not be had.
+        """
+        while True:
+            is_last = self._clock.now_ms() >= until_ms
+            try:
+                report = await self._exchange.order(self.symbol, order_id)
+            except (Unreachable, RateLimited):
+                if is_last:
+                    raise
+                report = None
+            if report is not None or is_last:
+                return report
+            await self._clock.sleep_ms(_LOOK_UP_PAUSE_MS)
+
+    async def look_up_entry(self, entry: Intent, *, not_after_ms: int | None) -> OrderReport | None:
+        """What became of an entry that another process may have sent; None: it never came to be."""
+        return await self.look_up(entry.client_order_id, until_ms=self._settled_ms(not_after_ms))
+
+    def _settled_ms(self, not_after_ms: int | None) -> int:
+        """When an order that was sent before this process began has happened, or never will."""
+        sent_ms = self._started_ms if not_after_ms is None else min(self._started_ms, not_after_ms)
+        return sent_ms + SETTLED_AFTER_MS
+
+    async def _left_traces(self, entry: Intent) -> bool:
+        """Whether an entry that cannot be found was executed all the same."""
+        since_ms = entry.bar_open_ms + self._bar_ms - _BEFORE_INTENT_MS
+        fills = await self._exchange.fills(self.symbol, since_ms=since_ms)
+        if any(fill.client_order_id == entry.client_order_id for fill in fills):
+            return True
+        return await self._exchange.position(self.symbol) is not None
 
 
 def _refused(intent: Intent, at_ms: int) -> OrderReport:

@@ -7,12 +7,13 @@ alone (and trade on once it is gone), `adopt` a position (protect and manage it 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from cointrader.domain.errors import CointraderError
-from cointrader.domain.order import OWN_PREFIX, OrderReport
+from cointrader.domain.order import OrderReport, is_ours
 from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.position import Position
 from cointrader.domain.records import Alert, BotState
@@ -44,9 +45,10 @@ class Foreign:
 
 async def find_foreign(exchange: Exchange, symbol: str) -> Foreign | None:
     """What `symbol` has, asked while this program itself holds nothing of it."""
-    position = await exchange.position(symbol)
-    resting = await exchange.open_orders(symbol)
-    orders = tuple(o for o in resting if not o.client_order_id.startswith(OWN_PREFIX))
+    position, resting = await asyncio.gather(
+        exchange.position(symbol), exchange.open_orders(symbol)
+    )
+    orders = tuple(o for o in resting if not is_ours(o.client_order_id))
     return Foreign(symbol, position, orders) if position or orders else None
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from cointrader.domain.events import FundingSettled
 from cointrader.domain.order import (
+    GUARD_PREFIX,
     LIQUIDATION_PREFIXES,
     SETTLEMENT_PREFIX,
     Fill,
@@ -129,7 +130,7 @@ class Holding:
             return CloseReason.REVERSE
         if leg is Leg.EMERGENCY:
             return CloseReason.UNPROTECTED
-        if leg in (Leg.STOP, Leg.TRAIL):
+        if leg in (Leg.STOP, Leg.TRAIL) or order_id.startswith(GUARD_PREFIX):
             return self._stop_reason(slippage)
         return CloseReason.MANUAL
 

@@ -85,15 +85,14 @@ class Recovery:
         """
         if self._was_seen_filled(entry.client_order_id):
             return True
-        report = await self._keeper.execution.look_up(entry.client_order_id)
+        latest_ms = self._keeper.latest_entry_ms(entry.bar_open_ms)
+        report = await self._keeper.execution.look_up_entry(entry, not_after_ms=latest_ms)
         if report is not None:
             return report.filled_quantity > 0 or not report.status.is_final
         if not self._is_fresh(entry):
             return False
         try:
-            await self._keeper.execution.carry_out(
-                entry, not_after_ms=self._keeper.latest_entry_ms(entry.bar_open_ms)
-            )
+            await self._keeper.execution.carry_out(entry, not_after_ms=latest_ms)
         except Rejected:
             return False
         return True

@@ -21,6 +21,8 @@ _BOTS = {
     "quarantined": "QUARANTINED",
     "crashed": "crashed, starts again",
     "not-traded": "not traded",
+    "unprotected": "entries blocked",
+    "protected": "running",
 }
 _LEGS = {
     Leg.ENTRY: "entry at market",
@@ -29,6 +31,8 @@ _LEGS = {
     Leg.TRAIL: "moved stop order",
     Leg.CLOSE: "close at market",
     Leg.EMERGENCY: "emergency close at market",
+    Leg.FLATTEN: "close at market by command",
+    Leg.PROBE: "probe order",
     Leg.ADOPTED: "taken over",
 }
 _ACTIONS = {

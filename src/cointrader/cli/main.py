@@ -21,7 +21,7 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not enough data, "
     "4 a gate said no."
 )
-EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ENOUGH_DATA, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_NOT_ENOUGH_DATA, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
 
 class Lazy(NamedTuple):
@@ -33,8 +33,19 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "paper": Lazy("cointrader.cli.trade:paper", "Trade on paper: no key, no network."),
+    "run": Lazy("cointrader.cli.run:run", "Trade on Binance or its testnet."),
+    "preflight": Lazy(
+        "cointrader.cli.preflight:preflight", "Look for what speaks against trading."
+    ),
     "status": Lazy("cointrader.cli.inspect:status", "How a run stands, also while it trades."),
     "explain": Lazy("cointrader.cli.inspect:explain", "Why a trade was made, or why not."),
+    "pause": Lazy("cointrader.cli.control:pause", "No more entries until resume."),
+    "resume": Lazy("cointrader.cli.control:resume", "Allow entries again after pause."),
+    "flatten": Lazy("cointrader.cli.control:flatten", "Close everything at market, now."),
+    "reset-kill": Lazy(
+        "cointrader.cli.control:reset_kill", "Lift a kill switch, or the drawdown halt."
+    ),
+    "guard": Lazy("cointrader.cli.guard:guard", "A second process: no position without a stop."),
     "exchange": Lazy("cointrader.cli.serve:exchange", "Serve a simulated Binance."),
     "data": Lazy("cointrader.cli.data:data", "Look at stored candles and judge them."),
     "config": Lazy("cointrader.cli.settings:config", "Show, check or begin the configuration."),

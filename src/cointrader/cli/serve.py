@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,10 +20,13 @@ from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.times import as_utc_ms
 from cointrader.domain.errors import UsageError
 from cointrader.exchange.simulated.wire import Addresses, Credentials
+from cointrader.exchange.simulated.wire.faults import FaultPlan
+from cointrader.exchange.simulated.wire.faults import as_text as fault_list
 from cointrader.market.quality import utc
 
 EXIT_INTERRUPTED = 130
 _STEPPED, _REAL = "stepped", "real"
+_LISTS = ("list", "help")
 
 
 @click.command(cls=SettingsCommand, short_help="Serve a simulated Binance.")
@@ -47,6 +53,17 @@ _STEPPED, _REAL = "stepped", "real"
     help="To listen on.  [default: a free one]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
+@click.option(
+    "--faults",
+    metavar="SPEC|FILE|list",
+    help="What goes wrong: NAME:PROBABILITY or NAME@SECONDS, a file, or list them.",
+)
+@click.option("--fault-seed", type=int, help="Of the faults' chances.  [default: the file's, or 1]")
+@click.option(
+    "--fault-log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where injections are written, a line of JSON each.  [default: stderr]",
+)
 @click.option("--key", help="The API key it knows.  [default: made for this run]")
 @click.option("--secret", help="Its secret.  [default: made for this run]")
 @with_config
@@ -60,6 +77,9 @@ def exchange(
     pace: str,
     port: int,
     host: str,
+    faults: str | None,
+    fault_seed: int | None,
+    fault_log: Path | None,
     key: str | None,
     secret: str | None,
 ) -> int:
@@ -71,8 +91,13 @@ def exchange(
     \b
       cointrader exchange --symbols XRPUSDT,TRXUSDT --pace 60
       cointrader exchange --data data --from 2025-06-01 --pace stepped --port 18080
+      cointrader exchange --faults 'stop-vanishes:0.2,answer-lost@3600,kline-late(0..24)'
     """
+    if faults in _LISTS:
+        click.echo(fault_list())
+        return 0
     configure_logs()
+    fault_plan = FaultPlan() if faults is None else FaultPlan.read(faults, fault_seed)
     start_ms = None if from_ is None else as_utc_ms(from_, where="--from")
     end_ms = None if to is None else as_utc_ms(to, where="--to")
     if start_ms is not None and end_ms is not None and start_ms >= end_ms:
@@ -94,10 +119,31 @@ def exchange(
         speed=speed,
         host=host,
         port=port,
+        faults=fault_plan,
     )
-    was_stopped = serve(plan, lambda addresses: _tell(plan, addresses))
+    with _fault_writer(fault_log) as write_fault:
+        plan = replace(plan, write_fault=write_fault)
+        was_stopped = serve(plan, lambda addresses: _tell(plan, addresses))
     click.echo("stopped", err=True)
     return 0 if was_stopped else EXIT_INTERRUPTED
+
+
+@contextlib.contextmanager
+def _fault_writer(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Writes lines to a file that is made anew, else to stderr."""
+    if path is None:
+        yield lambda line: click.echo(line, err=True)
+        return
+    try:
+        file = path.open("w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise UsageError(
+            f"the log of faults cannot be written: {error.strerror}",
+            where="--fault-log",
+            found=path,
+        ) from None
+    with file:
+        yield lambda line: print(line, file=file)
 
 
 def _tell(plan: ServePlan, addresses: Addresses) -> None:
@@ -114,6 +160,9 @@ def _tell(plan: ServePlan, addresses: Addresses) -> None:
     pace = "a bar per step" if plan.speed is None else f"{plan.speed:g} times as fast as time"
     start = "" if plan.start_ms is None else f" from {utc(plan.start_ms)}"
     click.echo(f"serving {plan.source.label}{start}, {pace}; Ctrl-C stops it", err=True)
+    if plan.faults.rules:
+        names = ", ".join(dict.fromkeys(rule.name for rule in plan.faults.rules))
+        click.echo(f"faults, seed {plan.faults.seed}: {names}", err=True)
 
 
 def _credentials(key: str | None, secret: str | None) -> Credentials:

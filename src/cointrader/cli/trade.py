@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from cointrader.app.config import Config
 from cointrader.app.logs import configure as configure_logs
-from cointrader.app.paper import PaperPlan, run_paper
+from cointrader.app.paper import PaperOutcome, PaperPlan, Progress, run_paper
+from cointrader.app.paper_live_plan import (
+    LIVE,
+    is_live_market,
+    live_market_plan,
+    resumed_live_market_plan,
+)
 from cointrader.app.paper_market import folder_market, synthetic_market
 from cointrader.app.paper_resume import resumed_plan
 from cointrader.app.status import newest_journal
@@ -38,11 +43,18 @@ from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 from cointrader.ops.discord import DiscordNotifier
 
+if TYPE_CHECKING:
+    from cointrader.exchange.simulated.wire.faults import FaultPlan
+
 JOURNALS = Path("journals")
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 OUTBOX = ".outbox"  # beside the journal: critical alerts that are not delivered yet
+LIVE_JOURNAL = JOURNALS / "paper-live.db"
 _NEWEST = ""  # --resume without a file
 _BESIDE_RESUME = ("resume", "speed", "trades_path", "quiet", "as_json")
+_OF_OTHER_MARKETS = (
+    "data", "from_", "to", "speed", "seed", "planted_edge", "wire", "faults", "fault_seed"
+)  # fmt: skip
 
 
 @click.command(cls=SettingsCommand, short_help="Trade on paper: no key, no network.")
@@ -87,6 +99,32 @@ _BESIDE_RESUME = ("resume", "speed", "trades_path", "quiet", "as_json")
     metavar="[JOURNAL]",
     help="Go on with a run that was stopped.  [default: the newest in journals/]",
 )
+@click.option(
+    "--wire",
+    is_flag=True,
+    help="Through the real Binance adapter: the simulated exchange is served on this machine. Same "
+    "trades, slower.",
+)
+@click.option(
+    "--faults",
+    metavar="SPEC|FILE",
+    help="Beside --wire: what goes wrong there. `cointrader exchange --faults list` tells them.",
+)
+@click.option("--fault-seed", type=int, help="Of the faults' chances.  [default: the file's, or 1]")
+@click.option(
+    "--market",
+    "market_name",
+    type=click.Choice([LIVE]),
+    metavar=LIVE,
+    help="Binance's market as it happens, over the network and without a key; fills are "
+    "simulated.  [journal: journals/paper-live.db]",
+)
+@click.option(
+    "--market-url",
+    metavar="URL",
+    hidden=True,
+    help="Beside --market live: another server that speaks Binance's protocol.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Only the result: no line for each event.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
@@ -102,10 +140,15 @@ def paper(
     seed: int,
     planted_edge: float | None,
     resume: str | None,
+    wire: bool,
+    faults: str | None,
+    fault_seed: int | None,
+    market_name: str | None,
+    market_url: str | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Run the real bots on a simulated exchange, over stored or made-up candles.
+    """Run the real bots on a simulated exchange, over stored, made-up or live candles.
 
     Nothing is at risk and nothing needs to be configured. The result, costs included, is read
     from the journal that the bots wrote. Ctrl-C stops it; --resume goes on.
@@ -114,12 +157,22 @@ def paper(
       cointrader paper
       cointrader paper --speed 900
       cointrader paper --data data --symbols XRPUSDT,TRXUSDT --from 2025-06-01 --trades t.csv
+      cointrader paper --market live --symbols XRPUSDT,TRXUSDT
       cointrader paper --resume
     """
     configure_logs()
     notes: list[str] = []
     pace = None if speed == "max" else float(positive(speed, "--speed", most=1e9, or_word="max"))
-    if resume is None:
+    if resume is None and (market_name is not None or market_url is not None):
+        _refuse_beside_live_market(market_name)
+        plan = live_market_plan(
+            config,
+            balance=Decimal(positive(balance, "--balance", most=1e12)),
+            journal_path=_live_journal(journal_path),
+            url=market_url,
+        )
+        notes.append("no order leaves this machine; Ctrl-C stops it, --resume goes on")
+    elif resume is None:
         start_ms, end_ms = _range(from_, to)
         if data is None:
             market = synthetic_market(config, seed, start_ms, end_ms, planted_edge)
@@ -149,11 +202,16 @@ def paper(
             speed=pace,
             origin=market.origin,
             journal_path=_fresh_journal(journal_path),
+            wire=wire,
+            faults=_faults(faults, fault_seed, wire=wire),
         )
     else:
         _refuse_beside_resume(config)
         path = newest_journal(JOURNALS, "paper-*.db") if resume == _NEWEST else Path(resume)
-        plan = resumed_plan(path, speed=pace)
+        live = resumed_live_market_plan(path)
+        if live is not None:
+            _refuse_typed(("speed",), "the live market goes as fast as time")
+        plan = live or resumed_plan(path, speed=pace)
     if trades_path is not None:
         _require_writable(trades_path, plan.journal_path)
     return _play(plan, Screen(plan, notes, quiet=quiet), config, trades_path, as_json)
@@ -164,14 +222,13 @@ def _play(
 ) -> int:
     """Run the plan and tell what came of it; the exit code is the answer."""
     with ExitStack() as open_until_done:
-        open_until_done.enter_context(_terminated_as_interrupted())
         listeners = [screen.hear]
         if config.discord_webhook_url:
             store = plan.journal_path.with_name(plan.journal_path.name + OUTBOX)
             notifier = DiscordNotifier(config.discord_webhook_url, store=store, prefix="paper")
             open_until_done.enter_context(notifier)
             listeners.append(partial(_forward, notifier))
-        outcome = run_paper(replace(plan, listeners=tuple(listeners)), screen.show)
+        outcome = _run(replace(plan, listeners=tuple(listeners)), screen.show)
     screen.clear()
     slippage = to_decimal(plan.config.slippage_bps) / 10_000
     with JournalReader(plan.journal_path) as reader:
@@ -187,17 +244,12 @@ def _play(
     return EXIT_FAILED if outcome.quarantined else 0
 
 
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """A service manager's polite stop ends a run like Ctrl-C: whole, and ready to go on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only there can signals be handled
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> PaperOutcome:
+    if is_live_market(plan):
+        from cointrader.app.paper_live import run_paper_live  # here: it costs 0.3 s
+
+        return run_paper_live(plan, on_progress)
+    return run_paper(plan, on_progress)
 
 
 def _forward(notifier: Notifier, record: Record) -> None:
@@ -205,15 +257,50 @@ def _forward(notifier: Notifier, record: Record) -> None:
         notifier.send(record)
 
 
+def _typed() -> dict[str, str]:
+    """What stands on the command line: names of options, and how they are written."""
+    context = click.get_current_context()
+    return {
+        param.name or "": param.opts[0]
+        for param in context.command.params
+        if context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+    }
+
+
+def _refuse_typed(names: Iterable[str], why: str) -> None:
+    typed = _typed()
+    found = [typed[name] for name in names if name in typed]
+    if found:
+        raise UsageError(why, where=", ".join(found), todo="leave these out")
+
+
+def _refuse_beside_live_market(market_name: str | None) -> None:
+    """The live market has its own candles, its own time and no end."""
+    if market_name is None:
+        raise UsageError(
+            "another server stands in for the live market only",
+            where="--market-url",
+            todo="add --market live",
+        )
+    _refuse_typed(_OF_OTHER_MARKETS, "the live market has its own candles, time and pace")
+
+
+def _live_journal(path: Path | None) -> Path:
+    """Where a new run on the live market is written down."""
+    if path is None and has_begun(LIVE_JOURNAL):
+        raise UsageError(
+            "there is a run on the live market already",
+            where="--market live",
+            found=str(LIVE_JOURNAL),
+            todo=f"go on with it: cointrader paper --resume {LIVE_JOURNAL}; or name another file "
+            "with --journal",
+        )
+    return _fresh_journal(path or LIVE_JOURNAL)
+
+
 def _refuse_beside_resume(config: Config) -> None:
     """A resumed run has its market, its money and its settings from its journal."""
-    context = click.get_current_context()
-    typed = [
-        param.opts[0]
-        for param in context.command.params
-        if param.name not in _BESIDE_RESUME
-        and context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
-    ]
+    typed = [option for name, option in _typed().items() if name not in _BESIDE_RESUME]
     if typed:
         raise UsageError(
             "a resumed run has its market, its money and its settings from its journal",
@@ -221,6 +308,24 @@ def _refuse_beside_resume(config: Config) -> None:
             allowed="--speed, --trades, --quiet, --json beside --resume",
             todo="leave these out, or start a new run without --resume",
         )
+
+
+def _faults(spec: str | None, seed: int | None, *, wire: bool) -> FaultPlan | None:
+    if spec is None and seed is None:
+        return None
+    if not wire:
+        raise UsageError(
+            "only on the wire can something go wrong",
+            where="--faults and --fault-seed",
+            todo="add --wire, or leave them out",
+        )
+    if spec is None:
+        raise UsageError("a seed of no faults", where="--fault-seed", todo="add --faults")
+    from cointrader.exchange.simulated.wire.faults import (
+        FaultPlan as Plan,
+    )
+
+    return Plan.read(spec, seed)
 
 
 def _with_known_correlations(config: Config, source: CandleSource) -> tuple[Config, list[str]]:

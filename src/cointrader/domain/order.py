@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 OWN_PREFIX = "ct-"  # marks what this program opened; it never touches anything else
+GUARD_PREFIX = "ctg-"  # stops that a guarding process of ours put behind positions left alone
 SETTLEMENT_PREFIX = "settlement_autoclose-"  # the exchange closed it: the symbol is over
 LIQUIDATION_PREFIXES = ("autoclose-", "adl_autoclose")
 _DIGITS = string.digits + string.ascii_lowercase
@@ -107,7 +108,9 @@ class Leg(StrEnum):
     TRAIL = "m"  # the moving stop inside the outer one
     CLOSE = "c"
     EMERGENCY = "x"  # closed because its protection could not be confirmed
+    FLATTEN = "f"  # closed because a person said so
     ADOPTED = "a"  # taken over: it names a position that somebody else opened, no order is sent
+    PROBE = "p"  # far from the price, while flat: does the exchange keep stops again?
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,17 @@ def next_attempt(order_id: str) -> str:
     """The id under which the order `order_id`, which ended without effect, is sent again."""
     stem, attempt = order_id.rsplit("-", 1)
     return f"{stem}-{attempt[0]}{int(attempt[1:]) + 1}"
+
+
+def is_ours(order_id: str) -> bool:
+    """Whether this program sent the order, or its guard did."""
+    return order_id.startswith((OWN_PREFIX, GUARD_PREFIX))
+
+
+def is_same_intent(order_id: str, other_id: str) -> bool:
+    """Whether two of our ids differ in the attempt only."""
+    (stem, attempt), (other_stem, other) = order_id.rsplit("-", 1), other_id.rsplit("-", 1)
+    return stem == other_stem and attempt[:1] == other[:1]
 
 
 def leg_of(order_id: str) -> Leg | None:

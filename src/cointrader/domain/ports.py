@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -15,6 +15,7 @@ from cointrader.domain.order import Fill, OrderReport, OrderRequest
 from cointrader.domain.position import Position
 from cointrader.domain.records import (
     Alert,
+    BotState,
     Intent,
     OrderSeen,
     PositionOpened,
@@ -28,6 +29,7 @@ __all__ = [
     "CandleSource",
     "Clock",
     "Exchange",
+    "InputAges",
     "Journal",
     "JournalWriter",
     "MarketFeed",
@@ -75,6 +77,11 @@ class Exchange(Protocol):
 
     Raises `Unreachable`, `RateLimited`, `Rejected`, `OutcomeUnknown`: see `domain.errors`.
     """
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether what it tells may get lost on its way: then orders are looked at now and then."""
+        ...
 
     async def place(self, request: OrderRequest) -> OrderReport:
         """Send an order. Its fills arrive as account events, maybe before this returns."""
@@ -126,6 +133,14 @@ class MarketFeed(Protocol):
         """Candles of these symbols from the call on, as they close; each call is its own
         bounded subscription. Candles of one symbol arrive in order, symbols in any order.
         Waiting for the next one may be cancelled; nothing is lost by that."""
+        ...
+
+
+class InputAges(Protocol):
+    """How fresh the inputs of an entry are: prices, account events, the clock, filters."""
+
+    def too_old(self, symbol: str) -> str | None:
+        """Which input of an entry in `symbol` is older than it may be, in words; None: none is."""
         ...
 
 
@@ -191,6 +206,10 @@ class Journal(JournalWriter, Protocol):
 
     def last_entry(self, symbol: str) -> Intent | None:
         """The newest intent of `symbol` to open a position, or to take one over."""
+        ...
+
+    def last_bot_state(self, symbol: str, states: Collection[str]) -> BotState | None:
+        """The newest state of the bot of `symbol` that is one of `states`."""
         ...
 
     def has_trade(self, trade_id: str) -> bool:

@@ -18,7 +18,7 @@ class RunStarted:
     """
 
     at_ms: int
-    mode: str  # paper, testnet or live
+    mode: str  # paper, rehearsal, testnet or live
     market: str  # what the candles are: "synthetic seed 1", a folder, an exchange
     profile: str
     symbols: tuple[str, ...]
@@ -147,7 +147,8 @@ class BotState:
     """What became of a bot; the last one of a symbol counts.
 
     `state`: running, crashed (starts again by itself), quarantined, ended, not-traded (something
-    that this program did not open is in the way).
+    that this program did not open is in the way), unprotected (a stop was not kept: no entries
+    until one is), protected (one was).
     """
 
     at_ms: int

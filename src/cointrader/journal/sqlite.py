@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -23,6 +23,7 @@ from typing import Self, TypeVar
 from cointrader.domain.errors import JournalError
 from cointrader.domain.order import Leg
 from cointrader.domain.records import (
+    BotState,
     Intent,
     OrderSeen,
     PositionOpened,
@@ -32,7 +33,7 @@ from cointrader.domain.records import (
 )
 from cointrader.journal import rows, schema
 from cointrader.journal.lock import WriterLock
-from cointrader.journal.tables import DECISIONS, INTENTS, ORDERS, RISK_STATE, RUNS, TRADES
+from cointrader.journal.tables import BOTS, DECISIONS, INTENTS, ORDERS, RISK_STATE, RUNS, TRADES
 from cointrader.journal.trouble import explained, explaining, version_warning
 
 MEMORY = ":memory:"
@@ -184,6 +185,15 @@ class SqliteJournal:
             for leg in (Leg.ENTRY, Leg.ADOPTED)
         ]
         return max(filter(None, opening), key=lambda intent: intent.at_ms, default=None)
+
+    def last_bot_state(self, symbol: str, states: Collection[str]) -> BotState | None:
+        """The newest state of the bot of `symbol` that is one of `states`."""
+        of_symbol = ("symbol = ?", symbol)
+        found = [
+            self._read(partial(rows.newest, self._connection, BOTS, of_symbol, ("state = ?", each)))
+            for each in states
+        ]
+        return max(filter(None, found), key=lambda state: state.at_ms, default=None)
 
     def has_trade(self, trade_id: str) -> bool:
         """Whether the position opened by the entry order `trade_id` is closed and booked."""

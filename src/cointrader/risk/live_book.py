@@ -47,6 +47,11 @@ class LiveBook:
         self._tickets = 0
         self._writer = StateWriter()
 
+    def keep_in(self, journal: RiskJournal) -> None:
+        """Remember everything in `journal` from now on, unless there is one already."""
+        if self._journal is None:
+            self._journal = journal
+
     # ------------------------------------------------------------------ slots
 
     async def reserve(

@@ -55,6 +55,7 @@ class RiskManager(LiveBook):
         self._bots: set[str] = set()
         self._auction: Auction | None = None
         self._seen_ms = NEVER_MS  # the last bar for which an account reading was tried
+        self._read_ms = NEVER_MS  # when the account was asked for its last reading
         self._is_on_disk = True  # the reservations of the last snapshot
         self._lock = asyncio.Lock()
 
@@ -265,7 +266,8 @@ class RiskManager(LiveBook):
             return False
         if not auction.is_open or self._is_stale:
             # Taken before a restart it is not read again, but what closed since then counts.
-            if standing.snapshot_ms != auction.bar_ms or self._is_stale:
+            is_taken = standing.snapshot_ms == auction.bar_ms and not self._is_stale
+            if not (is_taken or self._is_as_the_bar_began(auction)):
                 account = await self._read_account(exchange)
                 if account is None:
                     return False
@@ -277,6 +279,12 @@ class RiskManager(LiveBook):
             auction.is_marked = await self._read_marks(exchange)
             return auction.is_marked
         return True
+
+    def _is_as_the_bar_began(self, auction: Auction) -> bool:
+        """Whether the reading that the bar began with is one of now: young, and nothing closed."""
+        age_ms = self._clock.now_ms() - self._read_ms
+        is_young = age_ms <= self._limits.auction_deadline_ms
+        return self._standing.bar_ms == auction.bar_ms and is_young and not self._is_stale
 
     def _open(self, auction: Auction) -> None:
         """The account as last read is this bar's snapshot."""
@@ -292,26 +300,30 @@ class RiskManager(LiveBook):
 
     async def _read_account(self, exchange: AccountReader) -> Account | None:
         self._is_stale = False  # what closes while we read is newer than what we get
+        asked_ms = self._clock.now_ms()
         try:
             async with asyncio.timeout(READING_DEADLINE_S):
-                return await exchange.account()
+                account = await exchange.account()
         except (ExchangeError, DataError, TimeoutError) as error:
             self._is_stale = True
             text = f"the account could not be read: {_words(error)}"
             self._note([Alert(self._clock.now_ms(), "warning", "", text)])
             return None
+        self._read_ms = asked_ms
+        return account
 
     async def _read_marks(self, exchange: AccountReader) -> bool:
         """Count the risk of open positions from their mark prices; False when one is missing."""
         symbols = list(self._book.open_symbols())
         try:
             async with asyncio.timeout(READING_DEADLINE_S):
-                marks = {symbol: float((await exchange.quote(symbol)).mark) for symbol in symbols}
+                quotes = await asyncio.gather(*map(exchange.quote, symbols))
         except (ExchangeError, DataError, TimeoutError) as error:
             text = f"a mark price could not be read: {_words(error)}"
             self._note([Alert(self._clock.now_ms(), "warning", "", text)])
             return False
-        self._book = self._book.marked(marks)
+        marks = [float(quote.mark) for quote in quotes]
+        self._book = self._book.marked(dict(zip(symbols, marks, strict=True)))
         return True
 
 

@@ -10,7 +10,7 @@ from cointrader.domain.errors import InvariantBroken
 class State(StrEnum):
     FLAT = "flat"
     ENTERING = "entering"
-    UNPROTECTED = "unprotected"  # filled, its stop not confirmed yet
+    UNPROTECTED = "unprotected"  # filled, and no stop of it was seen, or none any more
     OPEN = "open"
     EXITING = "exiting"
 
@@ -22,6 +22,7 @@ class Step(StrEnum):
     ENTRY_FAILED = "entry-failed"
     ENTRY_FILLED = "entry-filled"
     PROTECTED = "protected"
+    STOP_LOST = "stop-lost"
     EXIT_SENT = "exit-sent"
     EXIT_FAILED = "exit-failed"
     CLOSED = "closed"
@@ -34,6 +35,7 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.UNPROTECTED, Step.PROTECTED): State.OPEN,
     (State.UNPROTECTED, Step.EXIT_SENT): State.EXITING,
     (State.UNPROTECTED, Step.CLOSED): State.FLAT,
+    (State.OPEN, Step.STOP_LOST): State.UNPROTECTED,
     (State.OPEN, Step.EXIT_SENT): State.EXITING,
     (State.OPEN, Step.CLOSED): State.FLAT,
     (State.EXITING, Step.EXIT_FAILED): State.UNPROTECTED,

@@ -121,3 +121,59 @@ def test_n_times_as_fast_is_paced_by_the_wall_clock():
     started = time.monotonic()
     run(main(), speed=100)
     assert 0.19 < time.monotonic() - started < 2
+
+
+async def end(server, writer):
+    """Both ends of the connection are closed."""
+    writer.close()
+    server.close()
+    await writer.wait_closed()
+    await asyncio.sleep(1)
+
+
+def test_an_answer_over_a_socket_of_the_same_loop_comes_before_time_goes_on():
+    """Fifty questions a virtual hour apart, each answered at once; the impatient client is not."""
+
+    async def echo(reader, writer):
+        while line := await reader.readline():
+            writer.write(line)
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        waited = []
+        for number in range(50):
+            await asyncio.sleep(3600)
+            asked = asyncio.get_running_loop().time()
+            async with asyncio.timeout(0.001):
+                writer.write(f"{number}\n".encode())
+                assert await reader.readline() == f"{number}\n".encode()
+            waited.append(asyncio.get_running_loop().time() - asked)
+        await end(server, writer)
+        return waited
+
+    assert run(main()) == [0.0] * 50
+
+
+def test_an_answer_that_is_held_back_is_waited_for_in_virtual_time():
+    async def slow(reader, writer):
+        await reader.readline()
+        await asyncio.sleep(3600)
+        writer.write(b"late\n")
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(slow, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"hello\n")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(60):
+                await reader.readline()
+        assert asyncio.get_running_loop().time() == 60
+        answer = await reader.readline()
+        answered_s = asyncio.get_running_loop().time()
+        await end(server, writer)
+        return answer, answered_s
+
+    assert run(main()) == (b"late\n", 3600)

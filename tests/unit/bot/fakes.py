@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -38,6 +38,7 @@ from cointrader.domain.order import (
 from cointrader.domain.ports import Account, Quote
 from cointrader.domain.position import Position
 from cointrader.domain.records import (
+    BotState,
     Decision,
     Intent,
     OrderSeen,
@@ -144,6 +145,10 @@ class FakeJournal:
         found = [r for r in self.on_disk if isinstance(r, Intent) and r.leg in opening]
         return found[-1] if found else None
 
+    def last_bot_state(self, symbol: str, states: Collection[str]) -> BotState | None:
+        found = [r for r in self.on_disk if isinstance(r, BotState) and r.state in states]
+        return found[-1] if found else None
+
     def has_trade(self, trade_id: str) -> bool:
         closed = (r.trade for r in self.on_disk if isinstance(r, TradeClosed))
         return any(trade.trade_id == trade_id for trade in closed)
@@ -171,6 +176,10 @@ class AnswerLost(OutcomeUnknown):
     """The order arrived, only its answer did not; any other `OutcomeUnknown` here never arrived."""
 
 
+class CarriedOutLater(OutcomeUnknown):
+    """The order is on its way for `carried_out_after_ms`, and seen `invisible_ms` after that."""
+
+
 @dataclass
 class FakeExchange:
     """One symbol at 100. `script` is what the next requests meet: an error, or None for success."""
@@ -178,7 +187,13 @@ class FakeExchange:
     script: list[Exception | None] = field(default_factory=list)
     look_ups: list[Exception | None] = field(default_factory=list)
     looks: list[Exception | None] = field(default_factory=list)  # at the open orders
+    position_looks: list[Exception | None] = field(default_factory=list)
+    is_remote: bool = False
+    allows_one_close_position: bool = False  # of a kind, as the real exchange does
     invisible_look_ups: int = 0  # so many look-ups do not see an order yet
+    carried_out_after_ms: int = 0
+    invisible_ms: int = 0
+    hides_fills: bool = False  # from who asks
     is_silent: bool = False  # tells of no fill; who asks is answered
     loses_stops: bool = False  # accepts them and forgets them
     shows_after_ms: int = 0  # an order is among the open ones only then
@@ -187,6 +202,7 @@ class FakeExchange:
     parts: list[str] = field(default_factory=list)  # so much of the next market orders fills
     expiring: set[str] = field(default_factory=set)  # orders that are accepted and never fill
     funded: list[FundingSettled] = field(default_factory=list)
+    looked_ms: list[int] = field(default_factory=list)  # at the open orders
     log: list[str] = field(default_factory=list)
     placed: list[OrderRequest] = field(default_factory=list)
     known: dict[str, OrderReport] = field(default_factory=dict)
@@ -201,6 +217,9 @@ class FakeExchange:
         self.log.append(f"place {request.client_order_id}")
         error = self.script.pop(0) if self.script else None
         await asyncio.sleep(0)
+        if isinstance(error, CarriedOutLater):
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.carried_out_after_ms / 1000, self._take_unseen, request)
         if error is not None and not isinstance(error, AnswerLost):
             raise error
         report = self._take(request)
@@ -210,9 +229,20 @@ class FakeExchange:
             raise error
         return report
 
+    def _take_unseen(self, request: OrderRequest) -> None:
+        order_id = request.client_order_id
+        self._take(request)
+        report = self.known.pop(order_id)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.invisible_ms / 1000, self.known.__setitem__, order_id, report)
+
     def _take(self, request: OrderRequest) -> OrderReport:
         if request.client_order_id in self.resting:
             raise Rejected("an open order has this id already", code="-4116")
+        if self.allows_one_close_position and request.close_position:
+            kinds = [o.kind for o in self.resting.values() if o.close_position]
+            if request.kind in kinds:
+                raise Rejected("there is one of this kind", code="-4130")
         self.placed.append(request)
         report = OrderReport(
             client_order_id=request.client_order_id,
@@ -299,6 +329,7 @@ class FakeExchange:
         return self.known.get(client_order_id)
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
+        self.looked_ms.append(self.now())
         error = self.looks.pop(0) if self.looks else None
         if error is not None:
             raise error
@@ -308,6 +339,9 @@ class FakeExchange:
         return [report for report in self.resting.values() if report.updated_ms <= known_ms]
 
     async def position(self, symbol: str) -> Position | None:
+        error = self.position_looks.pop(0) if self.position_looks else None
+        if error is not None:
+            raise error
         side = Side.of_sign(int(self.held.compare(0)))
         if side is None:
             return None
@@ -323,6 +357,8 @@ class FakeExchange:
         return Instrument(symbol)
 
     async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
+        if self.hides_fills:
+            return []
         return [fill for fill in self.executions if fill.at_ms >= since_ms]
 
     async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
@@ -402,7 +438,7 @@ async def a_life(
         bar_ms=BAR_MS,
         max_entry_delay_ms=max_entry_delay_ms,
     )
-    listener = asyncio.create_task(keeper.listen(exchange.account_events(XRP)))
+    listener = asyncio.create_task(keeper.follow(exchange.account_events(XRP)))
     return Life(clock, exchange, journal, risk, keeper, recovery, listener)
 
 

@@ -16,6 +16,7 @@ from tests.unit.bot.fakes import (
     T0,
     XRP,
     AnswerLost,
+    CarriedOutLater,
     FakeExchange,
     FakeJournal,
     in_virtual_time,
@@ -27,6 +28,7 @@ ENTRY, STOP, TARGET = order_id(Leg.ENTRY), order_id(Leg.STOP), order_id(Leg.TARG
 DOWN = Unreachable("no route")
 LOST = OutcomeUnknown("the connection broke while waiting")
 UNHEARD = AnswerLost("the connection broke after sending")
+LATE = CarriedOutLater("the answer did not come")
 BUSY = RateLimited("too many requests", retry_after_ms=3_000)
 NO = Rejected("not enough margin", code="-2019")
 
@@ -129,10 +131,10 @@ BAD_DAYS = {  # name: (what the requests meet, requests, look-ups, ms)
     "told to wait": ([BUSY], 2, 0, 3_000),
     "told to wait twice": ([BUSY, BUSY], 3, 0, 6_000),
     "the answer was lost": ([UNHEARD], 1, 1, 0),
-    "the request was lost": ([LOST], 2, 5, 2_000),
+    "the request was lost": ([LOST], 2, 15, 7_000),
     "unreachable, then the answer was lost": ([DOWN, UNHEARD], 2, 1, 250),
-    "the request was lost, then the answer": ([LOST, UNHEARD], 2, 6, 2_000),
-    "the request was lost, then told to wait": ([LOST, BUSY], 3, 5, 5_000),
+    "the request was lost, then the answer": ([LOST, UNHEARD], 2, 16, 7_000),
+    "the request was lost, then told to wait": ([LOST, BUSY], 3, 15, 10_000),
 }
 
 
@@ -162,7 +164,7 @@ def test_an_order_whose_answer_was_lost_may_take_a_while_to_be_seen():
 
 
 def test_nothing_is_sent_again_while_nobody_can_be_asked():
-    sent = send(script=[UNHEARD], look_ups=[DOWN] * 5)
+    sent = send(script=[UNHEARD], look_ups=[DOWN] * 15)
 
     assert isinstance(sent.error, Unreachable)
     assert sent.orders == [ENTRY]
@@ -198,6 +200,50 @@ def test_a_stop_that_fails_keeps_the_target_from_being_sent_before_it():
     sent = send(Leg.STOP, Leg.TARGET, script=[DOWN])
 
     assert sent.orders == [STOP, TARGET]
+
+
+def test_an_entry_that_is_late_to_be_carried_out_is_not_sent_again():
+    """It is carried out at the end of its receive window, and cannot be found until later."""
+    sent = send(script=[LATE], carried_out_after_ms=5_000, invisible_ms=2_000)
+
+    assert sent.orders == [ENTRY]
+    assert sent.log.count(f"place {ENTRY}") == 1
+    assert sent.exchange.held == 50
+
+
+@pytest.mark.parametrize("sign", ["a fill", "a position"])
+def test_an_entry_that_no_look_up_finds_is_not_sent_again_where_it_left_traces(sign):
+    sent = send(script=[UNHEARD], invisible_look_ups=99, hides_fills=sign == "a position")
+
+    assert sent.error is None
+    assert sent.orders == [ENTRY]
+    assert sent.exchange.held == 50
+
+
+def test_a_stop_whose_request_was_lost_goes_out_again_soon_as_the_next_attempt():
+    sent = send(Leg.STOP, script=[LOST])
+
+    assert sent.orders == [order_id(Leg.STOP, attempt=1)]
+    assert sent.took_ms == 500
+    assert sent.log == [
+        f"intent {STOP}",
+        f"place {STOP}",
+        *[f"look up {STOP}"] * 2,
+        f"intent {order_id(Leg.STOP, attempt=1)}",
+        f"place {order_id(Leg.STOP, attempt=1)}",
+    ]
+
+
+def test_a_stop_does_not_wait_for_as_long_as_the_exchange_asks():
+    assert send(Leg.STOP, script=[RateLimited("banned", retry_after_ms=60_000)]).took_ms == 1_000
+
+
+def test_stops_that_keep_getting_lost_are_given_up():
+    sent = send(Leg.STOP, script=[LOST] * 9)
+
+    assert isinstance(sent.error, OutcomeUnknown)
+    assert sent.orders == []
+    assert len([line for line in sent.log if line.startswith("place")]) == 5
 
 
 # ---------------------------------------------------------------------- again, and after a restart
@@ -238,18 +284,19 @@ def test_an_intent_of_the_process_before_is_looked_up_first():
     assert sent.log == [f"look up {ENTRY}"]
 
 
-def test_an_intent_that_the_process_before_never_sent_is_sent_after_five_looks():
+def test_an_intent_that_the_process_before_never_sent_is_sent_after_seven_seconds_of_looks():
     sent = send(restarted=before_the_restart(arrived=False))
 
     assert sent.orders == [ENTRY]
-    assert sent.log == [f"look up {ENTRY}"] * 5 + [f"place {ENTRY}"]
+    assert sent.log == [f"look up {ENTRY}"] * 15 + [f"place {ENTRY}"]
+    assert sent.took_ms == 7_000
 
 
 def test_nothing_is_sent_after_a_restart_while_nobody_can_be_asked():
-    sent = send(restarted=before_the_restart(arrived=True), look_ups=[DOWN] * 5)
+    sent = send(restarted=before_the_restart(arrived=True), look_ups=[DOWN] * 15)
 
     assert isinstance(sent.error, Unreachable)
-    assert sent.log == [f"look up {ENTRY}"] * 5
+    assert sent.log == [f"look up {ENTRY}"] * 15
 
 
 # ---------------------------------------------------------------------- cancelling

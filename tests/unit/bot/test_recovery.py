@@ -8,12 +8,23 @@ from decimal import Decimal
 
 import pytest
 
-from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
-from cointrader.domain.order import Leg, OrderKind, OrderStatus
+from cointrader.bot.foreign import find_foreign
+from cointrader.domain.clock import HOUR_MS
+from cointrader.domain.errors import RateLimited, Rejected, Unreachable
+from cointrader.domain.order import (
+    GUARD_PREFIX,
+    Leg,
+    OrderKind,
+    OrderReport,
+    OrderStatus,
+    Side,
+    leg_of,
+)
 from cointrader.domain.records import Decision, FundingPaid, TradeClosed
 from cointrader.risk.manager import EntryRequest, Reservation
 from cointrader.strategy.state import State
 from tests.unit.bot.fakes import (
+    BAR_MS,
     BUY,
     LONG,
     SELL,
@@ -232,18 +243,20 @@ def test_a_stop_that_was_placed_again_is_swept_with_its_position():
     assert play(scenario) == "TP"
 
 
-def test_an_emergency_close_that_expired_is_sent_again_under_another_id():
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_an_emergency_close_that_expired_is_sent_again_under_another_id(is_restarted):
     async def scenario(world):
         life = await world.a_life()
-        with pytest.raises(OutcomeUnknown, match="position is still open"):
-            await life.enter(0)
+        await life.enter(0)
         assert world.exchange.held == 50
-        life = await world.restarted(life)
+        if is_restarted:
+            life = await world.restarted(life)
+        await asyncio.sleep(15)
         assert_flat(life)
         assert world.exchange.held == 0
         [closed] = world.journal.written(TradeClosed)
         assert (closed.trade.trade_id, closed.trade.reason.value) == (ENTRY, "UNPROTECTED")
-        return [order for order in world.orders if order not in (STOP, TARGET)]
+        return [order for order in world.orders if leg_of(order) in (Leg.ENTRY, Leg.EMERGENCY)]
 
     found = play(scenario, loses_stops=True, expiring={EMERGENCY})
 
@@ -367,7 +380,7 @@ def test_funding_of_the_position_before_is_not_counted_when_it_is_told_late():
 def test_a_recovery_that_cannot_ask_for_the_entry_keeps_its_slot_and_says_so():
     async def scenario(world):
         life = await an_entry_that_was_only_meant(world)
-        world.exchange.look_ups = [Unreachable("no route")] * 5
+        world.exchange.look_ups = [Unreachable("no route")] * 15
         with pytest.raises(Unreachable):
             await world.restarted(life, after_ms=1_000)
         life = await world.a_life()
@@ -390,3 +403,173 @@ def test_an_entry_that_the_exchange_has_forgotten_is_known_from_the_journal():
         return world.orders
 
     assert play(scenario) == [ENTRY, STOP, TARGET]
+
+
+def test_a_payment_booked_after_the_entry_was_for_whoever_held_at_the_settlement():
+    """The settlement of the full hour is booked seconds later, when a reversal has happened."""
+
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        hour_ms = HOUR_MS * (opens(1) // HOUR_MS + 1)
+        await world.clock.sleep_until_ms(hour_ms + 300)
+        world.exchange.execute("web_1", SELL, "50")
+        await asyncio.sleep(0.3)
+        bar = (hour_ms - T0) // BAR_MS - 1
+        await life.enter(bar, Side.SHORT)
+        world.exchange.events.put_nowait(world.exchange.fund(hour_ms + 5_000, "-7"))
+        await asyncio.sleep(0.01)
+        assert life.keeper.holding is not None
+        return life.keeper.holding.funding
+
+    assert play(scenario) == 0
+
+
+def test_a_payment_booked_after_an_entry_that_nobody_held_before_is_its_own():
+    async def scenario(world):
+        life = await world.a_life()
+        hour_ms = HOUR_MS * (opens(1) // HOUR_MS + 1)
+        await world.clock.sleep_until_ms(hour_ms + 600)
+        await life.enter((hour_ms - T0) // BAR_MS - 1)
+        world.exchange.events.put_nowait(world.exchange.fund(hour_ms + 5_000, "-7"))
+        await asyncio.sleep(0.01)
+        assert life.keeper.holding is not None
+        return life.keeper.holding.funding
+
+    assert play(scenario) == -7
+
+
+# ---------------------------------------------------------------------- guarded meanwhile
+
+
+GUARD = f"{GUARD_PREFIX}1"
+
+
+def a_guards_stop(world, price="97"):
+    """A second program has put a stop behind the position that it found alone."""
+    world.exchange.resting[GUARD] = OrderReport(
+        GUARD, XRP, SELL, OrderKind.STOP_MARKET, OrderStatus.NEW, world.clock.now_ms(),
+        trigger_price=Decimal(price), close_position=True, reduce_only=True,
+    )  # fmt: skip
+
+
+def test_a_guards_stop_is_replaced_without_a_naked_moment():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        world.exchange.drop(STOP, OrderStatus.CANCELED)
+        a_guards_stop(world)
+        world.exchange.allows_one_close_position = True
+        life = await world.restarted(life)
+        assert_open(life, STOP_AGAIN, TARGET)
+        return world.exchange.log
+
+    bridge = order_id(Leg.TRAIL)
+
+    log = [line for line in play(scenario) if not line.startswith("look up")]
+    assert log == [
+        f"place {bridge}",
+        f"cancel {GUARD}",
+        f"place {STOP_AGAIN}",
+        f"cancel {bridge}",
+    ]
+
+
+def test_a_guards_stop_beside_our_own_is_taken_away():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        a_guards_stop(world)
+        life = await world.restarted(life)
+        assert_open(life, STOP, TARGET)
+        return [line for line in world.exchange.log if not line.startswith("look up")]
+
+    assert play(scenario) == [f"cancel {GUARD}"]
+
+
+def test_a_guards_stop_that_closed_the_position_is_a_stop():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await life.end()
+        a_guards_stop(world, price="98")
+        world.exchange.trigger(GUARD)
+        life = await world.restarted(life)
+        assert_flat(life)
+        [closed] = world.journal.written(TradeClosed)
+        return closed.trade.reason.value
+
+    assert play(scenario) == "SL"
+
+
+def test_a_guards_stop_left_behind_a_closed_position_is_swept_and_not_foreign():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await life.end()
+        a_guards_stop(world)
+        assert await find_foreign(world.exchange, XRP) is not None  # the position is
+        world.exchange.trigger(STOP)
+        assert await find_foreign(world.exchange, XRP) is None
+        life = await world.restarted(life)
+        assert_flat(life)
+
+    play(scenario)
+
+
+# ---------------------------------------------------------------------- the stop move, step by step
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_a_move_of_the_stop_that_dies_at_any_step_is_finished_by_the_next_move(steps):
+    """Before each step of the second move the process dies; then the same bar is answered again."""
+
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await world.clock.sleep_until_ms(opens(2))
+        await life.keeper.trail(103.0, opens(1), 0.01)
+        await world.journal.commit()
+        await world.clock.sleep_until_ms(opens(3))
+        moving = asyncio.create_task(life.keeper.trail(105.0, opens(2), 0.01))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        moving.cancel()
+        await asyncio.wait([moving])
+        assert max(resting_stops(world)) >= Decimal("101.97")  # never further away than it was
+        life = await world.restarted(life)
+        assert max(resting_stops(world)) >= Decimal("101.97")
+        await life.keeper.trail(105.0, opens(2), 0.01)
+        return resting_stops(world)
+
+    assert play(scenario) == [98, Decimal("103.95")]
+
+
+def test_after_a_restart_the_old_moved_stop_goes_when_the_next_one_rests():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await world.clock.sleep_until_ms(opens(2))
+        await life.keeper.trail(103.0, opens(1), 0.01)
+        await world.journal.commit()
+        life = await world.restarted(life)
+        await world.clock.sleep_until_ms(opens(3))
+        await life.keeper.trail(105.0, opens(2), 0.01)
+        return resting_stops(world)
+
+    assert play(scenario) == [98, Decimal("103.95")]
+
+
+def test_a_moved_stop_that_is_gone_after_a_restart_is_placed_again():
+    async def scenario(world):
+        life = await world.a_life()
+        await life.enter(0)
+        await world.clock.sleep_until_ms(opens(2))
+        await life.keeper.trail(103.0, opens(1), 0.01)
+        await world.journal.commit()
+        world.exchange.drop(order_id(Leg.TRAIL, 1), OrderStatus.CANCELED)
+        await world.restarted(life)
+        await asyncio.sleep(10)
+        return resting_stops(world)
+
+    assert play(scenario) == [98, Decimal("101.97")]

@@ -102,6 +102,11 @@ def test_a_busy_port_is_told(capsys):
         (["--from", "2025-02-03", "--to", "2025-02-01"], 2, "--from is not before --to"),
         (["--key", "ключ"], 2, "--key"),
         (["--data", "nowhere"], 2, "nowhere"),
+        (["--faults", "stop-vanish"], 2, "did you mean stop-vanishes?"),
+        (["--faults", "kline-late:3"], 2, "above 0, at most 1"),
+        (["--faults", "none.toml"], 2, "cannot be read"),
+        (["--faults", ""], 2, "no fault is named"),
+        (["--faults", "deposit", "--fault-log", "nowhere/log"], 2, "cannot be written"),
     ],
 )
 def test_bad_input_is_refused_clearly(capsys, monkeypatch, tmp_path, arguments, code, words):
@@ -109,6 +114,36 @@ def test_bad_input_is_refused_clearly(capsys, monkeypatch, tmp_path, arguments, 
 
     assert main(["exchange", "--symbols", "XRPUSDT", *arguments]) == code
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["list", "help"])
+def test_all_faults_are_listed_in_one_line_each(capsys, word):
+    assert main(["exchange", "--faults", word]) == 0
+
+    shown = capsys.readouterr().out
+    assert "  stop-vanishes " in shown
+    assert "(seconds=1, call=stop, symbol=any)" in shown
+
+
+@pytest.mark.parametrize("has_file", [False, True])
+def test_faults_bite_and_are_written_down(started, tmp_path, has_file):
+    (tmp_path / "plan.toml").write_text('faults = "deposit(5)"\nseed = 3\n')
+    where = ["--fault-log", "log"] if has_file else []
+    process = started("--symbols", "XRPUSDT", "--pace", "stepped", "--faults", "plan.toml", *where)
+    line = json.loads(process.stdout.readline())
+
+    asked(line["control"] + "/step", data=b"{}")
+    wallet = asked(line["control"] + "/state")["wallet"]
+    seen = asked(line["control"] + "/faults")
+    asked(line["control"] + "/stop", data=b"{}")
+    _, said = process.communicate(timeout=10)
+
+    told = (tmp_path / "log").read_text() if has_file else said
+    written = [json.loads(row) for row in told.splitlines() if row.startswith("{")]
+    assert wallet == "1005.00000000"
+    assert [(row["fault"], row["did"]) for row in written] == [("deposit", "5.0 USDT came")]
+    assert seen["log"] == written
+    assert "faults, seed 3: deposit" in said
 
 
 def test_its_help_has_examples(capsys):

@@ -252,11 +252,22 @@ async def test_conditional_order_strictly_through_is_refused(held, side, kind, t
         (conditional(quantity=Decimal(1), close_position=True), "-4137"),
         (conditional(reduce_only=True, close_position=True), "-4138"),
         (conditional(), "-4509"),
-        (conditional(quantity=Decimal(1), reduce_only=True), "-2022"),
     ],
 )
 async def test_refusal_while_flat(request_: OrderRequest, code: str):
     assert await refused(opened(instrument=GRIDDED), request_) == code
+
+
+async def test_reduce_only_stop_with_a_quantity_rests_while_flat_until_cancelled():
+    bench = opened(instrument=GRIDDED)
+    probe = conditional(quantity=Decimal(1), reduce_only=True)
+
+    await bench.exchange.place(probe)
+
+    [resting] = await bench.exchange.open_orders(probe.symbol)
+    assert (resting.client_order_id, resting.reduce_only) == (probe.client_order_id, True)
+    assert await bench.exchange.cancel(probe.symbol, probe.client_order_id) is not None
+    assert await bench.exchange.open_orders(probe.symbol) == []
 
 
 @pytest.mark.parametrize(

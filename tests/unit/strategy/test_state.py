@@ -26,6 +26,14 @@ def test_a_stop_that_fills_before_protection_is_confirmed_still_closes():
     assert after(State.UNPROTECTED, Step.CLOSED) is State.FLAT
 
 
+def test_a_position_whose_stop_is_lost_is_protected_again_or_closed():
+    unprotected = after(State.OPEN, Step.STOP_LOST)
+
+    assert unprotected is State.UNPROTECTED
+    assert after(unprotected, Step.PROTECTED) is State.OPEN
+    assert after(unprotected, Step.EXIT_SENT) is State.EXITING
+
+
 def test_a_second_entry_while_one_is_open_breaks_an_invariant():
     for state in set(State) - {State.FLAT}:
         with pytest.raises(InvariantBroken, match="cannot take the step entry-sent"):

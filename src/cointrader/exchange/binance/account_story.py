@@ -236,6 +236,9 @@ class AccountStory:
         )
 
     def _of_fill(self, order: OrderTrade, name: str) -> list[Told]:
+        """Nothing yet of a fill without its fee: see `is_told_in_full`."""
+        if order.fee is None:
+            return []
         told = self.on_fill(self._fill(order, name))
         if told and order.fee and not _is_in_quote(order):
             told.append(
@@ -254,12 +257,20 @@ class AccountStory:
             side=OrderSide(order.side),
             price=order.last_price,
             quantity=order.last_quantity,
-            fee=order.fee * (price or ZERO),
+            fee=(order.fee or ZERO) * (price or ZERO),
             at_ms=order.at_ms,
         )
 
     def _is_new(self, *what: object) -> bool:
         return self._others.is_new(what, None)
+
+
+def is_told_in_full(order: OrderTrade) -> bool:
+    """Whether a message of an execution says all of it; else the exchange has to be asked.
+
+    Some forced closes are told without their trade, and some trades without their fee.
+    """
+    return not order.last_quantity or (bool(order.trade_id) and order.fee is not None)
 
 
 def _is_fill(order: OrderTrade) -> bool:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.clock import MINUTE_MS, Clock, interval_ms
-from cointrader.domain.errors import Rejected
+from cointrader.domain.errors import ConfigError, Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Fill, OrderReport, OrderRequest, OrderStatus
@@ -40,7 +40,7 @@ class BinanceExchange:
     Parameters
     ----------
     interval : of the candles that `history` gives, e.g. "15m"
-    account_events : the user stream's subscription to one symbol
+    account_events : the user stream's subscription to one symbol; without it nobody can listen
     transfers : what came from outside; without it the account does not tell
     """
 
@@ -50,7 +50,7 @@ class BinanceExchange:
         clock: Clock,
         *,
         interval: str,
-        account_events: AccountEvents,
+        account_events: AccountEvents | None = None,
         transfers: Transfers | None = None,
         quote_asset: str = "USDT",
     ) -> None:
@@ -60,9 +60,13 @@ class BinanceExchange:
         self._account_events = account_events
         self._transfers = transfers
         self._quote_asset = quote_asset
-        self._rules = Rules(api, clock)
+        self.rules = Rules(api, clock)
         self._ids = OrderIds()
         self._executions = Executions(api, self._ids)
+
+    @property
+    def is_remote(self) -> bool:
+        return True
 
     # -- orders -----------------------------------------------------------------------------------
 
@@ -77,7 +81,7 @@ class BinanceExchange:
             return self._plain(await self._api.place_order(parameters))
         except Rejected as refused:
             if refused.code in RULES_CHANGED:
-                self._rules.doubt()
+                self.rules.doubt()
             raise
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
@@ -173,10 +177,14 @@ class BinanceExchange:
         return translate.position(await self._api.position_risk(symbol), symbol)
 
     async def account(self) -> Account:
-        """Wallet and transfers of one moment: read again where money moved in between."""
+        """Wallet and transfers of one moment: read again where money moved in between.
+
+        What was known of transfers before is enough to begin with: where that is still all of it
+        afterwards, nothing moved while the wallet was read.
+        """
         if self._transfers is None:
             return translate.account(await self._api.account(), self._quote_asset, None)
-        transferred = await self._transfers.total()
+        transferred = self._transfers.known
         information = await self._api.account()
         for _ in range(_READINGS):
             before, transferred = transferred, await self._transfers.total()
@@ -201,6 +209,10 @@ class BinanceExchange:
         return translate.funding(paid, rates, symbol)
 
     def account_events(self, symbol: str) -> AsyncIterator[AccountEvent]:
+        if self._account_events is None:
+            raise ConfigError(
+                "this adapter has no account stream", where=symbol, todo="pass account_events="
+            )
         return self._account_events(symbol)
 
     # -- the market -------------------------------------------------------------------------------
@@ -212,11 +224,11 @@ class BinanceExchange:
         return Quote(bid=book.bid_price, ask=book.ask_price, mark=index.mark_price)
 
     async def instrument(self, symbol: str) -> Instrument:
-        return await self._rules.instrument(symbol)
+        return await self.rules.instrument(symbol)
 
     async def is_trading(self, symbol: str) -> bool:
         """Whether the symbol is open for trading; not while it is new, paused or being delisted."""
-        return await self._rules.is_trading(symbol)
+        return await self.rules.is_trading(symbol)
 
     async def history(self, symbol: str, *, before_ms: int, limit: int) -> Sequence[Candle]:
         """The last `limit` closed candles that opened before `before_ms`, oldest first."""

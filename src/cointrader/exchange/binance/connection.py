@@ -65,6 +65,7 @@ class Connection:
     ) -> None:
         self.name = name
         self.opened_ms = self.last_message_ms = clock.now_ms()
+        self.ended_ms: int | None = None
         self.delivering = asyncio.Event()  # a first message came, or the connection ended
         self.ended = asyncio.Event()
         self.reason = ""  # why it ended
@@ -112,6 +113,7 @@ class Connection:
         if self.ended.is_set():
             return
         self.reason = reason
+        self.ended_ms = self._clock.now_ms()
         self.ended.set()
         self.delivering.set()
         for answer in self._unanswered.values():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 
-from cointrader.domain.clock import DAY_MS, MINUTE_MS
+from cointrader.domain.clock import DAY_MS, INTERVALS_MS, MINUTE_MS
 from cointrader.domain.errors import Rejected
 from cointrader.domain.order import LIQUIDATION_PREFIXES, OWN_PREFIX, SETTLEMENT_PREFIX
 from cointrader.exchange.binance.api import BinanceApi
@@ -23,6 +23,7 @@ _WEEK_MS = 7 * DAY_MS
 _KEPT_MS = 90 * DAY_MS  # how long the exchange remembers orders and executions
 _BY_THE_EXCHANGE = (*LIQUIDATION_PREFIXES, SETTLEMENT_PREFIX)
 _AT_PAR = Decimal(1)
+_NO_INTERVAL = "-1120"  # klines of this length are not told here
 
 
 class Executions:
@@ -109,11 +110,19 @@ class Executions:
         return price
 
     async def _price(self, pair: str, minute_ms: int) -> Decimal:
-        """What has no market against the quote currency is another dollar: taken at par."""
-        try:
-            rows = await self._api.klines(
-                pair, "1m", start_ms=minute_ms, end_ms=minute_ms + MINUTE_MS
-            )
-        except Rejected:
-            return _AT_PAR
-        return Decimal(rows[0].close) if rows else _AT_PAR
+        """What has no market against the quote currency is another dollar: taken at par.
+
+        A simulated market may have longer klines only.
+        """
+        for interval, length_ms in INTERVALS_MS.items():
+            begins_ms = minute_ms // length_ms * length_ms
+            try:
+                rows = await self._api.klines(
+                    pair, interval, start_ms=begins_ms, end_ms=begins_ms + MINUTE_MS
+                )
+            except Rejected as refused:
+                if refused.code == _NO_INTERVAL:
+                    continue
+                return _AT_PAR
+            return Decimal(rows[0].close) if rows else _AT_PAR
+        return _AT_PAR

@@ -70,6 +70,7 @@ class Line:
         self._on_up = on_up
         self._pause = _Pause(limits)
         self._current: Connection | None = None
+        self._made_ms = clock.now_ms()
         self._faults = self._renewals = 0
 
     @property
@@ -77,6 +78,11 @@ class Line:
         """When the connection in use was opened; None while there is none."""
         current = self._current
         return None if current is None or current.ended.is_set() else current.opened_ms
+
+    @property
+    def down_since_ms(self) -> int | None:
+        """Since when there is no connection in use; None while there is one."""
+        return self._made_ms if self._current is None else self._current.ended_ms
 
     def health(self) -> LineHealth:
         current = self._current

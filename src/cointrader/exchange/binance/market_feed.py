@@ -66,6 +66,12 @@ class MultiSymbolStream:
 
     Nothing is connected before `run`. With `with_quotes` the best prices and mark prices are
     listened to as well, on connections of their own.
+
+    Parameters
+    ----------
+    on_bar : hears a bar as far as it has come, again and again, and at last, with True, when it
+        has closed: before any subscriber does. Bars of one symbol in order; must not block
+    on_mark : hears the symbol's mark price, on a connection of its own; must not block
     """
 
     def __init__(
@@ -80,6 +86,8 @@ class MultiSymbolStream:
         limits: StreamLimits | None = None,
         repair: RepairRules | None = None,
         with_quotes: bool = False,
+        on_bar: Callable[[Candle, bool], None] | None = None,
+        on_mark: Callable[[str, float], None] | None = None,
     ) -> None:
         self.symbols = tuple(dict.fromkeys(symbols))
         self._interval = interval
@@ -100,10 +108,14 @@ class MultiSymbolStream:
         self._told_ms = dict.fromkeys(self.symbols, now_ms)  # by any message of the symbol
         self._known_ms = dict.fromkeys(self.symbols, now_ms)  # by stream or history
         self._quotes = LatestQuotes(clock)
+        self._on_bar = on_bar
+        self._on_mark = on_mark
         self._candle_lines: dict[str, Line] = {}  # by symbol
         self._lines = self._candle_lines_made()
+        if with_quotes or on_mark is not None:
+            self._lines += self._lines_of("marks", Family.MARKET, "markPrice@1s", self._hear_mark)
         if with_quotes:
-            self._lines += self._quote_lines()
+            self._lines += self._lines_of("books", Family.PUBLIC, "bookTicker", self._hear_book)
         self._repairing: set[str] = set()
         self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._tasks: asyncio.TaskGroup | None = None
@@ -176,11 +188,9 @@ class MultiSymbolStream:
             lines.append(line)
         return lines
 
-    def _quote_lines(self) -> list[Line]:
-        kinds = (
-            ("marks", Family.MARKET, "markPrice@1s", self._hear_mark),
-            ("books", Family.PUBLIC, "bookTicker", self._hear_book),
-        )
+    def _lines_of(
+        self, name: str, family: Family, stream: str, hear: Callable[[str], None]
+    ) -> list[Line]:
         return [
             self._line(
                 f"{name}-{number}",
@@ -189,7 +199,6 @@ class MultiSymbolStream:
                 hear,
                 on_up=_nothing_to_do,
             )
-            for name, family, stream, hear in kinds
             for number, symbols in enumerate(shards(self.symbols), start=1)
         ]
 
@@ -231,22 +240,31 @@ class MultiSymbolStream:
         self._known_ms[update.symbol] = max(
             self._known_ms[update.symbol], min(now_ms, update.at_ms)
         )
-        if not update.kline.is_final:
+        if not update.kline.is_final and self._on_bar is None:
             return
         if not _is_possible(update.kline):
             log.warning("candle.impossible", symbol=update.symbol, at_ms=update.kline.open_time_ms)
             return  # its turn to be fetched will come
-        self._hand_out(sequence.offer(_candle(update.symbol, update.kline)))
-        self._repair([update.symbol])
+        candle = _candle(update.symbol, update.kline)
+        if update.kline.is_final:
+            self._hand_out(sequence.offer(candle))
+            self._repair([update.symbol])
+        elif self._on_bar is not None and candle.open_time_ms == sequence.next_open_ms:
+            self._on_bar(candle, False)  # not while one before it is missing: it is told again
 
     def _hear_mark(self, text: str) -> None:
-        self._quotes.hear_mark(unwrapped(text, MarkPrice))
+        mark = unwrapped(text, MarkPrice)
+        self._quotes.hear_mark(mark)
+        if self._on_mark is not None:
+            self._on_mark(mark.symbol, float(mark.price))
 
     def _hear_book(self, text: str) -> None:
         self._quotes.hear_book(unwrapped(text, BookTicker))
 
     def _hand_out(self, candles: Sequence[Candle]) -> None:
         for candle in candles:
+            if self._on_bar is not None:
+                self._on_bar(candle, True)
             self._hubs[candle.symbol].offer(CandleClosed(candle))
 
     # -- repair -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from cointrader.domain.order import Leg, leg_of
 K = TypeVar("K")
 V = TypeVar("V")
 
-_CONDITIONAL_LEGS = frozenset({Leg.STOP, Leg.TARGET, Leg.TRAIL})
+_CONDITIONAL_LEGS = frozenset({Leg.STOP, Leg.TARGET, Leg.TRAIL, Leg.PROBE})
 _REMEMBERED = 20_000
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from cointrader.domain.clock import DAY_MS, MINUTE_MS, Clock
-from cointrader.domain.errors import RateLimited, Rejected, Unreachable
+from cointrader.domain.errors import ExchangeError, RateLimited, Rejected, Unreachable
 from cointrader.domain.instrument import Instrument
 from cointrader.exchange.binance.api import BinanceApi
 from cointrader.exchange.binance.schemas import SymbolInfo
@@ -27,6 +28,15 @@ class Rules:
         self._read_ms: int | None = None
         self._reading = asyncio.Lock()
 
+    async def run(self) -> None:
+        """Read them again when that is due, until cancelled: daily, or soon after a doubt."""
+        while True:
+            await self._clock.sleep_ms(_AGAIN_MS)
+            if self._symbols and self._clock.now_ms() >= self._due_ms:
+                async with self._reading:
+                    with contextlib.suppress(ExchangeError):  # the next minute is another try
+                        await self._read(self._clock.now_ms())
+
     async def instrument(self, symbol: str) -> Instrument:
         """`Rejected` with code -1121 for a symbol the exchange does not have."""
         async with self._reading:  # one reads, the others wait for it
@@ -41,6 +51,16 @@ class Rules:
         """Whether the symbol is open for trading, as far as was known at the last reading."""
         async with self._reading:
             return (await self._info(symbol)).status == "TRADING"
+
+    def known_status(self, symbol: str) -> str | None:
+        """The exchange's word for whether `symbol` trades, at the last reading; None before one."""
+        info = self._symbols.get(symbol)
+        return None if info is None else info.status
+
+    @property
+    def age_ms(self) -> int | None:
+        """How long ago they were read; None before the first time."""
+        return None if self._read_ms is None else self._clock.now_ms() - self._read_ms
 
     def doubt(self) -> None:
         """An order was refused that kept the rules: read them again, once a minute at most."""

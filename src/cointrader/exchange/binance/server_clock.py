@@ -32,6 +32,11 @@ class ServerClock:
         return self._measured_ms is not None
 
     @property
+    def age_ms(self) -> int | None:
+        """How long ago the offset was measured; None while it is not known."""
+        return None if self._measured_ms is None else self._clock.now_ms() - self._measured_ms
+
+    @property
     def is_due(self) -> bool:
         """Whether it is time to measure again."""
         if self._measured_ms is None:

@@ -126,7 +126,10 @@ class OrderTrade(
         "close_position": "cp",
     },
 ):
-    """A plain order, or the child that a conditional order became."""
+    """A plain order, or the child that a conditional order became.
+
+    `fee` is None where an execution is told without one: what it cost is in the books then.
+    """
 
     symbol: str
     client_order_id: str
@@ -143,7 +146,7 @@ class OrderTrade(
     average_price: str = ""
     trigger_price: str = ""
     original_kind: str = ""
-    fee: Decimal = ZERO
+    fee: Decimal | None = None
     fee_asset: str = ""
     trade_id: int = 0
     reduce_only: bool = False

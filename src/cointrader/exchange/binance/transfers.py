@@ -66,6 +66,11 @@ class Transfers:
             if row.asset == self._asset and row.tran_id not in self._rows:
                 self._count(row.tran_id, _Moved(row.time, row.income))
         self._next_ms = max(self._since_ms, now_ms - _OVERLAP_MS)
+        return self.known
+
+    @property
+    def known(self) -> Decimal:
+        """The sum as far as it was known at the last look, and by what was announced since."""
         moved = (*self._rows.values(), *self._announced)
         return sum((each.amount for each in moved), self._before)
 

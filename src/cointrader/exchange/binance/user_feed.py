@@ -25,7 +25,13 @@ from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled, 
 from cointrader.domain.order import Fill, OrderReport
 from cointrader.domain.ports import Clock
 from cointrader.exchange.binance.account_notices import AccountNotice
-from cointrader.exchange.binance.account_story import AccountStory, OrderKey, PriceOf, Told
+from cointrader.exchange.binance.account_story import (
+    AccountStory,
+    OrderKey,
+    PriceOf,
+    Told,
+    is_told_in_full,
+)
 from cointrader.exchange.binance.connection import StreamLimits
 from cointrader.exchange.binance.line import Line, LineHealth
 from cointrader.exchange.binance.stream_messages import (
@@ -141,6 +147,7 @@ class UserDataStream:
         self._up_ms = self._heard_until_ms
         self._gaps_found = 0
         self._gaps: dict[str, int] = {}  # by symbol: since when events may be missing
+        self._gap_ms: int | None = None  # when the first of them was found
         self._filling: set[str] = set()
         self._waiting: dict[str, list[Callable[[], None]]] = {}  # for the gap before them
         self._resolving: set[OrderKey] = set()
@@ -162,6 +169,12 @@ class UserDataStream:
     def is_complete(self) -> bool:
         """Whether the stream is up and no gap is known that was not filled."""
         return self._line.up_since_ms is not None and not self._gaps
+
+    @property
+    def age_ms(self) -> int:
+        """How long ago everything that had happened to the account was known to have been told."""
+        since = [s for s in (self._line.down_since_ms, self._gap_ms) if s is not None]
+        return max(0, self._clock.now_ms() - min(since)) if since else 0
 
     def health(self) -> LineHealth:
         return self._line.health()
@@ -242,7 +255,7 @@ class UserDataStream:
         if self._story.holds(key) and key not in self._resolving and self._tasks is not None:
             self._resolving.add(key)
             self._tasks.create_task(self._resolve(key), name=f"parent:{order.order_id}")
-        if order.last_quantity and not order.trade_id:  # some forced closes are told without
+        if not is_told_in_full(order):
             self._catch_up([order.symbol])
 
     def _hear_algo(self, update: AlgoUpdate) -> None:
@@ -301,6 +314,8 @@ class UserDataStream:
         since_ms = self._heard_until_ms - self._rules.overlap_ms
         found = self._subscribed() if symbols is None else symbols
         self._gaps = dict.fromkeys(found, since_ms) | self._gaps
+        if self._gaps and self._gap_ms is None:
+            self._gap_ms = self._clock.now_ms()
         started = [symbol for symbol in self._gaps if symbol not in self._filling]
         started.sort(key=lambda symbol: not self._story.living(symbol))
         for symbol in started:
@@ -328,6 +343,7 @@ class UserDataStream:
             self._filling.discard(symbol)
         del self._gaps[symbol]
         if not self._gaps:
+            self._gap_ms = None
             self._heard(self._up_ms)  # whatever came before this connection is told by now
 
     async def _filled(self, symbol: str) -> None:

@@ -7,7 +7,7 @@ here awaits. `adapter` is the shell that moves time and speaks the ports.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
@@ -47,6 +47,8 @@ KEPT_FILLS = 100_000  # in the log of all symbols
 
 Siblings = Literal["stay", "expire"]
 """What becomes of close_position orders when their position is gone: production lets them stay."""
+AtTrigger = Literal["execute", "stick", "reject"]
+"""What becomes of a conditional order whose level was reached."""
 
 
 class SimulatedAccount:
@@ -81,7 +83,8 @@ class SimulatedAccount:
         self._opening = OpeningRules(
             self.ledger, self.desks, self.instruments, self.settling, check_margin=check_margin
         )
-        self._liquidity = liquidity
+        self.liquidity = liquidity
+        self.at_trigger: Callable[[DetailedReport], AtTrigger] = lambda _report: "execute"
         self._siblings = siblings
 
     # -- orders -------------------------------------------------------------------------------
@@ -153,11 +156,16 @@ class SimulatedAccount:
             if held is None or held.opened_ms >= bar.open_time_ms:
                 return
             rate = to_decimal(settlement.rate)
-            amount = self.ledger.settle(bar.symbol, rate=rate, mark=to_decimal(mark))
-            self._position_changed(bar.symbol)
-            payment = FundingSettled(bar.symbol, settlement.at_ms, rate, amount)
-            self.funding[bar.symbol].add(payment, position_since_ms=held.opened_ms)
-            self._send(bar.symbol, payment)
+            self.pay_funding(held, settlement.at_ms, rate, to_decimal(mark))
+
+    def pay_funding(self, held: Position, at_ms: int, rate: Decimal, mark: Decimal) -> None:
+        """Book one settlement for a position that is open."""
+        symbol = held.symbol
+        amount = self.ledger.settle(symbol, rate=rate, mark=mark)
+        self._position_changed(symbol)
+        payment = FundingSettled(symbol, at_ms, rate, amount)
+        self.funding[symbol].add(payment, position_since_ms=held.opened_ms)
+        self._send(symbol, payment)
 
     def match(self, bar: Candle, mark: Candle, at_ms: int) -> None:
         """Fill what `bar` reaches, in the order of its path, and liquidate what it ruins.
@@ -176,7 +184,7 @@ class SimulatedAccount:
             while True:
                 order = next_reached(desk.resting.values(), leg)
                 if self._watch.comes_first(symbol, leg, order):
-                    self._liquidate(symbol, at_ms)
+                    self.liquidate(symbol, at_ms)
                 elif order is not None:
                     has_moved = order.report.client_order_id in moved
                     self._meet(order, bar, mark, at_ms, has_moved=has_moved)
@@ -184,7 +192,7 @@ class SimulatedAccount:
                     break
             moved |= desk.follow(leg, bar, mark)
         if self._watch.is_reached_in(symbol, mark.close, mark.close):
-            self._liquidate(symbol, at_ms)  # opened late in the bar, where the mark was past it
+            self.liquidate(symbol, at_ms)  # opened late in the bar, where the mark was past it
 
     def end_symbol(self, symbol: str, close: float, at_ms: int) -> None:
         """The symbol's history is over: close its position at `close`, cancel its orders."""
@@ -216,12 +224,27 @@ class SimulatedAccount:
             return
         if report.kind.is_conditional:
             report = self._tell(replace(report, status=OrderStatus.TRIGGERED, updated_ms=at_ms))
+            outcome = self.at_trigger(report)
+            if outcome == "stick":
+                del self.desks[report.symbol].resting[report.client_order_id]
+                return
+            if outcome == "reject":
+                quantity = ZERO
         if not quantity or not self._opening.allows_execution(report, quantity, price):
             status = OrderStatus.REJECTED if report.kind.is_conditional else OrderStatus.EXPIRED
             self._drop(report.symbol, report.client_order_id, status, at_ms)
             return
         is_maker = report.kind is OrderKind.LIMIT
         self._execute(report, quantity, price, at_ms, is_maker=is_maker)
+
+    def execute_held(self, report: DetailedReport, price: Decimal, at_ms: int) -> None:
+        """Carry out an order that stuck at its trigger; it expires where nothing is left of it."""
+        quantity = self._executable(report)
+        if not quantity:
+            ended = replace(report, status=OrderStatus.EXPIRED, updated_ms=at_ms)
+            self._tell(self.desks[report.symbol].end(ended))
+            return
+        self._execute(report, quantity, price, at_ms)
 
     def _executable(self, report: DetailedReport) -> Decimal:
         """How much of an order can execute: a reduce-only one no more than there is to reduce."""
@@ -234,7 +257,7 @@ class SimulatedAccount:
 
     # -- liquidation --------------------------------------------------------------------------
 
-    def _liquidate(self, symbol: str, at_ms: int) -> None:
+    def liquidate(self, symbol: str, at_ms: int) -> None:
         """Close a position at its bankruptcy price; the insurance fund bears what is missing."""
         for order_id in list(self.desks[symbol].resting):
             self._drop(symbol, order_id, OrderStatus.EXPIRED, at_ms)
@@ -244,6 +267,12 @@ class SimulatedAccount:
         booked = self.ledger.liquidate(symbol, price, fee_ratio=self.costs.taker_fee)
         report = executed(report, held.quantity, held.quantity, price, at_ms)
         self._record(report, held.quantity, price, booked, at_ms)
+
+    def deleverage(self, symbol: str, quantity: Decimal, price: Decimal, at_ms: int) -> None:
+        """Close so much of a position against one that was liquidated."""
+        held = self.ledger.positions[symbol]
+        report = self._forced(LIQUIDATION_PREFIXES[1], held, at_ms)
+        self._execute(report, min(quantity, held.quantity), price, at_ms)
 
     def _forced(self, prefix: str, held: Position, at_ms: int) -> DetailedReport:
         """An order by which the exchange itself closes a position."""
@@ -274,15 +303,15 @@ class SimulatedAccount:
         if is_maker and self.costs.maker_fee is not None:
             fee_ratio = self.costs.maker_fee
         parts = [quantity]
-        if self._liquidity is not None:
+        if self.liquidity is not None:
             step = self.instruments[symbol].step_size
-            parts = list(parts_of(quantity, self._liquidity(symbol, price), step))
+            parts = list(parts_of(quantity, self.liquidity(symbol, price), step))
         for part in parts:
             booked = self.ledger.trade(symbol, report.side, part, price, at_ms, fee_ratio=fee_ratio)
             report = executed(report, part, quantity, price, at_ms)
             self._record(report, part, price, booked, at_ms, is_maker=is_maker)
         if self._siblings == "expire" and symbol not in self.ledger.positions:
-            self._expire_siblings(symbol, at_ms)
+            self.expire_siblings(symbol, at_ms)
         return report
 
     def _record(
@@ -326,7 +355,8 @@ class SimulatedAccount:
         if held is not None:
             self.position_since_ms[symbol] = held.opened_ms
 
-    def _expire_siblings(self, symbol: str, at_ms: int) -> None:
+    def expire_siblings(self, symbol: str, at_ms: int) -> None:
+        """Orders that were to close the position of `symbol` end: it is gone."""
         for order_id, order in list(self.desks[symbol].resting.items()):
             if order.report.close_position:
                 self._drop(symbol, order_id, OrderStatus.EXPIRED, at_ms)

@@ -9,30 +9,28 @@ result does not depend on how exactly a clock wakes sleepers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.clock import Clock
 from cointrader.domain.errors import ConfigError, Rejected
-from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.instrument import Instrument, to_decimal
-from cointrader.domain.order import Fill, OrderReport, OrderRequest, OrderSide
+from cointrader.domain.order import DetailedReport, Fill, OrderReport, OrderRequest, OrderSide
 from cointrader.domain.ports import Account, CandleSource, Quote, Settlement
 from cointrader.domain.position import Position
 from cointrader.exchange.simulated.account import Siblings, SimulatedAccount
+from cointrader.exchange.simulated.account_port import AccountPort
 from cointrader.exchange.simulated.checks import Moment
 from cointrader.exchange.simulated.feed import CandleSubscription
 from cointrader.exchange.simulated.ledger import Costs
 from cointrader.exchange.simulated.liquidity import Liquidity
-from cointrader.exchange.simulated.margin import liquidation_level
 from cointrader.exchange.simulated.marks import MarkPrices
 from cointrader.exchange.simulated.matching import market_price
 from cointrader.exchange.simulated.playback import Lateness, Playback
 from cointrader.exchange.simulated.snapshot import restore_into, to_plain
 from cointrader.exchange.simulated.tape import Tape
-from cointrader.exchange.subscriptions import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Progress:
     at_ms: int | None  # open time of the current or last bar, None before the first
 
 
-class SimulatedExchange:
+class SimulatedExchange(AccountPort):
     """One account on a market that plays candles back.
 
     Parameters
@@ -94,14 +92,16 @@ class SimulatedExchange:
             end_ms=end_ms,
             lateness=lateness,
         )
-        self._account = SimulatedAccount(
-            instruments={symbol: instruments[symbol] for symbol in symbols},
-            balance=balance,
-            costs=costs,
-            leverage=leverage,
-            check_margin=check_margin,
-            liquidity=liquidity,
-            siblings=siblings,
+        super().__init__(
+            SimulatedAccount(
+                instruments={symbol: instruments[symbol] for symbol in symbols},
+                balance=balance,
+                costs=costs,
+                leverage=leverage,
+                check_margin=check_margin,
+                liquidity=liquidity,
+                siblings=siblings,
+            )
         )
         self._done = 0
         self._bar_ms: int | None = None
@@ -177,7 +177,10 @@ class SimulatedExchange:
     # -- Exchange -----------------------------------------------------------------------------
 
     async def place(self, request: OrderRequest) -> OrderReport:
-        """Market orders fill before this returns, and their events are queued by then."""
+        """Market orders fill before this returns, and their events are queued by then.
+
+        A fill at the open carries the bar's open time, however late its order came.
+        """
         tape = self._traded(request.symbol)
         if tape.is_over and tape.bar is None:
             raise Rejected(f"{request.symbol} has ended", code="-4141", todo="trade another symbol")
@@ -189,22 +192,6 @@ class SimulatedExchange:
         self._traded(symbol)
         self._marked = None
         return self._account.cancel(symbol, client_order_id, self._at_ms)
-
-    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
-        self._traded(symbol)
-        return self._account.desks[symbol].find(client_order_id)
-
-    async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        self._traded(symbol)
-        return self._account.open_orders(symbol)
-
-    async def position(self, symbol: str) -> Position | None:
-        self._traded(symbol)
-        held = self._account.ledger.positions.get(symbol)
-        if held is None:
-            return None
-        level = liquidation_level(held, self._account.instruments[symbol])
-        return replace(held, liquidation_price=level)
 
     async def account(self) -> Account:
         if self._marked is None:
@@ -224,21 +211,6 @@ class SimulatedExchange:
     async def instrument(self, symbol: str) -> Instrument:
         self._traded(symbol)
         return self._account.instruments[symbol]
-
-    async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
-        """A fill at the open carries the bar's open time, however late its order came."""
-        self._traded(symbol)
-        return self._account.fills[symbol].since(since_ms)
-
-    async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
-        self._traded(symbol)
-        return self._account.funding[symbol].since(since_ms)
-
-    def account_events(self, symbol: str) -> Subscription[AccountEvent]:
-        self._traded(symbol)
-        subscription: Subscription[AccountEvent] = Subscription(f"account events of {symbol}")
-        self._account.hubs[symbol].add(subscription)
-        return subscription
 
     def _traded(self, symbol: str) -> Tape:
         tape = self._market.traded.get(symbol)
@@ -324,6 +296,40 @@ class SimulatedExchange:
         self._marked = None
         self._account.close_symbol(symbol, self._at_ms)
 
+    def liquidate(self, symbol: str) -> None:
+        """Close a position at its bankruptcy price, as if the mark price had ruined it."""
+        self._marked = None
+        self._account.liquidate(symbol, self._at_ms)
+
+    def deleverage(self, symbol: str, quantity: Decimal) -> None:
+        """Close so much of a position at its mark price, against a liquidated one (ADL)."""
+        self._marked = None
+        mark = self._quote(self._traded(symbol)).mark
+        self._account.deleverage(symbol, quantity, mark, self._at_ms)
+
+    def settle_now(self, symbol: str, rate: Decimal, at_ms: int) -> None:
+        """Book funding for an open position at the present mark price, stamped with `at_ms`."""
+        self._marked = None
+        mark = self._quote(self._traded(symbol)).mark
+        self._account.pay_funding(self._account.ledger.positions[symbol], at_ms, rate, mark)
+
+    def expire_siblings(self, symbol: str) -> None:
+        """End the orders that were to close a position which is gone."""
+        self._traded(symbol)
+        self._account.expire_siblings(symbol, self._at_ms)
+
+    def execute_held(self, report: DetailedReport) -> None:
+        """Carry out an order that stuck at its trigger, at the present price."""
+        self._marked = None
+        quote = self._quote(self._traded(report.symbol))
+        price = quote.ask if report.side is OrderSide.BUY else quote.bid
+        self._account.execute_held(report, price, self._at_ms)
+
+    def move_price(self, symbol: str, price: float) -> None:
+        """Trade at `price` until the bar's end; what rests is looked at then, by the bar itself."""
+        self._marked = None
+        self._traded(symbol).price = price
+
     @property
     def fill_log(self) -> Sequence[Fill]:
         """Every fill of this run, all symbols (the last 100,000), oldest first."""
@@ -340,11 +346,6 @@ class SimulatedExchange:
         restore_into(self._account, state)
 
     # -- for the wire in front of it ------------------------------------------------------------
-
-    @property
-    def book(self) -> SimulatedAccount:
-        """The account itself: ledger, orders, instruments."""
-        return self._account
 
     @property
     def market(self) -> Playback:

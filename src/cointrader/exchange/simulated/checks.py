@@ -130,6 +130,8 @@ def _check_trail(request: OrderRequest) -> None:
 def _check_reduces(request: OrderRequest, position: Position | None) -> None:
     if position is not None and request.side is position.side.exit:
         return
+    if position is None and request.trigger_price is not None and not request.close_position:
+        return  # taken all the same: whether there is something to reduce is asked at its trigger
     state = "flat" if position is None else position.side
     if request.close_position:
         raise Rejected(

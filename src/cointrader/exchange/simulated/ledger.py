@@ -73,6 +73,12 @@ class Ledger:
         self.withdrawals = _WIDE.add(self.withdrawals, amount)
         self.wallet = _WIDE.subtract(self.wallet, amount)
 
+    def refund_fee(self, amount: Decimal) -> None:
+        """A fee that was booked is paid otherwise."""
+        amount = money(amount)
+        self.fees = _WIDE.subtract(self.fees, amount)
+        self.wallet = _WIDE.add(self.wallet, amount)
+
     def leverage_of(self, symbol: str) -> int:
         return self.leverages.get(symbol, self.leverage)
 

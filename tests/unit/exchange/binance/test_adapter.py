@@ -337,11 +337,26 @@ async def test_a_wallet_is_read_again_where_money_came_in_meanwhile():
         scene.server.on(
             "GET", "/fapi/v3/account", payloads.ACCOUNT, {**payloads.ACCOUNT, "assets": [rich]}
         )
-        scene.server.on("GET", "/fapi/v1/income", [], [payloads.TRANSFER])
+        scene.server.on("GET", "/fapi/v1/income", [payloads.TRANSFER])
 
         account = await exchange.account()
 
         assert (account.wallet, account.transfers) == (D(1100), D(100))
+
+
+async def test_a_wallet_is_read_once_where_no_money_came_in():
+    async with a_scene() as scene:
+        transfers = Transfers(scene.api, asset="USDT", since_ms=NOW_MS - 1_000)
+        exchange = BinanceExchange(
+            scene.api, scene.clock, interval="1m", account_events=no_events, transfers=transfers
+        )
+        scene.server.on("GET", "/fapi/v3/account", payloads.ACCOUNT)
+        scene.server.on("GET", "/fapi/v1/income", [])
+
+        await exchange.account()
+
+        assert len(scene.server.requests("GET", "/fapi/v3/account")) == 1
+        assert len(scene.server.requests("GET", "/fapi/v1/income")) == 1
 
 
 async def test_fills_name_their_orders_from_memory():

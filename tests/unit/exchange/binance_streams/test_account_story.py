@@ -274,13 +274,13 @@ def test_fee_in_another_asset_counts_at_its_price_where_that_is_known():
     assert PaidInOtherAsset("XRPUSDT", 7001, "BNB", Decimal("0.00002"), T0) in told
 
 
-def test_fill_without_a_fee_costs_nothing():
+def test_fill_without_a_fee_is_not_told_before_the_books_know_it():
     message = an_order_update()
     del message["o"]["n"], message["o"]["N"]
     told = hear(a_story(), message)
 
-    assert fills(told)[0].fee == 0
-    assert len(told) == 2
+    assert not fills(told)
+    assert len(told) == 1
 
 
 def test_fee_in_the_quote_of_a_dated_contract_is_a_fee():

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -9,6 +9,7 @@ from decimal import Decimal
 import aiohttp
 import pytest
 
+from cointrader.domain.candle import Candle
 from cointrader.domain.errors import ConfigError
 from cointrader.domain.events import CandleClosed
 from cointrader.domain.ports import MarketFeed, Quote
@@ -47,8 +48,10 @@ class Setup:
         limits: StreamLimits = QUICK,
         repair: RepairRules = REPAIR,
         with_quotes: bool = False,
+        on_mark: Callable[[str, float], None] | None = None,
     ) -> None:
         self.exchange = exchange
+        self.bars: list[tuple[int, bool]] = []  # number, whether it had closed
         self.clock = JumpingClock()
         self.history = StoredCandles()
         self.feed = MultiSymbolStream(
@@ -61,7 +64,12 @@ class Setup:
             limits=limits,
             repair=repair,
             with_quotes=with_quotes,
+            on_bar=self.hear_bar,
+            on_mark=on_mark,
         )
+
+    def hear_bar(self, candle: Candle, is_closed: bool) -> None:
+        self.bars.append(((candle.open_time_ms - T0) // M15, is_closed))
 
 
 @asynccontextmanager
@@ -323,6 +331,44 @@ async def test_more_than_1024_symbols_are_spread_over_connections():
         small = min(s.exchange.visits, key=lambda visit: len(visit.streams))
         await small.say(a_kline("S1029USDT", 0))
         assert await open_times(last, 1) == [0]
+
+
+async def test_running_bars_are_told_and_closed_ones_before_any_subscriber_hears_of_them():
+    async with a_setup() as s:
+        candles = s.feed.candles(["XRPUSDT"])
+        visit = await s.exchange.subscribed(1)
+        await visit.say(a_kline("XRPUSDT", 0, is_final=False))
+        await visit.say(a_kline("XRPUSDT", 0))
+        await visit.say(a_kline("XRPUSDT", 1, is_final=False))
+        await visit.say(a_kline("XRPUSDT", 1))
+
+        assert await open_times(candles, 2) == [0, 1]
+        assert s.bars == [(0, False), (0, True), (1, False), (1, True)]
+
+
+async def test_running_bar_is_not_told_while_one_before_it_is_missing():
+    async with a_setup() as s:
+        candles = s.feed.candles(["XRPUSDT"])
+        visit = await s.exchange.subscribed(1)
+        s.history.candles = [a_candle("XRPUSDT", 0)]
+        await visit.say(a_kline("XRPUSDT", 1, is_final=False))
+        s.clock.jump_to(opens(1) + 200)
+        assert await open_times(candles, 1) == [0]
+        await visit.say(a_kline("XRPUSDT", 1, is_final=False))
+
+        await until(lambda: s.bars == [(0, True), (1, False)])
+
+
+async def test_mark_prices_alone_are_heard_over_a_connection_of_their_own():
+    marks = []
+    async with a_setup(symbols=["XRPUSDT"], on_mark=lambda *mark: marks.append(mark)) as s:
+        await until(lambda: sum(bool(visit.requests) for visit in s.exchange.visits) == 2)
+        by_stream = {visit.streams[0]: visit for visit in s.exchange.visits}
+        update = {"e": "markPriceUpdate", "E": T0, "s": "XRPUSDT", "p": "2.1012"}
+        visit = by_stream["xrpusdt@markPrice@1s"]
+        await visit.say({"stream": "xrpusdt@markPrice@1s", "data": update})
+
+        await until(lambda: marks == [("XRPUSDT", 2.1012)])
 
 
 async def test_quotes_come_over_connections_of_their_own_families():

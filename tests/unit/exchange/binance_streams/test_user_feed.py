@@ -384,6 +384,17 @@ async def test_forced_close_without_a_trade_id_is_asked_about():
         assert trade_ids(await told(s.events, 2)) == [7009]
 
 
+async def test_fill_without_its_fee_is_asked_about():
+    message = an_order_update()
+    del message["o"]["n"], message["o"]["N"]
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        await visit.say(message)
+
+        assert trade_ids(await told(s.events, 2)) == [7001]
+
+
 async def test_messages_of_unknown_kinds_are_ignored():
     async with a_setup() as s:
         visit = await s.up()

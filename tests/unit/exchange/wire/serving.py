@@ -27,6 +27,7 @@ from cointrader.exchange.simulated.wire import (
     ServerSettings,
     SteppedClock,
 )
+from cointrader.exchange.simulated.wire.faults import FaultPlan
 from tests.unit.exchange.simulated_fakes import M15, T0, Row, TableSource
 
 KEY, SECRET = "k" * 64, "s" * 64
@@ -50,9 +51,12 @@ class Reply:
 class Client:
     """Speaks to the server as any client of Binance does, and with its control endpoint."""
 
-    def __init__(self, session: aiohttp.ClientSession, at: Addresses) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, at: Addresses, server: ExchangeServer
+    ) -> None:
         self.session = session
         self.at = at
+        self.server = server
 
     async def call(
         self, method: str, path: str, params: Mapping[str, Any] | None = None, **options: Any
@@ -184,6 +188,7 @@ async def served(
     open_interest: Sequence[tuple[int, float]] = (),
     settings: ServerSettings | None = None,
     passage: Passage | None = None,
+    faults: FaultPlan | None = None,
     balance: str = "1000",
     **exchange_settings: Any,
 ) -> AsyncIterator[Client]:
@@ -205,7 +210,7 @@ async def served(
         start_ms=T0 + start_bar * M15,
         **exchange_settings,
     )
-    server = ExchangeServer(exchange, clock, Credentials(KEY, SECRET), settings, passage)
+    server = ExchangeServer(exchange, clock, Credentials(KEY, SECRET), settings, passage, faults)
     async with server.serving() as at, aiohttp.ClientSession() as session:
-        yield Client(session, at)
+        yield Client(session, at, server)
         await asyncio.sleep(0)

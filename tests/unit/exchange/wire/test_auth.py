@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from tests.unit.exchange.wire.serving import (
@@ -98,6 +101,14 @@ async def test_percent_encoded_text_is_signed_as_it_was_sent():
         assert (await client.send("POST", "/fapi/v1/order", query, in_body=True)).status == 200
 
 
+async def test_what_was_signed_before_it_was_percent_encoded_is_accepted_too():
+    async with served(CALM) as client:
+        plain = f"newClientOrderId=a:b/c&timestamp={await client.now_ms()}"
+        sent = plain.replace(":", "%3A").replace("/", "%2F")
+
+        assert await refusal(client, f"{sent}&signature={signature_of(plain)}") == (200, None)
+
+
 @pytest.mark.parametrize(
     ("shift_ms", "window", "expected"),
     [
@@ -135,6 +146,27 @@ async def test_a_market_that_moves_faster_gives_requests_as_much_real_time():
 
         assert await refusal(client, signed_query(now_ms - 100_000, {})) == (200, None)
         assert await refusal(client, signed_query(now_ms - 400_000, {})) == (400, -1021)
+
+
+async def test_a_clock_that_was_set_at_the_start_of_a_faster_market_is_good_for_ever():
+    async with served(*[CALM] * 3, pace=10_000.0) as client:
+        start_ms, began_s = await client.now_ms(), time.monotonic()
+        await asyncio.sleep(0.2)  # half an hour of the market
+        passed_ms = int((time.monotonic() - began_s) * 1000)
+        query = signed_query(start_ms + passed_ms, {"recvWindow": 1})
+
+        assert await client.now_ms() - start_ms > 1_000_000
+        assert await refusal(client, query) == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("shift_ms", "expected"), [(0, (200, None)), (-60_000, (400, -1021)), (60_000, (400, -1021))]
+)
+async def test_a_client_may_count_from_the_clock_of_this_machine(shift_ms, expected):
+    async with served(*[CALM] * 3, pace=1.0) as client:
+        query = signed_query(int(time.time() * 1000) + shift_ms, {})
+
+        assert await refusal(client, query) == expected
 
 
 async def test_a_market_that_is_stepped_knows_no_wrong_time():

@@ -60,6 +60,31 @@ PUBLIC: list[tuple[str, Names, Names]] = [
         {**S, "limit": 3},
         {"a": NUMBER, "p": TEXT, "q": TEXT, "nq": TEXT, "f": NUMBER, "l": NUMBER, "T": NUMBER},
     ),
+    ("/fapi/v1/rpiDepth", S, {"lastUpdateId": NUMBER, "bids": LIST, "asks": LIST}),
+    ("/fapi/v1/constituents", S, {"symbol": TEXT, "time": NUMBER, "constituents": LIST}),
+    ("/fapi/v1/symbolAdlRisk", S, {"symbol": TEXT, "adlRisk": TEXT, "updateTime": NUMBER}),
+    *(
+        (
+            f"/futures/data/{name}",
+            {**S, "period": "15m"},
+            {"longShortRatio": TEXT, "longAccount": TEXT, "timestamp": NUMBER},
+        )
+        for name in (
+            "globalLongShortAccountRatio",
+            "topLongShortAccountRatio",
+            "topLongShortPositionRatio",
+        )
+    ),
+    (
+        "/futures/data/takerlongshortRatio",
+        {**S, "period": "15m"},
+        {"buySellRatio": TEXT, "buyVol": TEXT, "sellVol": TEXT, "timestamp": NUMBER},
+    ),
+    (
+        "/futures/data/basis",
+        {"pair": SYMBOL, "contractType": "PERPETUAL", "period": "15m"},
+        {"indexPrice": TEXT, "basis": TEXT, "pair": TEXT, "timestamp": NUMBER},
+    ),
     ("/fapi/v1/ticker/price", S, {"symbol": TEXT, "price": TEXT, "time": NUMBER}),
     ("/fapi/v2/ticker/price", {}, {"symbol": TEXT, "price": TEXT, "time": NUMBER}),
     (
@@ -200,7 +225,12 @@ SIGNED: list[tuple[str, str, Names, Names]] = [
         },
     ),
     ("GET", "/fapi/v1/rateLimit/order", {}, {"rateLimitType": TEXT, "limit": NUMBER}),
-    ("POST", "/fapi/v1/order/test", LIMIT, {}),
+    ("GET", "/fapi/v1/adlQuantile", S, {"symbol": TEXT, "adlQuantile": dict}),
+    ("GET", "/fapi/v1/apiTradingStatus", {}, {"indicators": dict, "updateTime": NUMBER}),
+    ("GET", "/fapi/v1/feeBurn", {}, {"feeBurn": FLAG}),
+    ("POST", "/fapi/v1/feeBurn", {"feeBurn": "false"}, {"code": NUMBER, "msg": TEXT}),
+    ("GET", "/fapi/v1/historicalTrades", S, {"id": NUMBER, "price": TEXT, "isRPITrade": FLAG}),
+    ("POST", "/fapi/v1/order/test", LIMIT, {**ORDER, "avgPrice": TEXT, "cumQuote": TEXT}),
     ("POST", "/fapi/v1/order", {**LIMIT, "newClientOrderId": "a"}, ORDER),
     ("GET", "/fapi/v1/order", {**S, "origClientOrderId": "a"}, {**ORDER, "time": NUMBER}),
     ("GET", "/fapi/v1/openOrder", {**S, "origClientOrderId": "a"}, {**ORDER, "time": NUMBER}),
@@ -209,6 +239,21 @@ SIGNED: list[tuple[str, str, Names, Names]] = [
         "/fapi/v1/order",
         {**S, "origClientOrderId": "a", "side": "BUY", "quantity": "20", "price": "1.94"},
         ORDER,
+    ),
+    (
+        "PUT",
+        "/fapi/v1/batchOrders",
+        {
+            "batchOrders": '[{"symbol":"XRPUSDT","origClientOrderId":"a","side":"BUY",'
+            '"quantity":"20","price":"1.93","modifyId":7}]'
+        },
+        {**ORDER, "modifyId": NUMBER, "pair": TEXT},
+    ),
+    (
+        "GET",
+        "/fapi/v1/orderAmendment",
+        S,
+        {"amendmentId": NUMBER, "orderId": NUMBER, "time": NUMBER, "amendment": dict},
     ),
     ("GET", "/fapi/v1/openOrders", S, ORDER),
     ("GET", "/fapi/v1/allOrders", S, ORDER),
@@ -262,6 +307,9 @@ OTHERS = {
     ("GET", "/fapi/v1/premiumIndexKlines"),
     ("GET", "/fapi/v1/fundingInfo"),
     ("GET", "/fapi/v1/forceOrders"),
+    ("GET", "/fapi/v1/indexInfo"),
+    ("GET", "/fapi/v1/positionMargin/history"),
+    ("GET", "/futures/data/delivery-price"),
     ("POST", "/fapi/v1/marginType"),
     ("POST", "/fapi/v1/positionSide/dual"),
     ("POST", "/fapi/v1/multiAssetsMargin"),

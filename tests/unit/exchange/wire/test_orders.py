@@ -85,7 +85,6 @@ async def test_an_order_is_refused_with_its_code(params, code):
         (without(CLOSING, "triggerPrice"), -1102),
         (STOP | {"type": "LIMIT"}, -1116),
         (CLOSING, -4509),
-        (STOP | {"quantity": "10", "reduceOnly": "true"}, -2022),
         (STOP | {"quantity": "10", "triggerPrice": "2.1"}, -2021),
         (STOP | {"quantity": "1"}, -4164),
         (CLOSING | {"quantity": "10"}, -4137),
@@ -150,11 +149,48 @@ async def test_an_acknowledgement_tells_a_market_order_as_new_and_a_result_as_fi
         result = await client.ok("POST", ORDER, **MARKET, newOrderRespType="RESULT")
 
     assert (ack["status"], ack["executedQty"]) == ("NEW", "0")
-    assert (result["status"], result["executedQty"], result["cumQuote"]) == (
-        "FILLED",
-        "10",
-        "20.0",
-    )
+    assert (result["status"], result["executedQty"], result["cumQty"]) == ("FILLED", "10", "10")
+
+
+async def test_what_an_order_was_filled_for_is_told_by_a_query_not_by_its_answer():
+    async with served(CALM) as client:
+        result = await client.ok("POST", ORDER, **MARKET, newOrderRespType="RESULT")
+        found = await client.ok("GET", ORDER, symbol=SYMBOL, orderId=result["orderId"])
+
+    assert not {"avgPrice", "cumQuote"} & set(result)
+    assert (found["avgPrice"], found["cumQuote"]) == ("2.0", "20.0")
+
+
+@pytest.mark.parametrize("name", ["orderIdList", "orderidlist"])
+async def test_a_list_of_orders_to_cancel_may_be_spelled_in_two_ways(name):
+    async with served(CALM) as client:
+        order = await client.ok("POST", ORDER, **LIMIT)
+        (gone,) = await client.ok(
+            "DELETE", "/fapi/v1/batchOrders", symbol=SYMBOL, **{name: f"[{order['orderId']}]"}
+        )
+
+    assert gone["status"] == "CANCELED"
+
+
+async def test_amendments_are_remembered_the_newest_first():
+    async with served(CALM) as client:
+        order = await client.ok("POST", ORDER, **LIMIT)
+        for price, number in (("1.94", 5), ("1.93", 6)):
+            await client.ok(
+                "PUT",
+                ORDER,
+                symbol=SYMBOL,
+                orderId=order["orderId"],
+                side="BUY",
+                quantity="10",
+                price=price,
+                modifyId=number,
+            )
+        rows = await client.ok("GET", "/fapi/v1/orderAmendment", symbol=SYMBOL)
+
+    told = [row["amendment"] for row in rows]
+    assert [(each["count"], each["modifyId"]) for each in told] == [(2, 6), (1, 5)]
+    assert told[0]["price"] == {"before": "1.94", "after": "1.93"}
 
 
 async def test_an_order_without_an_id_gets_one():

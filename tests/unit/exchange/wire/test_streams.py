@@ -150,13 +150,15 @@ async def test_more_than_ten_messages_a_second_end_the_connection():
     ("name", "event", "fields"),
     [
         ("xrpusdt@bookTicker", "bookTicker", "u E T s ps b B a A st"),
-        ("xrpusdt@depth5@100ms", "depthUpdate", "E T s U u pu b a"),
-        ("xrpusdt@depth", "depthUpdate", "E T s U u pu b a"),
+        ("xrpusdt@depth5@100ms", "depthUpdate", "E T s ps U u pu b a st"),
+        ("xrpusdt@depth", "depthUpdate", "E T s ps U u pu b a st"),
+        ("xrpusdt@rpiDepth@500ms", "depthUpdate", "E T s ps U u pu b a st"),
+        ("xrpusdt@trade", "trade", "E T s t p q X m"),
         ("xrpusdt@aggTrade", "aggTrade", "E s a p q nq f l T m st"),
         ("xrpusdt@markPrice", "markPriceUpdate", "E s p ap P i r T st"),
         ("xrpusdt@markPrice@1s", "markPriceUpdate", "E s p ap P i r T st"),
-        ("xrpusdt@miniTicker", "24hrMiniTicker", "E s c o h l v q"),
-        ("xrpusdt@ticker", "24hrTicker", "E s p P w c Q o h l v q O C F L n"),
+        ("xrpusdt@miniTicker", "24hrMiniTicker", "E s ps c o h l v q st"),
+        ("xrpusdt@ticker", "24hrTicker", "E s ps p P w c Q o h l v q O C F L n st"),
     ],
 )
 async def test_a_stream_tells_its_message(name, event, fields):
@@ -167,6 +169,40 @@ async def test_a_stream_tells_its_message(name, event, fields):
 
     assert message["e"] == event
     assert set(message) == {"e", *fields.split()}
+
+
+async def test_changes_of_a_book_lead_from_the_one_that_was_asked_for_to_the_next():
+    rises = (2.1, 2.1, 2.1, 2.1)
+    async with (
+        served(CALM, rises, rises) as client,
+        client.socket("/public/ws/xrpusdt@depth") as stream,
+    ):
+        start = await stream.next()
+        before = await client.get("/fapi/v1/depth", symbol="XRPUSDT", limit=1000)
+        await client.step()
+        change = await stream.next()
+        after = await client.get("/fapi/v1/depth", symbol="XRPUSDT", limit=1000)
+
+    assert start["U"] <= before["lastUpdateId"] <= start["u"]
+    assert (change["pu"], change["u"]) == (start["u"], after["lastUpdateId"])
+    for side, name in (("bids", "b"), ("asks", "a")):
+        book = dict(before[side]) | dict(change[name])
+        assert {p: q for p, q in book.items() if q != "0"} == dict(after[side])
+
+
+async def test_a_liquidation_is_public_news():
+    crash = (2.0, 2.0, 1.5, 1.5)
+    async with (
+        served(CALM, crash, CALM) as client,
+        client.socket("/market/ws/xrpusdt@forceOrder/!forceOrder@arr") as stream,
+    ):
+        await client.market_order("BUY", "100")
+        await client.step(2)
+        told = [await stream.next(), await stream.next()]
+
+    assert [(each["e"], each["o"]["S"], each["o"]["z"]) for each in told] == [
+        ("forceOrder", "SELL", "100"),
+    ] * 2
 
 
 async def test_the_stream_of_all_mark_prices_is_a_list():
@@ -220,6 +256,18 @@ async def test_bars_follow_one_another_by_the_clock():
 async def test_a_connection_ends_when_its_life_is_over():
     settings = ServerSettings(connection_life_s=0.2)
     async with served(*ROWS, settings=settings) as client, client.socket("/market/ws") as stream:
+        message = await stream.raw.receive(timeout=3)
+
+    assert message.type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_connection_lives_by_the_exchanges_time():
+    """A quarter of an hour of a market that goes 4,500 times as fast as time."""
+    settings = ServerSettings(connection_life_s=900)
+    async with (
+        served(*ROWS, pace=4_500.0, settings=settings) as client,
+        client.socket("/private/ws") as stream,
+    ):
         message = await stream.raw.receive(timeout=3)
 
     assert message.type is aiohttp.WSMsgType.CLOSE

@@ -14,7 +14,7 @@ from cointrader.exchange.simulated.adapter import SimulatedExchange
 from cointrader.exchange.simulated.margin import liquidation_level
 from cointrader.exchange.simulated.wire import events
 from cointrader.exchange.simulated.wire.events import Message
-from cointrader.exchange.simulated.wire.texts import money, plain
+from cointrader.exchange.simulated.wire.texts import money, plain, rounded
 
 Json = dict[str, Any]
 _ZERO = Decimal(0)
@@ -32,6 +32,7 @@ class PositionView:
     maintenance_margin: Decimal
     liquidation_price: Decimal
     break_even: Decimal
+    changed_ms: int = 0  # its last fill
 
     @property
     def amount(self) -> Decimal:
@@ -54,6 +55,7 @@ class AccountView:
         self._book = exchange.book
         self._realised: dict[str, Decimal] = {}  # by symbol, before fees
         self._changed_ms: dict[str, int] = {}  # by symbol, its last fill
+        self._wallet_changed_ms = next(iter(exchange.timeline), 0)  # 0 would mean: never used
 
     def note_fill(self, fill: DetailedFill, at_ms: int) -> None:
         """A position changed."""
@@ -73,7 +75,8 @@ class AccountView:
         held = self._book.ledger.positions.get(symbol)
         mark = self.mark(symbol)
         if held is None:
-            return PositionView(symbol, None, mark, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO)
+            nothing = (_ZERO,) * 5
+            return PositionView(symbol, None, mark, *nothing, self._changed_ms.get(symbol, 0))
         sign, instrument = held.side.sign, self._book.instruments[symbol]
         notional = held.quantity * mark
         fee = held.entry_price * self._book.costs.taker_fee
@@ -86,6 +89,7 @@ class AccountView:
             maintenance_margin=instrument.maintenance_margin(notional),
             liquidation_price=liquidation_level(held, instrument) or _ZERO,
             break_even=held.entry_price + fee * sign,
+            changed_ms=self._changed_ms.get(symbol, 0),
         )
 
     def positions(self, symbols: Iterable[str]) -> list[PositionView]:
@@ -109,6 +113,7 @@ class AccountView:
 
     def update(self, reason: str, at_ms: int, symbols: tuple[str, ...], change: Decimal) -> Message:
         """ACCOUNT_UPDATE of the wallet and these symbols' positions, as they are now."""
+        self._wallet_changed_ms = at_ms
         return events.account_update(
             reason,
             at_ms,
@@ -142,15 +147,15 @@ class AccountView:
             "walletBalance": money(ledger.wallet),
             "unrealizedProfit": money(unrealised),
             "marginBalance": money(ledger.wallet + unrealised),
-            "maintMargin": money(maintenance),
-            "initialMargin": money(of_positions + of_orders),
-            "positionInitialMargin": money(of_positions),
-            "openOrderInitialMargin": money(of_orders),
+            "maintMargin": rounded(maintenance),
+            "initialMargin": rounded(of_positions + of_orders),
+            "positionInitialMargin": rounded(of_positions),
+            "openOrderInitialMargin": rounded(of_orders),
             "crossWalletBalance": money(self.cross_wallet),
             "crossUnPnl": money(_ZERO),
             "availableBalance": money(available),
             "maxWithdrawAmount": money(max(available, _ZERO)),
-            "updateTime": 0,
+            "updateTime": self._wallet_changed_ms,
         }
         totals = {
             "totalInitialMargin": asset["initialMargin"],
@@ -167,7 +172,7 @@ class AccountView:
         }
         if version == 3:
             in_use = set(self.in_use())
-            shown = [_in_account(view) for view in views if view.symbol in in_use]
+            shown = [_in_account_v3(view) for view in views if view.symbol in in_use]
             return {**totals, "assets": [asset], "positions": shown}
         head = {
             "feeTier": 0,
@@ -191,9 +196,8 @@ class AccountView:
             "leverage": str(self._book.ledger.leverage_of(view.symbol)),
             "isolated": True,
             "entryPrice": _entry(view),
-            "breakEvenPrice": plain(view.break_even),
             "maxNotional": self.max_notional(view.symbol),
-            "positionInitialMargin": money(view.initial_margin),
+            "positionInitialMargin": rounded(view.initial_margin),
             "openOrderInitialMargin": "0",
             "bidNotional": "0",
             "askNotional": "0",
@@ -212,7 +216,7 @@ class AccountView:
                 "availableBalance": money(available),
                 "maxWithdrawAmount": money(max(available, _ZERO)),
                 "marginAvailable": True,
-                "updateTime": 0,
+                "updateTime": self._wallet_changed_ms,
             }
         ]
 
@@ -227,13 +231,13 @@ class AccountView:
             "positionAmt": plain(view.amount),
             "entryPrice": _entry(view),
             "breakEvenPrice": plain(view.break_even),
-            "markPrice": money(view.mark),
+            "markPrice": rounded(view.mark),
             "unRealizedProfit": money(view.unrealised),
-            "liquidationPrice": money(view.liquidation_price) if view.liquidation_price else "0",
+            "liquidationPrice": rounded(view.liquidation_price) if view.liquidation_price else "0",
             "isolatedMargin": money(view.margin + view.unrealised),
             "notional": money(view.notional),
             "isolatedWallet": money(view.margin),
-            "updateTime": self._changed_ms.get(view.symbol, 0),
+            "updateTime": view.changed_ms,
         }
         if version == 2:
             return shown | {
@@ -241,14 +245,12 @@ class AccountView:
                 "marginType": "isolated",
                 "isAutoAddMargin": "false",
                 "maxNotionalValue": self.max_notional(view.symbol),
-                "isolated": True,
-                "adlQuantile": 0,
             }
         return shown | {
             "marginAsset": "USDT",
-            "initialMargin": money(view.initial_margin),
-            "maintMargin": money(view.maintenance_margin),
-            "positionInitialMargin": money(view.initial_margin),
+            "initialMargin": rounded(view.initial_margin),
+            "maintMargin": rounded(view.maintenance_margin),
+            "positionInitialMargin": rounded(view.initial_margin),
             "openOrderInitialMargin": "0",
             "adl": 0 if view.held is None else 2,
             "bidNotional": "0",
@@ -268,12 +270,17 @@ def _in_account(view: PositionView) -> Json:
         "positionSide": "BOTH",
         "positionAmt": plain(view.amount),
         "unrealizedProfit": money(view.unrealised),
+        "initialMargin": rounded(view.initial_margin),
+        "maintMargin": rounded(view.maintenance_margin),
+        "updateTime": view.changed_ms,
+    }
+
+
+def _in_account_v3(view: PositionView) -> Json:
+    return _in_account(view) | {
         "isolatedMargin": money(view.margin + view.unrealised),
         "notional": money(view.notional),
         "isolatedWallet": money(view.margin),
-        "initialMargin": money(view.initial_margin),
-        "maintMargin": money(view.maintenance_margin),
-        "updateTime": 0,
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from cointrader.exchange.simulated.wire.params import Params, missing
 from cointrader.exchange.simulated.wire.refusals import refused
@@ -50,11 +50,16 @@ class Credentials:
             raise refused(-2015, "Invalid API-key, IP, or permissions for action.")
 
     def require_signature(self, payload: str, signature: str | None) -> None:
-        """Raise `Rejected` unless `signature` is that of `payload`."""
+        """Raise `Rejected` unless `signature` is that of `payload`.
+
+        Some clients sign before they percent-encode; theirs counts too.
+        """
         if not signature:
             raise missing("signature")
-        expected = self.signature_of(payload)
-        if not hmac.compare_digest(signature.lower().encode(), expected.encode()):
+        given = signature.lower().encode()
+        signed = (payload, unquote_plus(payload))
+        expected = [self.signature_of(each).encode() for each in signed]
+        if not any(hmac.compare_digest(given, each) for each in expected):
             raise refused(-1022, "Signature for this request is not valid.")
 
 
@@ -79,18 +84,32 @@ def json_payload(params: Mapping[str, Any]) -> str:
     return "&".join(f"{name}={read_as.given(name)}" for name in sorted(read_as.names()))
 
 
-def require_in_time(params: Params, now_ms: int, slack: float) -> None:
-    """Raise `Rejected` unless a request was sent just now.
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What an honest client's clock may show by now.
 
-    `slack` widens the window where the exchange's time is faster than that of its clients.
+    It was set by the exchange's some time since the start, and runs as fast as a clock does: it is
+    between `earliest_ms` and `latest_ms`. Or it was never set, and shows `machine_ms` as the
+    exchange's machine does. `slack` widens the window where the exchange's time is faster.
     """
+
+    earliest_ms: int
+    latest_ms: int
+    machine_ms: int
+    slack: float = 1.0
+
+
+def require_in_time(params: Params, present: Present) -> None:
+    """Raise `Rejected` unless a request was sent just now."""
     sent_ms = params.needed_whole("timestamp")
     window_ms = params.whole("recvWindow")
     if window_ms is None:
         window_ms = DEFAULT_WINDOW_MS
-    if sent_ms >= now_ms + _AHEAD_MS * slack:
+    if present.machine_ms - window_ms <= sent_ms < present.machine_ms + _AHEAD_MS:
+        return
+    if sent_ms >= present.latest_ms + _AHEAD_MS * present.slack:
         raise refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
-    if now_ms - sent_ms > window_ms * slack:
+    if present.earliest_ms - sent_ms > window_ms * present.slack:
         raise refused(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 

@@ -118,6 +118,44 @@ def _unsupported(what: str) -> Exception:
     return refused(-1020, f"This operation is not supported: the simulated exchange has no {what}.")
 
 
+async def margin_history(venue: Venue, params: Params) -> Any:
+    """The margin of a position was never moved."""
+    venue.symbol(params)
+    return []
+
+
+async def fee_burn(_venue: Venue, _params: Params) -> Any:
+    return {"feeBurn": False}
+
+
+async def set_fee_burn(_venue: Venue, params: Params) -> Any:
+    params.text("feeBurn")
+    if params.flag("feeBurn"):
+        raise _unsupported("fees in BNB")
+    return {"code": 200, "msg": "success"}
+
+
+async def adl_quantiles(venue: Venue, params: Params) -> Any:
+    """How near positions are to being closed for others: there are no others."""
+    wanted, held = venue.symbols_of(params), venue.exchange.book.ledger.positions
+    quantile = {"LONG": 0, "SHORT": 0, "BOTH": 0}
+    return [{"symbol": symbol, "adlQuantile": quantile} for symbol in wanted if symbol in held]
+
+
+async def adl_risk(venue: Venue, params: Params) -> Any:
+    now_ms, symbol = venue.now_ms(), venue.optional_symbol(params)
+    rows = [
+        {"symbol": each, "adlRisk": "low", "updateTime": now_ms}
+        for each in venue.symbols_of(params)
+    ]
+    return rows if symbol is None else rows[0]
+
+
+async def trading_status(venue: Venue, _params: Params) -> Any:
+    """The account broke none of the quantitative rules."""
+    return {"indicators": {}, "updateTime": venue.now_ms()}
+
+
 async def leverage_brackets(venue: Venue, params: Params) -> Any:
     return [venue.market.brackets(symbol) for symbol in venue.symbols_of(params)]
 
@@ -173,7 +211,7 @@ async def force_orders(venue: Venue, params: Params) -> Any:
     symbol = venue.optional_symbol(params)
     start_ms, end_ms = _window(venue, params)
     rows = [
-        shapes.queried(order)
+        shapes.forced(order)
         for order in venue.recorder.all_plain()
         if order.client_id.startswith(LIQUIDATION_PREFIXES)
         and symbol in (None, order.symbol)

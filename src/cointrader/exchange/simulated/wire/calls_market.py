@@ -6,28 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cointrader.domain.candle import Candle
-from cointrader.domain.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from cointrader.domain.instrument import to_decimal
+from cointrader.domain.clock import HOUR_MS
 from cointrader.exchange.simulated.wire.klines import Kline, row
 from cointrader.exchange.simulated.wire.market import PublicTrade
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.refusals import refused
-from cointrader.exchange.simulated.wire.texts import money, number, plain
+from cointrader.exchange.simulated.wire.texts import plain
 from cointrader.exchange.simulated.wire.venue import Venue
 
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
-_PERIODS_MS = {
-    "5m": 5 * MINUTE_MS,
-    "15m": 15 * MINUTE_MS,
-    "30m": 30 * MINUTE_MS,
-    "1h": HOUR_MS,
-    "2h": 2 * HOUR_MS,
-    "4h": 4 * HOUR_MS,
-    "6h": 6 * HOUR_MS,
-    "12h": 12 * HOUR_MS,
-    "1d": DAY_MS,
-}
-_OPEN_INTEREST_KEPT_MS = 30 * DAY_MS
 _NEWEST_RATES = 200  # of fundingRate without times
 
 
@@ -36,15 +23,14 @@ async def ping(_venue: Venue, _params: Params) -> Any:
 
 
 async def server_time(venue: Venue, _params: Params) -> Any:
-    return {"serverTime": venue.now_ms()}
+    return {"serverTime": venue.server_ms()}
 
 
 async def exchange_info(venue: Venue, _params: Params) -> Any:
     market = venue.market
     return {
         "timezone": "UTC",
-        "serverTime": venue.now_ms(),
-        "futuresType": "U_MARGINED",
+        "serverTime": venue.server_ms(),
         "rateLimits": venue.limits.told(),
         "exchangeFilters": [],
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
@@ -103,7 +89,7 @@ def _klines(venue: Venue, params: Params, symbol: str) -> Sequence[Kline]:
     )
 
 
-# ---------------------------------------------------------------------- funding, open interest
+# ---------------------------------------------------------------------- funding, mark price
 
 
 async def funding_rate(venue: Venue, params: Params) -> Any:
@@ -131,37 +117,6 @@ async def premium_index(venue: Venue, params: Params) -> Any:
     return _one_or_all(venue, params, lambda s: venue.market.premium_index(s, venue.now_ms()))
 
 
-async def open_interest(venue: Venue, params: Params) -> Any:
-    symbol, now_ms = venue.symbol(params), venue.now_ms()
-    known = venue.market.open_interest(symbol, 0, now_ms)
-    amount = number(known[-1][1]) if known else "0"
-    return {"symbol": symbol, "openInterest": amount, "time": now_ms}
-
-
-async def open_interest_history(venue: Venue, params: Params) -> Any:
-    symbol, now_ms = venue.symbol(params), venue.now_ms()
-    period_ms = _PERIODS_MS[params.choice("period", _PERIODS_MS)]
-    limit = params.limit(30, 500)
-    start_ms, end_ms = params.whole("startTime"), params.whole("endTime")
-    oldest_ms = now_ms - _OPEN_INTEREST_KEPT_MS
-    if start_ms is not None and start_ms < oldest_ms:
-        raise refused(-1130, "parameter 'startTime' is invalid.")
-    last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
-    known = venue.market.open_interest(symbol, start_ms or oldest_ms, last_ms)
-    rows = [
-        {
-            "symbol": symbol,
-            "sumOpenInterest": money(to_decimal(amount)),
-            "sumOpenInterestValue": money(to_decimal(amount) * venue.market.last(symbol)),
-            "CMCCirculatingSupply": "0",
-            "timestamp": at_ms,
-        }
-        for at_ms, amount in known
-        if at_ms % period_ms == 0
-    ]
-    return rows[-limit:] if start_ms is None else rows[:limit]
-
-
 # ---------------------------------------------------------------------- book, trades, tickers
 
 
@@ -170,12 +125,24 @@ async def depth(venue: Venue, params: Params) -> Any:
     limit = params.whole("limit")
     if limit is not None and limit not in _DEPTHS:
         raise refused(-4021, f"'{limit}' is not valid depth limit.")
-    bids, asks = venue.market.levels(symbol, limit or 500)
-    return {"lastUpdateId": now_ms, "E": now_ms, "T": now_ms, "bids": bids, "asks": asks}
+    book = venue.market.book(symbol, limit or 500)
+    return {
+        "lastUpdateId": book.number,
+        "E": now_ms,
+        "T": book.number,
+        "bids": book.bids,
+        "asks": book.asks,
+    }
 
 
 async def trades(venue: Venue, params: Params) -> Any:
-    found = venue.market.trades(venue.symbol(params), venue.now_ms(), params.limit(500, 1000))
+    """Recent ones, and those from a number on."""
+    symbol, now_ms, limit = venue.symbol(params), venue.now_ms(), params.limit(500, 1000)
+    from_id = params.whole("fromId")
+    if from_id is None:
+        found = venue.market.trades(symbol, now_ms, limit)
+    else:
+        found = venue.market.trades_from(symbol, from_id, now_ms, limit)
     return [
         {
             "id": trade.number,
@@ -184,6 +151,7 @@ async def trades(venue: Venue, params: Params) -> Any:
             "quoteQty": plain(trade.price * trade.quantity),
             "time": trade.at_ms,
             "isBuyerMaker": trade.is_buyer_maker,
+            "isRPITrade": False,
         }
         for trade in found
     ]
@@ -216,6 +184,20 @@ def aggregate(trade: PublicTrade) -> dict[str, Any]:
     }
 
 
+async def constituents(venue: Venue, params: Params) -> Any:
+    """What the index price is made of: the price here."""
+    symbol = venue.symbol(params)
+    price = plain(venue.market.last(symbol))
+    part = {"exchange": "binance", "symbol": symbol, "price": price, "weight": "1.00000000"}
+    return {"symbol": symbol, "time": venue.now_ms(), "constituents": [part]}
+
+
+async def index_info(venue: Venue, params: Params) -> Any:
+    """There are no composite indices."""
+    venue.optional_symbol(params)
+    return []
+
+
 async def ticker_price(venue: Venue, params: Params) -> Any:
     now_ms = venue.now_ms()
 
@@ -229,16 +211,14 @@ async def book_ticker(venue: Venue, params: Params) -> Any:
     now_ms = venue.now_ms()
 
     def of(symbol: str) -> dict[str, Any]:
-        (bid, *_), (ask, *_) = venue.market.levels(symbol, 1)
-        quote = venue.market.quote(symbol)
+        book, quote = venue.market.book(symbol, 1), venue.market.quote(symbol)
         return {
             "symbol": symbol,
             "bidPrice": plain(quote.bid),
-            "bidQty": bid[1],
+            "bidQty": book.bids[0][1],
             "askPrice": plain(quote.ask),
-            "askQty": ask[1],
+            "askQty": book.asks[0][1],
             "time": now_ms,
-            "lastUpdateId": now_ms,
         }
 
     return _one_or_all(venue, params, of)

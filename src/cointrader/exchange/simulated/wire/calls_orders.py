@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import Rejected
 from cointrader.domain.order import OrderKind, OrderRequest, OrderSide, TimeInForce
 from cointrader.exchange.simulated.checks import Moment, check_order
+from cointrader.exchange.simulated.orders import accepted
 from cointrader.exchange.simulated.wire import shapes
 from cointrader.exchange.simulated.wire.orders import PlainOrder, Terms
 from cointrader.exchange.simulated.wire.params import Params, missing
@@ -39,16 +40,18 @@ async def place(venue: Venue, params: Params) -> Any:
 async def try_out(venue: Venue, params: Params) -> Any:
     """Validate an order and forget it; margin is not asked for."""
     request, _ = read_order(venue, params)
+    now_ms = venue.now_ms()
     book = venue.exchange.book
     symbol = request.symbol
     check_order(
         request,
         instrument=book.instruments[symbol],
-        moment=Moment(venue.now_ms(), venue.market.quote(symbol), venue.market.last(symbol)),
+        moment=Moment(now_ms, venue.market.quote(symbol), venue.market.last(symbol)),
         position=book.ledger.positions.get(symbol),
         resting=book.desks[symbol].resting.values(),
     )
-    return {}
+    report = accepted(request, now_ms)
+    return shapes.tried(PlainOrder(0, report, now_ms, now_ms))
 
 
 def read_order(venue: Venue, params: Params) -> tuple[OrderRequest, bool]:
@@ -148,12 +151,12 @@ async def query_open(venue: Venue, params: Params) -> Any:
 async def cancel(venue: Venue, params: Params) -> Any:
     order = _find_open(venue, params)
     await venue.exchange.cancel(order.symbol, order.client_id)
-    return shapes.cancelled(order)
+    return shapes.changed(order)
 
 
 async def amend(venue: Venue, params: Params) -> Any:
     """Another price or quantity for a limit order, which goes to the end of the queue."""
-    order = _find_open(venue, params)
+    order, modify_id = _find_open(venue, params), params.whole("modifyId")
     side = OrderSide(params.choice("side", list(OrderSide), code=-1117))
     price, quantity = params.needed_decimal("price"), params.needed_decimal("quantity")
     before = order.report
@@ -161,14 +164,31 @@ async def amend(venue: Venue, params: Params) -> Any:
         raise refused(-1117, "Invalid side.")
     if (price, quantity) == (before.price, before.quantity):
         raise refused(-5027, "No need to modify the order.")
-    with venue.recorder.amending(order):
+    with venue.recorder.amending(order, modify_id):
         await venue.exchange.cancel(order.symbol, order.client_id)
         try:
             await venue.exchange.place(_again(order, price, quantity))
         except Rejected:
             await venue.exchange.place(_again(order, before.price, before.quantity))
             raise
-    return shapes.accepted(order, as_ack=False)
+    return shapes.amended(order, modify_id)
+
+
+async def amendments(venue: Venue, params: Params) -> Any:
+    """What was amended, the newest first."""
+    symbol, order_id = venue.symbol(params), params.whole("orderId")
+    client_id = params.given("origClientOrderId")
+    start_ms, end_ms = params.whole("startTime"), params.whole("endTime")
+    rows = [
+        shapes.amendment(each)
+        for each in reversed(venue.recorder.amendments)
+        if each.after.symbol == symbol
+        and order_id in (None, each.order_id)
+        and client_id in (None, each.after.client_order_id)
+        and (start_ms or 0) <= each.at_ms
+        and (end_ms is None or each.at_ms <= end_ms)
+    ]
+    return rows[: params.limit(50, 100)]
 
 
 def _again(order: PlainOrder, price: Decimal | None, quantity: Decimal | None) -> OrderRequest:
@@ -251,6 +271,17 @@ async def cancel_all(venue: Venue, params: Params) -> Any:
 
 
 async def place_batch(venue: Venue, params: Params) -> Any:
+    return await _each_of_batch(venue, params, place)
+
+
+async def amend_batch(venue: Venue, params: Params) -> Any:
+    return await _each_of_batch(venue, params, amend)
+
+
+async def _each_of_batch(
+    venue: Venue, params: Params, call: Callable[[Venue, Params], Awaitable[Any]]
+) -> list[Any]:
+    """Each order's own answer, or the error that it would have got."""
     orders = params.json_list("batchOrders")
     if not 1 <= len(orders) <= _MOST_IN_BATCH:
         raise refused(-4082, "Invalid number of batch place orders.")
@@ -259,7 +290,7 @@ async def place_batch(venue: Venue, params: Params) -> Any:
         try:
             if not isinstance(each, dict):
                 raise refused(-1130, "Data sent for parameter 'batchOrders' is not valid.")
-            answers.append(await place(venue, Params.of_json(each)))
+            answers.append(await call(venue, Params.of_json(each)))
         except Rejected as error:
             answers.append(error_body(error))
     return answers
@@ -267,14 +298,22 @@ async def place_batch(venue: Venue, params: Params) -> Any:
 
 async def cancel_batch(venue: Venue, params: Params) -> Any:
     symbol = venue.symbol(params)
-    name = "orderIdList" if "orderIdList" in params else "origClientOrderIdList"
-    if name not in params:
+    name = next((name for name in _ID_LISTS if name in params), None)
+    if name is None:
         raise missing("orderIdList")
     ids = params.json_list(name)
     if not 1 <= len(ids) <= _MOST_TO_CANCEL:
         raise refused(-4082, "Invalid number of batch place orders.")
-    single = "orderId" if name == "orderIdList" else "origClientOrderId"
-    return await _cancel_each(venue, symbol, single, ids)
+    return await _cancel_each(venue, symbol, _ID_LISTS[name], ids)
+
+
+# name of a list, in its two spellings -> name of one of it
+_ID_LISTS = {
+    "orderIdList": "orderId",
+    "orderidlist": "orderId",
+    "origClientOrderIdList": "origClientOrderId",
+    "origclientorderidlist": "origClientOrderId",
+}
 
 
 async def _cancel_each(venue: Venue, symbol: str, name: str, ids: Sequence[Any]) -> list[Any]:
@@ -291,7 +330,5 @@ async def countdown_cancel_all(venue: Venue, params: Params) -> Any:
     symbol, wait_ms = venue.symbol(params), params.needed_whole("countdownTime")
     if wait_ms < 0:
         raise refused(-1130, "Data sent for parameter 'countdownTime' is not valid.")
-    venue.countdowns.pop(symbol, None)
-    if wait_ms:
-        venue.countdowns[symbol] = venue.now_ms() + wait_ms
+    venue.count_down(symbol, wait_ms)
     return {"symbol": symbol, "countdownTime": str(wait_ms)}

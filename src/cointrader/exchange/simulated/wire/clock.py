@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-import time
 from typing import Protocol
 
 from cointrader.domain.clock import Clock
@@ -15,8 +14,17 @@ class ExchangeClock(Clock, Protocol):
     """A clock that knows how its time relates to that of its clients."""
 
     @property
+    def speed(self) -> float | None:
+        """How many times as fast as time it goes; None for one that is moved by hand."""
+        ...
+
+    @property
     def slack(self) -> float:
         """How much wider than on the real exchange a request's time window has to be."""
+        ...
+
+    def unpaced_ms(self) -> int:
+        """What a clock shows by now that was set by this one at its start, and is not as fast."""
         ...
 
     def limit_ms(self) -> int:
@@ -32,14 +40,24 @@ class PacedClock:
         self._start_ms = 0
         self._started_s: float | None = None
 
+    @property
+    def speed(self) -> float:
+        return self._speed
+
     def start_at(self, now_ms: int) -> None:
         """It is `now_ms`, and time passes from now on."""
-        self._start_ms, self._started_s = now_ms, time.monotonic()
+        self._start_ms, self._started_s = now_ms, asyncio.get_running_loop().time()
 
     def now_ms(self) -> int:
+        return self._start_ms + round(self._passed_ms() * self._speed)
+
+    def unpaced_ms(self) -> int:
+        return self._start_ms + round(self._passed_ms())
+
+    def _passed_ms(self) -> float:
         if self._started_s is None:
-            return self._start_ms
-        return self._start_ms + int((time.monotonic() - self._started_s) * 1000 * self._speed)
+            return 0.0
+        return (asyncio.get_running_loop().time() - self._started_s) * 1000
 
     async def sleep_ms(self, duration_ms: int) -> None:
         await asyncio.sleep(duration_ms / 1000 / self._speed)
@@ -60,6 +78,7 @@ class SteppedClock:
     """Stands still until it is moved. Clients' clocks do not, so no request is ever out of time."""
 
     slack = math.inf
+    speed = None
 
     def __init__(self) -> None:
         self._now_ms = 0
@@ -77,9 +96,12 @@ class SteppedClock:
             if not sleeper.done():
                 sleeper.set_result(None)
 
+    def unpaced_ms(self) -> int:
+        return self._now_ms
+
     def limit_ms(self) -> int:
         """Goes on while time stands: a step gives new budgets, and so does waiting for them."""
-        return self._now_ms + int(time.monotonic() * 1000)
+        return self._now_ms + int(asyncio.get_running_loop().time() * 1000)
 
     async def sleep_ms(self, duration_ms: int) -> None:
         await self.sleep_until_ms(self._now_ms + duration_ms)

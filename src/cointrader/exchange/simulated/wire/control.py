@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from cointrader.domain.errors import Rejected
+from cointrader.domain.errors import Rejected, UsageError
 from cointrader.exchange.simulated.wire import calls_algo, calls_orders
+from cointrader.exchange.simulated.wire.faults import Faults, described
+from cointrader.exchange.simulated.wire.faults.grammar import read_rule, read_spec
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.player import Player, Stepper
 from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
@@ -35,12 +37,18 @@ _FILTERS = (
 
 class ControlFront:
     """Answers ``/control/…``: GET state, POST step, join, leave, deposit, withdraw, filters,
-    settle, leverage, order, stop."""
+    settle, leverage, order, stop; GET, POST and DELETE faults."""
 
     def __init__(
-        self, venue: Venue, player: Player, stepper: Stepper | None, stop: Callable[[], None]
+        self,
+        venue: Venue,
+        player: Player,
+        stepper: Stepper | None,
+        faults: Faults,
+        stop: Callable[[], None],
     ) -> None:
         self._venue = venue
+        self._faults = faults
         self._player = player
         self._stepper = stepper
         self._stop = stop
@@ -50,6 +58,8 @@ class ControlFront:
             return as_response(Answer(403, {"error": "control answers to this machine only"}))
         name = request.path.removeprefix(PREFIX).strip("/")
         try:
+            if name == "faults":
+                return as_response(Answer(200, await self._on_faults(request)))
             if request.method == "GET" and name == "state":
                 return as_response(Answer(200, self.state()))
             if request.method != "POST":
@@ -58,17 +68,39 @@ class ControlFront:
             return as_response(await self._do(name, params))
         except Rejected as error:
             return as_response(answer_to(error))
+        except UsageError as error:
+            return as_response(Answer(400, {"error": str(error)}))
+
+    async def _on_faults(self, request: web.Request) -> dict[str, Any]:
+        """GET them all, POST one or a ``spec`` of several, DELETE by ``id``, by ``name`` or all."""
+        faults = self._faults
+        if request.method == "GET":
+            entries = [asdict(entry) for entry in faults.log.entries]
+            return {"known": described(), "in_force": faults.in_force(), "log": entries}
+        given = await _body(request)
+        if request.method == "POST":
+            spec = given.get("spec")
+            rules = (
+                [read_rule(given, "POST /control/faults")] if spec is None else read_spec(str(spec))
+            )
+            return {"ids": [faults.add(rule) for rule in rules]}
+        if request.method == "DELETE":
+            params = Params([*request.query.items(), *_pairs(given)])
+            lifted = faults.lift(number=params.whole("id"), name=params.given("name"))
+            return {"lifted": lifted}
+        raise refused(-1020, "Faults are read with GET, added with POST and lifted with DELETE.")
 
     def state(self) -> dict[str, Any]:
         """Where the market and the account stand."""
         progress, ledger = self._venue.exchange.progress, self._venue.exchange.book.ledger
-        stepper = self._stepper
+        stepper, speed = self._stepper, self._venue.clock.speed
         return {
             "now_ms": self._venue.now_ms(),
             "bar_open_ms": progress.at_ms,
             "bars_done": progress.done,
             "bars": progress.total,
             "is_over": self._player.is_over,
+            "speed": "stepped" if speed is None else speed,
             "market": self._venue.exchange.label,
             "symbols": list(self._venue.symbols),
             "wallet": money(ledger.wallet),
@@ -142,12 +174,15 @@ def _is_local(request: web.Request) -> bool:
 
 async def _read(request: web.Request) -> Params:
     """Parameters of the query string, and of a JSON object in the body."""
+    return Params([*request.query.items(), *_pairs(await _body(request))])
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
     body = await request.read()
     try:
-        values = msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
+        return msgspec.json.decode(body, type=dict[str, Any]) if body.strip() else {}
     except msgspec.DecodeError:
         raise refused(-1130, "the body is no JSON object") from None
-    return Params([*request.query.items(), *_pairs(values)])
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from cointrader.domain.clock import SystemClock
 from cointrader.domain.errors import Rejected
-from cointrader.exchange.simulated.wire.auth import Credentials
+from cointrader.exchange.simulated.wire.auth import Credentials, Present
 from cointrader.exchange.simulated.wire.limits import TooManyOrders
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.passage import Passage, Request
@@ -49,6 +50,13 @@ class Desk:
     def count(self, weight: int) -> Answer | None:
         """Count something that is no call; the answer to it where a limit is broken."""
         return self.venue.limits.spend(weight, None, self.venue.clock.limit_ms())
+
+    def present(self) -> Present:
+        """The times that a request may bear."""
+        clock, error_ms = self.venue.clock, self.venue.clock_error_ms
+        times = clock.now_ms(), clock.unpaced_ms()
+        machine_ms = SystemClock().now_ms() + error_ms
+        return Present(min(times) + error_ms, max(times) + error_ms, machine_ms, clock.slack)
 
     def rate_limits(self) -> list[dict[str, object]]:
         """The limits and what was used of them, as the WebSocket API tells them."""

@@ -62,6 +62,14 @@ def order_update(order: PlainOrder, execution: str, fill: DetailedFill | None = 
     return {"e": "ORDER_TRADE_UPDATE", "E": at_ms, "T": at_ms, "o": told}
 
 
+def amended(order: PlainOrder, modify_id: int | None) -> Message:
+    """ORDER_TRADE_UPDATE of an amendment, with the number that its sender gave it."""
+    message = order_update(order, "AMENDMENT")
+    if modify_id is not None:
+        message["o"]["M"] = modify_id
+    return message
+
+
 def _expiry_reason(order: PlainOrder) -> str:
     report = order.report
     if report.status is not OrderStatus.EXPIRED:

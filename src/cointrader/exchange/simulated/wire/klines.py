@@ -68,7 +68,8 @@ class KlineReader:
         if start_ms is None:
             first_ms = last_ms // length_ms * length_ms - (limit - 1) * length_ms
         else:
-            first_ms = -(-start_ms // length_ms) * length_ms
+            opened_ms = max(start_ms, self.listed_ms(symbol) // length_ms * length_ms)
+            first_ms = -(-opened_ms // length_ms) * length_ms
             last_ms = min(last_ms, first_ms + limit * length_ms - 1)
         if first_ms > last_ms:
             return []

@@ -11,10 +11,11 @@ LIFE_MS = 60 * 60_000
 
 
 class ListenKeys:
-    """The keys of the account that still live."""
+    """The keys of the account that still live. `started` hears that one is to expire some time."""
 
-    def __init__(self, life_ms: int = LIFE_MS) -> None:
+    def __init__(self, life_ms: int = LIFE_MS, started: Callable[[], None] = lambda: None) -> None:
         self._life_ms = life_ms
+        self._started = started
         self._ends_ms: dict[str, int] = {}
 
     def start(self, now_ms: int) -> str:
@@ -22,6 +23,7 @@ class ListenKeys:
         self._forget(now_ms)
         key = next(iter(self._ends_ms), None) or secrets.token_hex(32)
         self._ends_ms[key] = now_ms + self._life_ms
+        self._started()
         return key
 
     def extend(self, now_ms: int) -> str:
@@ -34,6 +36,11 @@ class ListenKeys:
     def close(self) -> None:
         """End the living key without a word."""
         self._ends_ms.clear()
+
+    @property
+    def due_ms(self) -> int | None:
+        """When the next key expires."""
+        return min(self._ends_ms.values(), default=None)
 
     def lives(self, key: str) -> bool:
         """Whether messages go out under `key`; one is until `expire` has taken it away."""

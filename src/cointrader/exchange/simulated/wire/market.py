@@ -16,6 +16,7 @@ from cointrader.domain.errors import Rejected
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.ports import Quote, Settlement
 from cointrader.exchange.simulated.adapter import SimulatedExchange
+from cointrader.exchange.simulated.wire.book import Book
 from cointrader.exchange.simulated.wire.klines import Kline, KlineReader
 from cointrader.exchange.simulated.wire.texts import money, number, plain
 
@@ -54,6 +55,7 @@ class MarketView:
         market = exchange.market
         self._tapes = market.tapes
         self.stored_ms = market.interval_ms
+        self.updated_ms = 0  # when prices changed last: what books are numbered by
         self.klines = KlineReader(market.tapes, market.interval_ms)
 
     @property
@@ -82,10 +84,10 @@ class MarketView:
     # -- symbols ------------------------------------------------------------------------------
 
     def symbol_info(self, symbol: str, onboard_ms: int) -> Json:
-        """One symbol of exchangeInfo."""
+        """One symbol of exchangeInfo. A size of 0 says that there is no such rule."""
         instrument, book = self.instrument(symbol), self._exchange.book
-        tick = instrument.tick_size or _FINEST
-        step = instrument.step_size or _FINEST
+        tick = instrument.tick_size or Decimal(0)
+        step = instrument.step_size or Decimal(0)
         smallest = instrument.min_quantity or step
         tape = self._tapes[symbol]
         is_over = tape.is_over and tape.bar is None
@@ -102,8 +104,8 @@ class MarketView:
             "baseAsset": symbol.removesuffix("USDT"),
             "quoteAsset": "USDT",
             "marginAsset": "USDT",
-            "pricePrecision": _decimals(tick),
-            "quantityPrecision": _decimals(step),
+            "pricePrecision": _decimals(tick or _FINEST),
+            "quantityPrecision": _decimals(step or _FINEST),
             "baseAssetPrecision": 8,
             "quotePrecision": 8,
             "underlyingType": "COIN",
@@ -112,7 +114,6 @@ class MarketView:
             "triggerProtect": "0.0500",
             "liquidationFee": "0.012500",
             "marketTakeBound": "0.05",
-            "maxMoveOrderLimit": 10_000,
             "filters": [
                 {
                     "filterType": "PRICE_FILTER",
@@ -205,6 +206,7 @@ class MarketView:
             "fundingRate": money(to_decimal(settled.rate)),
             "fundingTime": settled.at_ms,
             "markPrice": "" if mark is None else money(to_decimal(mark)),
+            "rateType": "Regular",
         }
 
     def open_interest(self, symbol: str, from_ms: int, to_ms: int) -> Sequence[tuple[int, float]]:
@@ -240,7 +242,7 @@ class MarketView:
 
     # -- book and trades ----------------------------------------------------------------------
 
-    def levels(self, symbol: str, count: int) -> tuple[list[list[str]], list[list[str]]]:
+    def book(self, symbol: str, count: int) -> Book:
         """Bids and asks: one tick apart, some thousands worth each."""
         quote = self.quote(symbol)
         tick = self.instrument(symbol).tick_size or quote.bid * Decimal("0.0001")
@@ -248,14 +250,22 @@ class MarketView:
         ask += tick if ask <= bid or ask < quote.ask else 0
         bids = [bid - tick * place for place in range(count)]
         asks = [ask + tick * place for place in range(count)]
-        return (
+        return Book(
+            self.updated_ms,
             [[plain(price), self._level(symbol, price)] for price in bids if price > 0],
             [[plain(price), self._level(symbol, price)] for price in asks],
         )
 
     def trades(self, symbol: str, now_ms: int, limit: int) -> list[PublicTrade]:
         """Recent trades: one in each second, at the present price or the closes before."""
-        seconds = range(now_ms // 1000 - limit + 1, now_ms // 1000 + 1)
+        return self.trades_from(symbol, now_ms // 1000 - limit + 1, now_ms, limit)
+
+    def trades_from(self, symbol: str, number: int, now_ms: int, limit: int) -> list[PublicTrade]:
+        """Trades from this number on, none before the first candle."""
+        first = max(number, self.klines.listed_ms(symbol) // 1000)
+        seconds = range(first, min(first + limit, now_ms // 1000 + 1))
+        if not seconds:
+            return []
         first_ms = seconds[0] * 1000 // self.stored_ms * self.stored_ms
         known = self.klines.stored(symbol, first_ms, now_ms + 1, now_ms)
         closes = {candle.open_time_ms: to_decimal(candle.close) for candle in known}

@@ -27,6 +27,7 @@ class PlainOrder:
     report: DetailedReport
     created_ms: int
     updated_ms: int
+    amendments: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -75,6 +76,19 @@ class AlgoOrder:
     def is_active(self) -> bool:
         """Whether a trailing order trails already."""
         return self.is_trailing and self.report.activation_price is None
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A limit order got another price or quantity; `count` is how many times by then."""
+
+    amendment_id: int
+    order_id: int
+    before: DetailedReport
+    after: DetailedReport
+    at_ms: int
+    count: int
+    modify_id: int | None
 
 
 @dataclass(frozen=True, slots=True)

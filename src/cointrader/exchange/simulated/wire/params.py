@@ -34,6 +34,10 @@ class Params:
     def names(self) -> Sequence[str]:
         return list(self._values)
 
+    def raw(self, name: str) -> str:
+        """A value as it was sent, empty where it was not: for those who look on."""
+        return self._values.get(name, "")
+
     def given(self, name: str) -> str | None:
         """A value, None where it was not sent; an empty one is refused."""
         value = self._values.get(name)

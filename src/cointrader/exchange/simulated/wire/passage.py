@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cointrader.exchange.simulated.wire.events import Message
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.refusals import Answer
+
+if TYPE_CHECKING:  # connections know the passage
+    from cointrader.exchange.simulated.wire.sockets import Connection
 
 Frame = dict[str, Any] | list[dict[str, Any]]  # the streams of all symbols send lists
 
@@ -24,6 +27,10 @@ class Request:
     method: str
     path: str  # or the WebSocket API's method
     params: Params
+
+
+class Cut(Exception):
+    """Raised instead of an answer: the connection breaks."""
 
 
 class Passage:
@@ -43,7 +50,30 @@ class Passage:
         """An account event before it is told to the user streams, in order."""
         return (message,)
 
+    def published(self, stream: str, frame: Frame) -> Sequence[Frame]:
+        """A message of a market stream before it goes to those who hear it."""
+        del stream
+        return (frame,)
+
     async def frame(self, stream: str, frame: Frame) -> Sequence[Frame]:
         """A message of a stream before it is written to one connection."""
         del stream
         return (frame,)
+
+    async def handshake(self, path: str) -> Answer | None:
+        """Before a socket is opened; an answer here is given instead of opening it."""
+        del path
+        return None
+
+    def connected(self, connection: Connection) -> None:
+        """A stream connection is open."""
+
+    def feeds(self, connection: Connection, stream: str) -> bool:
+        """Whether a connection hears a stream that it has just begun to listen to."""
+        del connection, stream
+        return True
+
+    def answers_ping(self, connection: Connection) -> bool:
+        """Whether a client's ping is answered."""
+        del connection
+        return True

@@ -12,7 +12,8 @@ from cointrader.exchange.simulated.wire.clock import ExchangeClock, SteppedClock
 class Player:
     """Opens and closes the bars of a simulated exchange, one after the other.
 
-    `priced` hears of every new price with its time: after a bar opened, and after it closed.
+    `priced` hears of every new price with its time: after a bar opened, and after it closed. That a
+    bar is final is told when its last millisecond has passed, as the next one opens.
     """
 
     def __init__(
@@ -21,7 +22,9 @@ class Player:
         self._exchange = exchange
         self._clock = clock
         self._priced = priced
+        self.over = asyncio.Event()  # `run` has played the last bar
         self._bar_ms: int | None = None  # the bar that is open
+        self._untold_ms: int | None = None  # the last millisecond of the bar that has just closed
 
     @property
     def is_over(self) -> bool:
@@ -48,6 +51,7 @@ class Player:
         """The next bar trades at its open."""
         opens_ms = self.opens_ms
         assert opens_ms is not None, "there is a bar to open"
+        self.tell_closed()
         self._bar_ms = opens_ms
         self._exchange.open_bar(opens_ms)
         self._exchange.market.feed.deliver(opens_ms)
@@ -61,7 +65,13 @@ class Player:
         self._exchange.close_bar(bar_ms)
         self._exchange.market.feed.deliver(closes_ms)
         self._bar_ms = None
-        self._priced(closes_ms)
+        self._untold_ms = closes_ms
+
+    def tell_closed(self) -> None:
+        """The bar that closed last is final; said once."""
+        closed_ms, self._untold_ms = self._untold_ms, None
+        if closed_ms is not None:
+            self._priced(closed_ms)
 
     async def run(self) -> None:
         """Play all bars, each at its time."""
@@ -72,6 +82,10 @@ class Player:
             assert closes_ms is not None, "the bar was just opened"
             await self._clock.sleep_until_ms(closes_ms)
             self.close()
+            # No pause between this and the next opening: who hears of the one finds the other.
+            await self._clock.sleep_until_ms(closes_ms + 1)
+            self.tell_closed()
+        self.over.set()
 
 
 class Stepper:
@@ -124,6 +138,8 @@ class Stepper:
         if self._player.closes_ms is not None:
             self._clock.move_to(self._player.closes_ms)
             self._player.close()
+            self._clock.move_to(self._clock.now_ms() + 1)
+            self._player.tell_closed()
         if self._player.opens_ms is not None:
             self._clock.move_to(self._player.opens_ms)
             self._player.open()

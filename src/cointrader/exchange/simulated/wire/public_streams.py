@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from dataclasses import replace
 from typing import Any
 
-from cointrader.domain.order import DetailedFill
+from cointrader.domain.order import LIQUIDATION_PREFIXES, DetailedFill
+from cointrader.exchange.simulated.wire.book import DEEPEST, Book, changed
 from cointrader.exchange.simulated.wire.calls_market import aggregate
 from cointrader.exchange.simulated.wire.klines import can_tell, in_stream
-from cointrader.exchange.simulated.wire.market import MarketView, next_funding_ms
+from cointrader.exchange.simulated.wire.market import MarketView, PublicTrade, next_funding_ms
 from cointrader.exchange.simulated.wire.sockets import Connection, StreamFront
 from cointrader.exchange.simulated.wire.texts import money, plain
 from cointrader.exchange.simulated.wire.topics import Topic, topic_of
 
 Message = dict[str, Any]
-_DEFAULT_LEVELS = 20
-
-
-class Moment(Enum):
-    """When streams are fed."""
-
-    PRICE = "a bar opened or closed: there is a new price"
-    SECOND = "a second has passed"
 
 
 class PublicStreams:
-    """Feeds the market streams of `front` from what `market` shows."""
+    """Feeds the market streams of `front` from what `market` shows.
 
-    def __init__(self, market: MarketView, front: StreamFront) -> None:
+    `running_klines_ms` is after how long the kline of an open bar is told again; 0 for not at all:
+    within a bar the price stands still.
+    """
+
+    def __init__(
+        self, market: MarketView, front: StreamFront, *, running_klines_ms: int = 0
+    ) -> None:
         self._market = market
         self._front = front
-        self._last_update = 0
+        self._running_klines_ms = running_klines_ms
+        self._books: dict[str, Book] = {}  # by symbol, as those who follow it know it
 
-    def feed(self, moment: Moment, at_ms: int) -> None:
-        """Tell every stream that is heard what is new at `at_ms`."""
+    def feed(self, at_ms: int) -> None:
+        """There is a new price at `at_ms`: tell every stream that is heard."""
+        self._market.updated_ms = at_ms
+        self._tell_changes(at_ms)
         for name in self._front.names():
             topic = topic_of(name)
-            if topic is None or (moment is Moment.SECOND and topic.kind != "markPrice"):
+            if topic is not None and not topic.is_of_changes:
+                self._tell(name, topic, at_ms)
+
+    def feed_regular(self, since_ms: int, at_ms: int) -> None:
+        """Tell the streams that go by time and have become due after `since_ms`."""
+        for name in self._front.names():
+            topic = topic_of(name)
+            if topic is None or not (every_ms := self._every_ms(topic)):
                 continue
-            if moment is Moment.SECOND and topic.argument != "1s" and at_ms // 1000 % 3:
-                continue
-            for message in self._messages(topic, at_ms):
-                self._front.publish(name, message)
+            if _next_ms(since_ms, every_ms) <= at_ms:
+                for message in self._messages(topic, at_ms):
+                    if not _is_final(message):  # that is told once, as the bar closes
+                        self._front.publish(name, message)
+
+    def due_ms(self, after_ms: int) -> int | None:
+        """When a stream that somebody hears is due without a new price; None for never."""
+        topics = map(topic_of, self._front.names())
+        steps = {self._every_ms(topic) for topic in topics if topic is not None} - {0}
+        return min((_next_ms(after_ms, every_ms) for every_ms in steps), default=None)
+
+    def _every_ms(self, topic: Topic) -> int:
+        """After how long a stream is told again; 0 for one that waits for a new price."""
+        match topic.kind:
+            case "markPrice":
+                return 1_000 if topic.argument.endswith("1s") else 3_000
+            case "kline" | "continuousKline":
+                return self._running_klines_ms
+            case _:
+                return 0
 
     def welcome(self, connection: Connection, name: str, at_ms: int) -> None:
         """Tell a new listener how a stream stands."""
@@ -50,20 +75,30 @@ class PublicStreams:
             for message in self._messages(topic, at_ms):
                 connection.offer(name, message)
 
+    def _tell(self, name: str, topic: Topic, at_ms: int) -> None:
+        for message in self._messages(topic, at_ms):
+            self._front.publish(name, message)
+
     def _messages(self, topic: Topic, at_ms: int) -> list[Message | list[Message]]:
         """The present state of a stream: one message, one per symbol, or all in one list."""
         priced = self._market.priced()
         symbols = priced if topic.symbol is None else [s for s in priced if s == topic.symbol]
         told = [self._message(topic, symbol, at_ms) for symbol in symbols]
         messages = [message for message in told if message is not None]
-        return [messages] if topic.argument.startswith("arr") else [*messages]
+        if topic.argument.startswith("arr"):
+            return [messages] if messages else []
+        return [*messages]
 
     def trade(self, fill: DetailedFill, at_ms: int) -> None:
-        """An execution of the account is a public trade too."""
-        name = f"{fill.symbol.lower()}@aggTrade"
-        if self._front.hearing(name):
-            trade = self._market.trade(fill.symbol, fill.price, at_ms)
-            self._front.publish(name, _agg_trade(fill.symbol, aggregate(trade), at_ms))
+        """An execution of the account is a public trade too, and a liquidation public news."""
+        for kind, told in (("aggTrade", _agg_trade), ("trade", _trade)):
+            name = f"{fill.symbol.lower()}@{kind}"
+            if self._front.hearing(name):
+                trade = self._market.trade(fill.symbol, fill.price, at_ms)
+                self._front.publish(name, told(fill.symbol, trade, at_ms))
+        if fill.client_order_id.startswith(LIQUIDATION_PREFIXES):
+            for name in (f"{fill.symbol.lower()}@forceOrder", "!forceOrder@arr"):
+                self._front.publish(name, _force_order(fill, at_ms))
 
     def _message(self, topic: Topic, symbol: str, at_ms: int) -> Message | None:
         match topic.kind:
@@ -73,11 +108,16 @@ class PublicStreams:
                 return self._mark_price(symbol, at_ms)
             case "bookTicker":
                 return self._book_ticker(symbol, at_ms)
-            case "aggTrade":
+            case "aggTrade" | "trade":
                 trade = self._market.trade(symbol, self._market.last(symbol), at_ms)
-                return _agg_trade(symbol, aggregate(trade), at_ms)
+                told = _agg_trade if topic.kind == "aggTrade" else _trade
+                return told(symbol, trade, at_ms)
+            case "depth" | "rpiDepth" if topic.is_of_changes:
+                return self._start_of_changes(symbol, at_ms)
             case "depth":
-                return self._depth(topic, symbol, at_ms)
+                return self._depth(int(topic.argument), symbol, at_ms)
+            case "forceOrder" | "contractInfo":
+                return None  # told when it happens
             case _:
                 return self._ticker(topic, symbol, at_ms)
 
@@ -110,37 +150,51 @@ class PublicStreams:
         }
 
     def _book_ticker(self, symbol: str, at_ms: int) -> Message:
-        (bid, *_), (ask, *_) = self._market.levels(symbol, 1)
-        quote = self._market.quote(symbol)
+        book, quote = self._market.book(symbol, 1), self._market.quote(symbol)
         return {
             "e": "bookTicker",
-            "u": self._next_update(),
+            "u": book.number,
             "E": at_ms,
             "T": at_ms,
             "s": symbol,
             "ps": symbol,
             "b": plain(quote.bid),
-            "B": bid[1],
+            "B": book.bids[0][1],
             "a": plain(quote.ask),
-            "A": ask[1],
+            "A": book.asks[0][1],
             "st": 1,
         }
 
-    def _depth(self, topic: Topic, symbol: str, at_ms: int) -> Message:
-        levels = int(topic.argument) if topic.argument in ("5", "10", "20") else _DEFAULT_LEVELS
-        bids, asks = self._market.levels(symbol, levels)
-        before, now = self._last_update, self._next_update()
-        return {
-            "e": "depthUpdate",
-            "E": at_ms,
-            "T": at_ms,
-            "s": symbol,
-            "U": now,
-            "u": now,
-            "pu": before,
-            "b": bids,
-            "a": asks,
-        }
+    def _depth(self, count: int, symbol: str, at_ms: int) -> Message:
+        """The best levels, whole."""
+        book = self._market.book(symbol, count)
+        return _depth_update(symbol, at_ms, book, before=book.number - 1)
+
+    def _start_of_changes(self, symbol: str, at_ms: int) -> Message:
+        """Nothing has changed yet since the book that REST tells by now."""
+        book = self._books.get(symbol)
+        if book is None:
+            book = self._books[symbol] = self._market.book(symbol, DEEPEST)
+        return _depth_update(symbol, at_ms, replace(book, bids=[], asks=[]), before=book.number - 1)
+
+    def _tell_changes(self, at_ms: int) -> None:
+        """Tell those who follow a book what has changed in it, if anything."""
+        followed: dict[str, list[str]] = {}
+        for name in self._front.names():
+            topic = topic_of(name)
+            if topic is not None and topic.is_of_changes and topic.symbol in self._books:
+                followed.setdefault(topic.symbol, []).append(name)
+        self._books = {symbol: self._books[symbol] for symbol in followed}
+        for symbol, names in followed.items():
+            before, now = self._books[symbol], self._market.book(symbol, DEEPEST)
+            bids, asks = changed(before.bids, now.bids), changed(before.asks, now.asks)
+            if not bids and not asks:
+                continue
+            self._books[symbol] = now
+            change = replace(now, bids=bids, asks=asks)
+            for name in names:
+                message = _depth_update(symbol, at_ms, change, before=before.number)
+                self._front.publish(name, message)
 
     def _ticker(self, topic: Topic, symbol: str, at_ms: int) -> Message:
         day = self._market.day(symbol, at_ms)
@@ -148,12 +202,14 @@ class PublicStreams:
             "e": "24hrMiniTicker" if topic.kind == "miniTicker" else "24hrTicker",
             "E": at_ms,
             "s": symbol,
+            "ps": symbol,
             "c": day["lastPrice"],
             "o": day["openPrice"],
             "h": day["highPrice"],
             "l": day["lowPrice"],
             "v": day["volume"],
             "q": day["quoteVolume"],
+            "st": 1,
         }
         if topic.kind == "miniTicker":
             return told
@@ -169,10 +225,62 @@ class PublicStreams:
             "n": day["count"],
         }
 
-    def _next_update(self) -> int:
-        self._last_update += 1
-        return self._last_update
+
+def _is_final(message: Message | list[Message]) -> bool:
+    return isinstance(message, dict) and bool(message.get("k", {}).get("x"))
 
 
-def _agg_trade(symbol: str, trade: Message, at_ms: int) -> Message:
-    return {"e": "aggTrade", "E": at_ms, "s": symbol, **trade, "st": 1}
+def _next_ms(after_ms: int, step_ms: int) -> int:
+    return after_ms // step_ms * step_ms + step_ms
+
+
+def _depth_update(symbol: str, at_ms: int, book: Book, *, before: int) -> Message:
+    return {
+        "e": "depthUpdate",
+        "E": at_ms,
+        "T": book.number,
+        "s": symbol,
+        "ps": symbol,
+        "U": before + 1,
+        "u": book.number,
+        "pu": before,
+        "b": book.bids,
+        "a": book.asks,
+        "st": 1,
+    }
+
+
+def _force_order(fill: DetailedFill, at_ms: int) -> Message:
+    price, quantity = plain(fill.price), plain(fill.quantity)
+    order = {
+        "s": fill.symbol,
+        "S": fill.side.value,
+        "o": "LIMIT",
+        "f": "IOC",
+        "q": quantity,
+        "p": price,
+        "ap": price,
+        "X": "FILLED",
+        "l": quantity,
+        "z": quantity,
+        "T": at_ms,
+    }
+    return {"e": "forceOrder", "E": at_ms, "o": order}
+
+
+def _agg_trade(symbol: str, trade: PublicTrade, at_ms: int) -> Message:
+    return {"e": "aggTrade", "E": at_ms, "s": symbol, **aggregate(trade), "st": 1}
+
+
+def _trade(symbol: str, trade: PublicTrade, at_ms: int) -> Message:
+    return {
+        "e": "trade",
+        "E": at_ms,
+        "T": trade.at_ms,
+        "s": symbol,
+        "t": trade.number,
+        "p": plain(trade.price),
+        "q": plain(trade.quantity),
+        "X": "MARKET",
+        "m": trade.is_buyer_maker,
+    }

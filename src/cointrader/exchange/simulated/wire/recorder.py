@@ -29,6 +29,7 @@ from cointrader.exchange.simulated.wire.orders import (
     FIRST_ALGO_ID,
     FIRST_ORDER_ID,
     AlgoOrder,
+    Amendment,
     Execution,
     Income,
     PlainOrder,
@@ -76,6 +77,7 @@ class Recorder:
         self._executed = executed
         self._order_ids = itertools.count(FIRST_ORDER_ID)
         self._algo_ids = itertools.count(FIRST_ALGO_ID)
+        self._amendment_ids = itertools.count(5_001)
         self._transaction_ids = itertools.count(55_001)
         self._plain: dict[int, PlainOrder] = {}
         self._algo: dict[int, AlgoOrder] = {}
@@ -86,7 +88,8 @@ class Recorder:
         self.income: deque[Income] = deque(maxlen=KEPT)
         self._fill: DetailedFill | None = None  # told just before its order
         self._terms = _NO_TERMS
-        self._amended: PlainOrder | None = None
+        self.amendments: deque[Amendment] = deque(maxlen=KEPT)
+        self._amending: tuple[PlainOrder, int | None] | None = None
 
     def tap(self, symbol: str) -> Tap:
         """What to subscribe to the events of `symbol`; to be held for as long as it listens."""
@@ -131,13 +134,20 @@ class Recorder:
             self._terms = _NO_TERMS
 
     @contextlib.contextmanager
-    def amending(self, order: PlainOrder) -> Iterator[None]:
+    def amending(self, order: PlainOrder, modify_id: int | None) -> Iterator[None]:
         """What is cancelled and accepted in here is one order that changes."""
-        self._amended = order
+        self._amending = order, modify_id
         try:
             yield
         finally:
-            self._amended = None
+            self._amending = None
+
+    def forget(self, algo: AlgoOrder) -> None:
+        """Let a conditional order never have been there."""
+        self._open.pop((algo.symbol, algo.client_id), None)
+        self._algo.pop(algo.algo_id, None)
+        if self._latest_algo.get(algo.client_id) is algo:
+            del self._latest_algo[algo.client_id]
 
     def book_transfer(self, amount: Decimal, reason: str) -> None:
         """Money came or went; the wallet has it already."""
@@ -162,8 +172,8 @@ class Recorder:
                 raise TypeError(f"the simulated exchange told {event!r}")
 
     def _on_plain(self, report: DetailedReport, fill: DetailedFill | None) -> None:
-        if self._amended is not None and fill is None:
-            self._on_amendment(self._amended, report)
+        if self._amending is not None and fill is None:
+            self._on_amendment(*self._amending, report)
             return
         order = self._open_plain(report)
         order.report, order.updated_ms = report, self._now_ms()
@@ -173,14 +183,22 @@ class Recorder:
         self._close_ended(order)
         self._tell(events.order_update(order, report.status.value))
 
-    def _on_amendment(self, order: PlainOrder, report: DetailedReport) -> None:
+    def _on_amendment(
+        self, order: PlainOrder, modify_id: int | None, report: DetailedReport
+    ) -> None:
         before = order.report
         if report.status is not OrderStatus.NEW:
             return
         if (report.price, report.quantity) == (before.price, before.quantity):
             return  # put back: the amendment was refused
-        order.report, order.updated_ms = report, self._now_ms()
-        self._tell(events.order_update(order, "AMENDMENT"))
+        now_ms = self._now_ms()
+        order.report, order.updated_ms = report, now_ms
+        order.amendments += 1
+        number = next(self._amendment_ids)
+        self.amendments.append(
+            Amendment(number, order.order_id, before, report, now_ms, order.amendments, modify_id)
+        )
+        self._tell(events.amended(order, modify_id))
 
     def _on_algo(self, report: DetailedReport, fill: DetailedFill | None) -> None:
         algo = self._open_algo(report)

@@ -55,8 +55,16 @@ _TEXT = {
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """A body that is sent as it is."""
+
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call is answered with: HTTP status, a body that becomes JSON, headers."""
+    """What a call is answered with: HTTP status, a body that becomes JSON or is `Raw`, headers."""
 
     status: int
     body: object

@@ -17,7 +17,7 @@ from cointrader.exchange.simulated.wire.auth import (
 from cointrader.exchange.simulated.wire.desk import Desk
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.passage import Request
-from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
+from cointrader.exchange.simulated.wire.refusals import Answer, Raw, answer_to, refused
 from cointrader.exchange.simulated.wire.routes import PATHS, ROUTES, Route
 
 
@@ -50,20 +50,23 @@ class RestFront:
         """Raise `Rejected` unless the caller brought what the call asks for."""
         if route.security is Security.NONE:
             return
-        credentials, venue = self._desk.credentials, self._desk.venue
+        credentials = self._desk.credentials
         credentials.require_key(request.headers.get(KEY_HEADER))
         if route.security is Security.SIGNED:
             params.text("timestamp")
             credentials.require_signature(signed_payload(query, body), params.given("signature"))
-            require_in_time(params, venue.now_ms(), venue.clock.slack)
+            require_in_time(params, self._desk.present())
 
 
 def as_response(answer: Answer) -> web.Response:
     """An answer as it goes over HTTP."""
+    body = answer.body
+    if not isinstance(body, Raw):
+        body = Raw(msgspec.json.encode(body), "application/json")
     return web.Response(
         status=answer.status,
-        body=msgspec.json.encode(answer.body),
-        content_type="application/json",
+        body=body.content,
+        content_type=body.content_type,
         headers=answer.headers,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from cointrader.exchange.simulated.wire import (
     calls_account,
     calls_algo,
+    calls_data,
     calls_market,
     calls_orders,
 )
@@ -57,7 +58,25 @@ def _one_or_all(one: int, every: int) -> Callable[[Params], int]:
     return lambda params: one if "symbol" in params else every
 
 
-_market, _account, _orders, _algo = calls_market, calls_account, calls_orders, calls_algo
+_market, _data, _account = calls_market, calls_data, calls_account
+_orders, _algo = calls_orders, calls_algo
+
+
+def _statistics() -> dict[tuple[str, str], Route]:
+    calls: dict[str, Call] = {
+        "openInterestHist": _data.open_interest_history,
+        "globalLongShortAccountRatio": _data.long_short_ratio,
+        "topLongShortAccountRatio": _data.long_short_ratio,
+        "topLongShortPositionRatio": _data.long_short_ratio,
+        "takerlongshortRatio": _data.taker_ratio,
+        "basis": _data.basis,
+        "delivery-price": _data.delivery_price,
+    }
+    return {
+        ("GET", f"/futures/data/{name}"): Route(call, _NONE, pool="data")
+        for name, call in calls.items()
+    }
+
 
 ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/ping"): Route(_market.ping, _NONE),
@@ -71,12 +90,14 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/fundingRate"): Route(_market.funding_rate, _NONE, pool="funding"),
     ("GET", "/fapi/v1/fundingInfo"): Route(_market.funding_info, _NONE, pool="funding"),
     ("GET", "/fapi/v1/premiumIndex"): Route(_market.premium_index, _NONE, _one_or_all(1, 10)),
-    ("GET", "/fapi/v1/openInterest"): Route(_market.open_interest, _NONE),
-    ("GET", "/futures/data/openInterestHist"): Route(
-        _market.open_interest_history, _NONE, pool="data"
-    ),
+    ("GET", "/fapi/v1/constituents"): Route(_market.constituents, _NONE, 2),
+    ("GET", "/fapi/v1/indexInfo"): Route(_market.index_info, _NONE, _one_or_all(1, 10)),
+    ("GET", "/fapi/v1/openInterest"): Route(_data.open_interest, _NONE),
+    **_statistics(),
     ("GET", "/fapi/v1/depth"): Route(_market.depth, _NONE, _per_levels),
+    ("GET", "/fapi/v1/rpiDepth"): Route(_market.depth, _NONE, 20),
     ("GET", "/fapi/v1/trades"): Route(_market.trades, _NONE, 5),
+    ("GET", "/fapi/v1/historicalTrades"): Route(_market.trades, _KEY, 20),
     ("GET", "/fapi/v1/aggTrades"): Route(_market.agg_trades, _NONE, 20),
     ("GET", "/fapi/v1/ticker/price"): Route(_market.ticker_price, _NONE, _one_or_all(1, 2)),
     ("GET", "/fapi/v2/ticker/price"): Route(_market.ticker_price, _NONE, _one_or_all(1, 2)),
@@ -97,6 +118,12 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/multiAssetsMargin"): Route(_account.asset_mode, _SIGNED, 30),
     ("POST", "/fapi/v1/multiAssetsMargin"): Route(_account.set_asset_mode, _SIGNED),
     ("POST", "/fapi/v1/positionMargin"): Route(_account.position_margin, _SIGNED),
+    ("GET", "/fapi/v1/positionMargin/history"): Route(_account.margin_history, _SIGNED),
+    ("GET", "/fapi/v1/adlQuantile"): Route(_account.adl_quantiles, _SIGNED, 5),
+    ("GET", "/fapi/v1/symbolAdlRisk"): Route(_account.adl_risk, _NONE),
+    ("GET", "/fapi/v1/apiTradingStatus"): Route(_account.trading_status, _SIGNED),
+    ("GET", "/fapi/v1/feeBurn"): Route(_account.fee_burn, _SIGNED, 30),
+    ("POST", "/fapi/v1/feeBurn"): Route(_account.set_fee_burn, _SIGNED),
     ("GET", "/fapi/v1/leverageBracket"): Route(_account.leverage_brackets, _SIGNED),
     ("GET", "/fapi/v1/commissionRate"): Route(_account.commission_rate, _SIGNED, 20),
     ("GET", "/fapi/v1/income"): Route(_account.income, _SIGNED, 30),
@@ -112,10 +139,12 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("DELETE", "/fapi/v1/order"): Route(_orders.cancel, _SIGNED),
     ("POST", "/fapi/v1/order/test"): Route(_orders.try_out, _SIGNED, 0),
     ("POST", "/fapi/v1/batchOrders"): Route(_orders.place_batch, _SIGNED, 5, (5, 1)),
+    ("PUT", "/fapi/v1/batchOrders"): Route(_orders.amend_batch, _SIGNED, 5, (5, 1)),
     ("DELETE", "/fapi/v1/batchOrders"): Route(_orders.cancel_batch, _SIGNED),
     ("DELETE", "/fapi/v1/allOpenOrders"): Route(_orders.cancel_all, _SIGNED),
     ("GET", "/fapi/v1/openOrders"): Route(_orders.open_orders, _SIGNED, _one_or_all(1, 40)),
     ("GET", "/fapi/v1/openOrder"): Route(_orders.query_open, _SIGNED),
+    ("GET", "/fapi/v1/orderAmendment"): Route(_orders.amendments, _SIGNED),
     ("GET", "/fapi/v1/allOrders"): Route(_orders.all_orders, _SIGNED, 5),
     ("POST", "/fapi/v1/countdownCancelAll"): Route(_orders.countdown_cancel_all, _SIGNED, 10),
     ("POST", "/fapi/v1/algoOrder"): Route(_algo.place, _SIGNED, 0, (1, 1)),

@@ -8,6 +8,7 @@ from typing import Any
 from cointrader.domain.order import OrderKind
 from cointrader.exchange.simulated.wire.orders import (
     AlgoOrder,
+    Amendment,
     Execution,
     Income,
     PlainOrder,
@@ -19,37 +20,88 @@ Json = dict[str, Any]
 
 
 def accepted(order: PlainOrder, *, as_ack: bool) -> Json:
-    """The answer to an order that was placed: an ACK tells it as it was before any fill."""
-    shown = _order(order)
+    """The answer to an order that was placed: an ACK tells it as it was before any fill.
+
+    What it was filled for is not in it: that is told by ORDER_TRADE_UPDATE and by a query.
+    """
+    shown = changed(order)
     if as_ack and order.report.kind is OrderKind.MARKET:
-        shown |= {"status": "NEW", "avgPrice": "0.00", "executedQty": "0", "cumQuote": "0"}
-    return shown | {"cumQty": shown["executedQty"]}
+        shown |= {"status": "NEW", "executedQty": "0", "cumQty": "0"}
+    return shown
 
 
-def cancelled(order: PlainOrder) -> Json:
+def changed(order: PlainOrder) -> Json:
     """The answer to a cancellation."""
     shown = _order(order)
     return shown | {"cumQty": shown["executedQty"]}
 
 
+def amended(order: PlainOrder, modify_id: int | None) -> Json:
+    """The answer to an amendment."""
+    shown = changed(order) | {"pair": order.symbol}
+    return shown if modify_id is None else shown | {"modifyId": modify_id}
+
+
 def queried(order: PlainOrder) -> Json:
     """An order as it is asked for."""
-    return _order(order) | {"time": order.created_ms}
+    return _order(order) | _filled_for(order) | {"time": order.created_ms}
+
+
+def tried(order: PlainOrder) -> Json:
+    """The answer to an order that was only validated: as new, and without a number."""
+    return changed(order) | _filled_for(order)
+
+
+def forced(order: PlainOrder) -> Json:
+    """A row of forceOrders."""
+    return {name: value for name, value in queried(order).items() if name not in _NOT_IN_FORCED} | {
+        "pair": order.symbol
+    }
+
+
+_NOT_IN_FORCED = ("priceProtect", "priceMatch", "selfTradePreventionMode", "goodTillDate")
+
+
+def amendment(each: Amendment) -> Json:
+    """A row of orderAmendment."""
+    before, after = each.before, each.after
+    told: Json = {
+        "price": {"before": given(before.price), "after": given(after.price)},
+        "origQty": {"before": given(before.quantity), "after": given(after.quantity)},
+        "count": each.count,
+    }
+    if each.modify_id is not None:
+        told["modifyId"] = each.modify_id
+    return {
+        "amendmentId": each.amendment_id,
+        "symbol": after.symbol,
+        "pair": after.symbol,
+        "orderId": each.order_id,
+        "clientOrderId": after.client_order_id,
+        "time": each.at_ms,
+        "amendment": told,
+    }
+
+
+def _filled_for(order: PlainOrder) -> Json:
+    report = order.report
+    average = report.average_price
+    return {
+        "avgPrice": "0.00" if average is None else plain(average),
+        "cumQuote": plain(report.filled_quantity * (average or Decimal(0))),
+    }
 
 
 def _order(order: PlainOrder) -> Json:
     report = order.report
-    average = report.average_price
     return {
         "orderId": order.order_id,
         "symbol": report.symbol,
         "status": wire_status(report),
         "clientOrderId": report.client_order_id,
         "price": given(report.price),
-        "avgPrice": "0.00" if average is None else plain(average),
         "origQty": given(report.quantity),
         "executedQty": plain(report.filled_quantity),
-        "cumQuote": plain(report.filled_quantity * (average or Decimal(0))),
         "timeInForce": report.time_in_force.value,
         "type": report.kind.value,
         "reduceOnly": report.reduce_only,
@@ -81,7 +133,7 @@ def algo_accepted(algo: AlgoOrder) -> Json:
 def algo_queried(algo: AlgoOrder) -> Json:
     """One conditional order as it is asked for."""
     child = algo.child
-    return algo_listed(algo) | {
+    return _algo_asked(algo) | {
         "actualType": "" if child is None else child.report.kind.value,
         "actualQty": "" if child is None else plain(child.report.filled_quantity),
     }
@@ -89,15 +141,20 @@ def algo_queried(algo: AlgoOrder) -> Json:
 
 def algo_listed(algo: AlgoOrder) -> Json:
     """A conditional order as a row of a list."""
+    return _algo_asked(algo) | {
+        "tpTriggerPrice": "0.000",
+        "tpPrice": "0.000",
+        "slTriggerPrice": "0.000",
+        "slPrice": "0.000",
+    }
+
+
+def _algo_asked(algo: AlgoOrder) -> Json:
     child = algo.child
     return _algo(algo) | {
         "actualOrderId": "" if child is None else str(child.order_id),
         "actualPrice": "0.00" if child is None else given(child.report.average_price),
         "tpOrderType": "",
-        "tpTriggerPrice": "0.000",
-        "tpPrice": "0.000",
-        "slTriggerPrice": "0.000",
-        "slPrice": "0.000",
     }
 
 

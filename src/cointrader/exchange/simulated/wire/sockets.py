@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -29,6 +28,9 @@ class Connection:
     exchange. `cut` ends the connection at once, without a word to a client that does not read.
     """
 
+    is_silent = False  # nothing is sent to it any more, though it is open
+    answers_pings = True
+
     def __init__(
         self,
         socket: web.WebSocketResponse,
@@ -41,10 +43,11 @@ class Connection:
         self.family = family
         self.is_combined = is_combined
         self.listens: dict[str, frozenset[str]] = {}  # name -> kinds of events, empty for all
+        self.cut = cut
         self._new: list[str] = []
+        self._unfed: set[str] = set()
         self._socket = socket
         self._passage = passage
-        self._cut = cut
         self._queue: asyncio.Queue[tuple[str, Frame]] = asyncio.Queue(MAX_WAITING)
 
     def subscribe(self, names: Iterable[str], events: frozenset[str] = frozenset()) -> None:
@@ -56,11 +59,14 @@ class Connection:
     def take_new(self) -> list[str]:
         """What it has begun to hear since this was asked last."""
         new, self._new = self._new, []
-        return [name for name in new if self.hears(name)]
+        self._unfed.difference_update(new)
+        heard = [name for name in new if self.hears(name)]
+        self._unfed.update(name for name in heard if not self._passage.feeds(self, name))
+        return [name for name in heard if name not in self._unfed]
 
     def hears(self, name: str) -> bool:
         """Whether messages of this stream are sent to this client."""
-        if name not in self.listens:
+        if name not in self.listens or name in self._unfed:
             return False
         topic = topic_of(name)
         return self.family is (Family.PRIVATE if topic is None else topic.family)
@@ -74,10 +80,12 @@ class Connection:
         self._put("", frame)
 
     def _put(self, name: str, frame: Frame) -> None:
+        if self.is_silent:
+            return
         try:
             self._queue.put_nowait((name, frame))
         except asyncio.QueueFull:
-            self._cut()
+            self.cut()
 
     async def write(self) -> None:
         """Send what is queued, for as long as the client reads it."""
@@ -86,8 +94,13 @@ class Connection:
             frames: Sequence[Frame] = (frame,)
             if name:
                 frames = await self._passage.frame(name, frame)
-            for each in frames:
+            for each in () if self.is_silent else frames:
                 await self._socket.send_str(msgspec.json.encode(each).decode())
+
+    async def pong(self, message: bytes) -> None:
+        """Answer a client's ping."""
+        if self.answers_pings and self._passage.answers_ping(self):
+            await self._socket.pong(message)
 
     async def close(self, code: int = WSCloseCode.GOING_AWAY, message: bytes = b"") -> None:
         await self._socket.close(code=code, message=message)
@@ -131,12 +144,17 @@ class StreamFront:
 
     def publish(self, name: str, message: Frame) -> None:
         """Send a stream's message to all who hear it."""
+        for frame in self._passage.published(name, message):
+            self.deliver(name, frame)
+
+    def deliver(self, name: str, message: Frame) -> None:
+        """Send a message that has passed already."""
         for connection in self.hearing(name):
             connection.offer(name, message)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """One connection, from its handshake to its end."""
-        socket = web.WebSocketResponse(heartbeat=self._ping_s, timeout=CLOSE_S)
+        socket = web.WebSocketResponse(heartbeat=self._ping_s, timeout=CLOSE_S, autoping=False)
         await socket.prepare(request)
         family, is_combined, rest = _read_path(request.path)
         connection = Connection(
@@ -148,6 +166,7 @@ class StreamFront:
         )
         _subscribe_at_start(connection, request, rest)
         self.connections.append(connection)
+        self._passage.connected(connection)
         self._welcome(connection)
         writer = asyncio.create_task(connection.write(), name="stream writer")
         try:
@@ -173,7 +192,12 @@ class StreamFront:
     async def _read(self, connection: Connection, socket: web.WebSocketResponse) -> None:
         rate = MessageRate()
         async for message in socket:
-            if rate.is_broken_by_one_at(time.monotonic()):
+            if message.type is WSMsgType.PING:
+                await connection.pong(message.data)
+                continue
+            if message.type is WSMsgType.PONG:
+                continue
+            if rate.is_broken_by_one_at(asyncio.get_running_loop().time()):
                 await connection.close(WSCloseCode.POLICY_VIOLATION, b"Too many requests")
                 return
             if message.type is WSMsgType.TEXT:

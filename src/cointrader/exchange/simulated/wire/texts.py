@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 
 from cointrader.domain.instrument import to_decimal
 
+_DECIMALS = 8
 _EIGHT = Decimal("1e-8")
 _WIDE = Context(prec=60)
 
@@ -21,7 +22,19 @@ def given(value: Decimal | None) -> str:
 
 
 def money(value: Decimal) -> str:
-    """An amount with 8 decimals, never a negative zero."""
+    """An amount with at least 8 decimals, never a negative zero.
+
+    Digits beyond them are told too: the books of this exchange are not rounded, and whoever adds
+    up what it was told shall come to the same sum.
+    """
+    exact = value.normalize(_WIDE) + Decimal(0)
+    exponent = exact.as_tuple().exponent
+    assert isinstance(exponent, int), "an amount is a number"
+    return f"{exact:.{max(_DECIMALS, -exponent)}f}"
+
+
+def rounded(value: Decimal) -> str:
+    """What follows from amounts, to 8 decimals, never a negative zero."""
     return plain(value.quantize(_EIGHT, context=_WIDE) + Decimal(0))
 
 

@@ -12,11 +12,16 @@ _KINDS = (
     "markPrice",
     "bookTicker",
     "aggTrade",
+    "trade",
     "miniTicker",
     "ticker",
     "depth",
+    "rpiDepth",
+    "forceOrder",
+    "contractInfo",
 )
-_PUBLIC = ("bookTicker", "depth", "rpiDepth")
+_LEVELS = ("5", "10", "20")
+_PUBLIC = ("bookTicker", "depth", "rpiDepth", "trade")
 
 
 class Family(Enum):
@@ -40,6 +45,11 @@ class Topic:
     def family(self) -> Family:
         return Family.PUBLIC if self.kind in _PUBLIC else Family.MARKET
 
+    @property
+    def is_of_changes(self) -> bool:
+        """Whether it tells what changes in an order book, not its best levels."""
+        return self.kind == "rpiDepth" or (self.kind == "depth" and self.argument not in _LEVELS)
+
 
 @lru_cache(maxsize=4096)
 def topic_of(name: str) -> Topic | None:
@@ -55,6 +65,6 @@ def topic_of(name: str) -> Topic | None:
     elif kind.startswith("continuousKline_"):
         kind, argument = "continuousKline", kind.removeprefix("continuousKline_")
         symbol = symbol.removesuffix("_PERPETUAL")
-    elif kind.startswith("depth"):
+    elif kind.removeprefix("depth") in _LEVELS:
         kind, argument = "depth", kind.removeprefix("depth")
     return Topic(name, symbol, kind, argument) if symbol and kind in _KINDS else None

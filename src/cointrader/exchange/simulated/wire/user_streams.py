@@ -19,12 +19,17 @@ class UserStreams:
 
     def tell(self, message: Message) -> None:
         for passed in self._passage.event(message):
-            for connection in self._front.connections:
-                if connection.family is not Family.PRIVATE:
-                    continue
-                for name, events in list(connection.listens.items()):
-                    if self._is_for(name, passed) and (not events or passed["e"] in events):
-                        connection.offer(name, passed)
+            self.deliver(passed)
+
+    def deliver(self, message: Message) -> None:
+        """Tell an event that has passed already."""
+        for connection in self._front.connections:
+            if connection.family is not Family.PRIVATE:
+                continue
+            for name, events in list(connection.listens.items()):
+                is_wanted = not events or message["e"] in events
+                if is_wanted and connection.hears(name) and self._is_for(name, message):
+                    connection.offer(name, message)
 
     def _is_for(self, name: str, message: Message) -> bool:
         """Whether a message goes out under a name: only a living listen key's do."""

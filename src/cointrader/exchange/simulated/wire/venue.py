@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from cointrader.exchange.simulated.wire.events import Message
 from cointrader.exchange.simulated.wire.limits import Limits, LimitSettings
 from cointrader.exchange.simulated.wire.listen_keys import LIFE_MS, ListenKeys
 from cointrader.exchange.simulated.wire.market import MarketView
+from cointrader.exchange.simulated.wire.orders import AlgoOrder
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.recorder import Recorder
 from cointrader.exchange.simulated.wire.refusals import refused
@@ -33,6 +35,7 @@ class VenueSettings:
 class Venue:
     """One exchange, its clock, its records, its limits.
 
+    `haste` is how many of its seconds pass in one of a client's.
     `on_event` and `on_execution` are set by whoever carries them to clients.
     """
 
@@ -44,11 +47,13 @@ class Venue:
         self.settings = settings
         self.account = AccountView(exchange)
         self.market = MarketView(exchange)
-        # While a stepped clock stands, limits go by the wall clock.
-        haste = clock.slack if math.isfinite(clock.slack) else 1.0
-        self.limits = Limits(settings.limits, haste)
-        self.listen_keys = ListenKeys(settings.listen_key_life_ms)
-        self.countdowns: dict[str, int] = {}  # symbol -> when its orders are cancelled
+        # While a stepped clock stands, limits and connections go by the wall clock.
+        self.haste = clock.slack if math.isfinite(clock.slack) else 1.0
+        self.limits = Limits(settings.limits, self.haste)
+        self.clock_error_ms = 0  # how far ahead of itself the server believes to be
+        self.more_is_due = asyncio.Event()  # something has a time now at which `tick` is due
+        self.listen_keys = ListenKeys(settings.listen_key_life_ms, self.more_is_due.set)
+        self._countdowns: dict[str, int] = {}  # symbol -> when its orders are cancelled
         self.on_event: Callable[[Message], None] = _to_nobody
         self.on_execution: Callable[[DetailedFill], None] = _to_nobody
         self.recorder = Recorder(
@@ -68,6 +73,10 @@ class Venue:
 
     def now_ms(self) -> int:
         return self.clock.now_ms()
+
+    def server_ms(self) -> int:
+        """The time it tells and judges requests by."""
+        return self.now_ms() + self.clock_error_ms
 
     def symbol(self, params: Params, name: str = "symbol") -> str:
         """A mandatory symbol that is traded here."""
@@ -96,14 +105,29 @@ class Venue:
 
     # -- time passes --------------------------------------------------------------------------
 
+    @property
+    def due_ms(self) -> int | None:
+        """When `tick` has something to do; None while nothing waits for a time."""
+        dues = [*self._countdowns.values()]
+        if (expires_ms := self.listen_keys.due_ms) is not None:
+            dues.append(expires_ms)
+        return min(dues, default=None)
+
+    def count_down(self, symbol: str, wait_ms: int) -> None:
+        """Cancel the limit orders of `symbol` after `wait_ms`; with 0 not any more."""
+        self._countdowns.pop(symbol, None)
+        if wait_ms:
+            self._countdowns[symbol] = self.now_ms() + wait_ms
+            self.more_is_due.set()
+
     async def tick(self) -> None:
         """What is due by now: listen keys expire, countdowns cancel."""
         now_ms = self.now_ms()
         self.listen_keys.expire(
             now_ms, lambda key: self.tell(events.listen_key_expired(key, now_ms))
         )
-        for symbol in [s for s, due_ms in self.countdowns.items() if due_ms <= now_ms]:
-            del self.countdowns[symbol]
+        for symbol in [s for s, due_ms in self._countdowns.items() if due_ms <= now_ms]:
+            del self._countdowns[symbol]
             await self.cancel_all_plain(symbol)
 
     async def cancel_all_plain(self, symbol: str) -> None:
@@ -121,6 +145,11 @@ class Venue:
     def withdraw(self, amount: Decimal) -> None:
         self.exchange.withdraw(amount)
         self.recorder.book_transfer(-amount, "WITHDRAW")
+
+    def forget_algo(self, algo: AlgoOrder) -> None:
+        """Throw a conditional order away as if it had never been there, without a word."""
+        self.exchange.book.desks[algo.symbol].resting.pop(algo.client_id, None)
+        self.recorder.forget(algo)
 
     def set_leverage(self, symbol: str, leverage: int) -> None:
         self.exchange.set_leverage(symbol, leverage)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 from aiohttp import WSMsgType, web
 
+from cointrader.exchange.simulated.wire import calls_socket
 from cointrader.exchange.simulated.wire.auth import Security, json_payload, require_in_time
 from cointrader.exchange.simulated.wire.desk import Desk
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.passage import Request
 from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
-from cointrader.exchange.simulated.wire.routes import ROUTES, Route
+from cointrader.exchange.simulated.wire.routes import ROUTES, Call, Route
 from cointrader.exchange.simulated.wire.sockets import CLOSE_S
 
 PATH = "/ws-fapi/v1"
 _HANDSHAKE_WEIGHT = 5
-_LIFE_S = 24 * 3600.0
 
 # method -> the REST call that it is
-_METHODS: dict[str, tuple[str, str]] = {
+METHODS: dict[str, tuple[str, str]] = {
     "ping": ("GET", "/fapi/v1/ping"),
     "time": ("GET", "/fapi/v1/time"),
     "depth": ("GET", "/fapi/v1/depth"),
@@ -45,13 +46,23 @@ _METHODS: dict[str, tuple[str, str]] = {
     "userDataStream.stop": ("DELETE", "/fapi/v1/listenKey"),
 }
 
+# methods that answer in their own way
+_OWN_CALLS: dict[str, Call] = {
+    "ticker.book": calls_socket.book_ticker,
+    "order.modify": calls_socket.amend,
+    "algoOrder.place": calls_socket.place_algo,
+    "account.status": calls_socket.account_v1,
+    "v2/account.status": calls_socket.account_v2,
+}
+
 
 class WsApiFront:
     """Serves the sockets of the WebSocket API."""
 
-    def __init__(self, desk: Desk, *, ping_s: float = 180.0) -> None:
+    def __init__(self, desk: Desk, *, ping_s: float = 180.0, life_s: float = 24 * 3600.0) -> None:
         self._desk = desk
         self._ping_s = ping_s
+        self._life_s = life_s
         self._sockets: set[web.WebSocketResponse] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -63,7 +74,7 @@ class WsApiFront:
         self._sockets.add(socket)
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LIFE_S):
+                async with asyncio.timeout(self._life_s):
                     async for message in socket:
                         if message.type is WSMsgType.TEXT:
                             answer = await self._answer(message.data)
@@ -83,30 +94,33 @@ class WsApiFront:
             given = asked.get("params") or {}
             params = Params.of_json(given)
         except (msgspec.DecodeError, AttributeError):
-            return self._reply(None, answer_to(refused(-1135, "Invalid JSON Request")))
+            error = refused(-1135, "Invalid JSON Request")
+            return self._reply(None, answer_to(error))
         method, number = str(asked.get("method")), asked.get("id")
         if method.startswith("session."):
             error = refused(-4056, "HMAC_SHA256 API key is not supported.")
             return self._reply(number, answer_to(error))
-        if method not in _METHODS:
+        if method not in METHODS:
             return self._reply(number, answer_to(refused(-1136, "Invalid method")))
-        route = ROUTES[_METHODS[method]]
+        route = ROUTES[METHODS[method]]
+        route = replace(route, call=_OWN_CALLS.get(method, route.call))
         answer = await self._desk.answer(
             Request("WS", method, params), route, lambda: self._let_in(route, given, params)
         )
-        return self._reply(number, answer)
+        with_limits = given.get("returnRateLimits") is not False
+        return self._reply(number, answer, with_limits=with_limits)
 
     def _let_in(self, route: Route, given: dict[str, Any], params: Params) -> None:
         if route.security is Security.NONE:
             return
-        credentials, venue = self._desk.credentials, self._desk.venue
+        credentials = self._desk.credentials
         credentials.require_key(params.given("apiKey"))
         if route.security is Security.SIGNED:
             params.text("timestamp")
             credentials.require_signature(json_payload(given), params.given("signature"))
-            require_in_time(params, venue.now_ms(), venue.clock.slack)
+            require_in_time(params, self._desk.present())
 
-    def _reply(self, number: object, answer: Answer) -> dict[str, Any]:
-        limits = self._desk.rate_limits()
+    def _reply(self, number: object, answer: Answer, *, with_limits: bool = True) -> dict[str, Any]:
         name = "result" if answer.status == 200 else "error"
-        return {"id": number, "status": answer.status, name: answer.body, "rateLimits": limits}
+        told = {"id": number, "status": answer.status, name: answer.body}
+        return {**told, "rateLimits": self._desk.rate_limits()} if with_limits else told

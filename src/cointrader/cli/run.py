@@ -1,0 +1,164 @@
+"""`cointrader run`: the bots on Binance, on its testnet, or in a rehearsal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from cointrader.app.config import Config
+from cointrader.app.config_check import idle
+from cointrader.app.live import LivePlan, PreflightRefused, Ready, run_live
+from cointrader.app.logs import configure as configure_logs
+from cointrader.app.narrate import Narrator
+from cointrader.app.preflight import Verdict
+from cointrader.app.rehearsal import speed_of
+from cointrader.app.words import moment
+from cointrader.cli.access import access_of, with_access
+from cointrader.cli.main import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
+from cointrader.cli.options import SettingsCommand, with_config
+from cointrader.cli.preflight_output import check_lines
+from cointrader.domain.errors import JournalError
+from cointrader.domain.records import Alert, PositionOpened, Record
+from cointrader.journal.reader import JournalReader
+from cointrader.journal.schema import has_begun
+from cointrader.ops.discord import DiscordNotifier
+
+OUTBOX = ".outbox"  # beside the journal: critical alerts that are not delivered yet
+JOURNALS = Path("journals")
+
+
+@click.command(cls=SettingsCommand, short_help="Trade on Binance or its testnet.")
+@with_access
+@click.option(
+    "--journal",
+    "journal_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where everything is written down; a run goes on where the last one ended.  "
+    "[default: journals/live.db, testnet.db or rehearsal.db]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No line for each event.")
+@with_config
+def run(
+    config: Config,
+    testnet: bool,
+    live: bool,
+    exchange_url: str | None,
+    key_file: Path | None,
+    journal_path: Path | None,
+    quiet: bool,
+) -> int:
+    """Trade the configured symbols until stopped.
+
+    First a preflight: whatever speaks against trading is told, and nothing is sent. Ctrl-C or a
+    polite stop ends it with exit code 130; open positions keep their stop on the exchange, and
+    the next start takes them up again. --live trades REAL MONEY. Without a model it makes no
+    entries, unless NO_ML_FILTER=true says that this is meant.
+
+    \b
+      cointrader run --testnet
+      cointrader run --live --key-file /etc/cointrader/key
+      cointrader run --exchange http://127.0.0.1:18080 --no-ml-filter
+    """
+    configure_logs()
+    access = access_of(
+        config, testnet=testnet, live=live, exchange_url=exchange_url, key_file=key_file
+    )
+    plan = LivePlan(config, access, Path(), speed=speed_of(access))
+    path = journal_path or JOURNALS / f"{plan.mode}.db"
+    teller = Teller(config, path, quiet=quiet)
+    with ExitStack() as open_until_done:
+        hearers = [teller.hear]
+        if config.discord_webhook_url:
+            store = path.with_name(path.name + OUTBOX)
+            notifier = DiscordNotifier(config.discord_webhook_url, store=store, prefix=plan.mode)
+            hearers.append(partial(_forward, open_until_done.enter_context(notifier)))
+        plan = replace(plan, journal_path=path, listeners=hearers)
+        teller.announce(plan)
+        try:
+            outcome = run_live(plan, teller.ready)
+        except PreflightRefused as refused:
+            for line in check_lines(refused.checks):
+                click.echo(line, err=True)
+            click.echo("nothing is traded: put right what FAILED, then start again", err=True)
+            return EXIT_REFUSED
+    if outcome.was_stopped:
+        click.echo("stopped; what is open keeps its stop on the exchange", err=True)
+        return EXIT_INTERRUPTED
+    click.echo(f"no bot is left: {', '.join(outcome.quarantined)} kept crashing", err=True)
+    return EXIT_FAILED
+
+
+class Teller:
+    """What people see while it runs, on stderr: one line for each event."""
+
+    def __init__(self, config: Config, journal: Path, *, quiet: bool) -> None:
+        self._config = config
+        self._journal = journal
+        self._quiet = quiet
+        self._narrator = Narrator(_held_before(journal, config.symbols))
+
+    def announce(self, plan: LivePlan) -> None:
+        """What is about to happen."""
+        symbols = ", ".join(self._config.symbols)
+        if plan.mode == "live":
+            _tell(f"LIVE: orders with real money in {symbols}; looking around first")
+        elif plan.is_rehearsal:
+            pace = "" if plan.speed == 1 else f", {plan.speed:g} times as fast as time"
+            _tell(f"rehearsal of {symbols} on {plan.access.name}{pace}; looking around first")
+        else:
+            _tell(f"testnet: orders with play money in {symbols}; looking around first")
+
+    def hear(self, record: Record) -> None:
+        """One record was written down."""
+        line = self._narrator.line(record)
+        if line is not None and not self._quiet:
+            _tell(line)
+
+    def ready(self, ready: Ready) -> None:
+        """Trading begins."""
+        for line in self._beginning(ready):
+            _tell(line)
+
+    def _beginning(self, ready: Ready) -> Iterator[str]:
+        config = self._config
+        yield from check_lines([c for c in ready.checks if c.verdict is not Verdict.OK])
+        again = "" if ready.starts == 1 else f", start {ready.starts}"
+        yield (
+            f"trading since {moment(ready.now_ms)} UTC, wallet {ready.wallet:,.2f}, taker fee "
+            f"{ready.fee_ratio.normalize():f}, profile {config.profile}; "
+            f"journal {self._journal}{again}"
+        )
+        for name, (value, usual) in config.deviations().items():
+            yield f"  {name} = {value} (the profile has {usual or 'none'})"
+        yield from (f"  {text}" for text in idle(config))
+        if ready.without_entries:
+            yield f"NO ENTRIES in {', '.join(ready.without_entries)}: there is no model"
+        yield "pause with: cointrader pause; close everything with: cointrader flatten"
+
+
+def _forward(notifier: DiscordNotifier, record: Record) -> None:
+    if isinstance(record, Alert):
+        notifier.send(record)
+
+
+def _held_before(journal: Path, symbols: list[str]) -> list[PositionOpened]:
+    """What was written of positions that are open already: that is no news."""
+    if not has_begun(journal):
+        return []
+    with suppress(JournalError), JournalReader(journal) as reader:
+        held = filter(None, map(reader.open_position, symbols))
+        return [told for each in held for told in reader.positions(trade_id=each.trade_id)]
+    return []
+
+
+def _tell(text: str) -> None:
+    """A word on stderr; that nobody can hear it is no reason to stop trading."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            click.echo(text, err=True)
