@@ -210,13 +210,15 @@ class Booking:
         It may be booked seconds later. A position opened in between did not hold then, unless
         nobody did before it: then only it can have been charged.
         """
-        if not 0 < holding.entered_ms < event.at_ms:
+        if not 0 < holding.entered_ms <= event.at_ms:
             return False
         late_ms = event.at_ms % HOUR_MS
         settled_ms = event.at_ms - late_ms if late_ms <= _SETTLES_WITHIN_MS else event.at_ms
         before = self._before
         if before is not None and event.at_ms in before.settled:
             return False
+        if holding.entered_ms == event.at_ms:
+            return before is not None and before.exited_ms < event.at_ms
         return holding.entered_ms < settled_ms or before is None or before.exited_ms <= settled_ms
 
     # -- booked ------------------------------------------------------------------------------

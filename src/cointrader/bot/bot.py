@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from cointrader.bot.stream import Bar, BarStream
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import ConfigError, ExchangeError
 from cointrader.domain.events import FeedEvent
-from cointrader.domain.ports import Clock, Exchange, InputAges, Journal, MarketFeed
+from cointrader.domain.ports import Clock, Exchange, InputAges, Journal, MarketFeed, Quote
 from cointrader.domain.records import Decision as DecisionRecord
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
 from cointrader.signals.features import feature_row
@@ -43,6 +44,7 @@ from cointrader.strategy.decide import (
 from cointrader.strategy.plan import Exits
 from cointrader.strategy.state import State
 
+_QUOTE_GOOD_FOR_MS = 250  # asked for beside a look at what is open, which may take longer
 _NO_SIGNAL = Signal(side=None, strength=0, reasons=())
 
 
@@ -179,6 +181,8 @@ class _Loop:
         await self._recovery.finish()  # a position's stop needs no candle and waits for none
         self._recovered.set()
         await self._stream.warm_up(self._feed, before_ms=resume_ms)
+        with suppress(ExchangeError):  # known before the first entry; else that one asks
+            await self._keeper.learn_filters()
         if not self._stream.bars_stored:
             self._risk.leave(self._symbol)  # its first candle may be far off
         await self._mind_foreign(now_bar_ms - self._bar_ms)
@@ -231,8 +235,7 @@ class _Loop:
             # Before the decision is written: a bar whose stop was not moved is not answered yet.
             await self._keeper.trail(candle.close, open_ms, trail_ratio)
         if isinstance(entry, Enter):
-            refusal = await self._why_no_entry(bar)
-            await self._enter(entry, view, now_open_ms, decision, refusal=refusal)
+            await self._enter(entry, view, now_open_ms, decision, await self._looked(bar))
         else:
             await self._risk.submit(now_open_ms, self._symbol, None)
             self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
@@ -243,16 +246,14 @@ class _Loop:
         view: MarketView,
         now_open_ms: int,
         decision: Decision,
-        *,
-        refusal: Refusal | None,
+        looked: Quote | Refusal,
     ) -> None:
-        if refusal is not None:
+        if isinstance(looked, Refusal):
             await self._risk.submit(now_open_ms, self._symbol, None)
-            self._journal.note(_record(view, decision, refusal.reason, refusal.detail))
+            self._journal.note(_record(view, decision, looked.reason, looked.detail))
             return
         await self._keeper.learn_filters()
-        quote = await self._exchange.quote(self._symbol)
-        price = float(quote.ask if entry.side.sign > 0 else quote.bid)
+        price = float(looked.ask if entry.side.sign > 0 else looked.bid)
         answer = await self._risk.submit(
             now_open_ms,
             self._symbol,
@@ -274,8 +275,30 @@ class _Loop:
             reason = "late" if refused.code == TOO_LATE else "rejected"
             self._journal.note(_record(view, decision, reason, str(refused)))
 
-    async def _why_no_entry(self, bar: Bar) -> Refusal | None:
-        """What speaks against an entry on this bar; closes are carried out in any case."""
+    async def _looked(self, bar: Bar) -> Quote | Refusal:
+        """The price to enter at, or what speaks against an entry; both are asked at once."""
+        refusal = self._why_no_entry(bar)
+        if refusal is not None:
+            return refusal
+        asked_ms = self._clock.now_ms()
+        refusal, quote = await asyncio.gather(
+            self._why_foreign(), self._exchange.quote(self._symbol)
+        )
+        if refusal is not None:
+            return refusal
+        if self._clock.now_ms() - asked_ms > _QUOTE_GOOD_FOR_MS:  # it was looked twice
+            quote = await self._exchange.quote(self._symbol)
+        return quote
+
+    async def _why_foreign(self) -> Refusal | None:
+        try:
+            found = await self._foreign.look()
+        except ExchangeError as error:
+            return Refusal("foreign", f"what is open could not be looked up: {error.what}")
+        return None if found is None else Refusal("foreign", f"not ours: {found}")
+
+    def _why_no_entry(self, bar: Bar) -> Refusal | None:
+        """What we know ourselves to speak against an entry on this bar."""
         if self._clock.now_ms() >= bar.candle.close_time_ms + self._bar_ms:
             return Refusal("late", "a later bar has closed since")
         # Missing candles are no matter where nobody looks at them.
@@ -287,11 +310,7 @@ class _Loop:
             return Refusal("stale", stale)
         if self._keeper.why_blocked:
             return Refusal("unprotected", self._keeper.why_blocked)
-        try:
-            found = await self._foreign.look()
-        except ExchangeError as error:
-            return Refusal("foreign", f"what is open could not be looked up: {error.what}")
-        return None if found is None else Refusal("foreign", f"not ours: {found}")
+        return None
 
     async def _mind_foreign(self, bar_open_ms: int) -> None:
         """Look for what is not ours, and take a position over where that is wanted."""

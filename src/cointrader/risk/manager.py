@@ -55,8 +55,8 @@ class RiskManager(LiveBook):
         self._bots: set[str] = set()
         self._auction: Auction | None = None
         self._seen_ms = NEVER_MS  # the last bar for which an account reading was tried
-        self._read_ms = NEVER_MS  # when the account was asked for its last reading
         self._is_on_disk = True  # the reservations of the last snapshot
+        self._begun: asyncio.Event | None = None  # while a bar is being begun: wakes all at once
         self._lock = asyncio.Lock()
 
     async def start(self, exchange: AccountReader) -> None:
@@ -100,11 +100,19 @@ class RiskManager(LiveBook):
         fails: exits must not depend on it. An account that cannot be read is tried once more
         before entries are answered.
         """
-        if bar_open_ms <= self._seen_ms:
-            return
+        while bar_open_ms > self._seen_ms:
+            if self._begun is not None:
+                await self._begun.wait()
+                continue
+            begun = self._begun = asyncio.Event()
+            try:
+                await self._begin_anew(bar_open_ms)
+            finally:
+                self._begun = None
+                begun.set()
+
+    async def _begin_anew(self, bar_open_ms: int) -> None:
         async with self._lock:
-            if bar_open_ms <= self._seen_ms:
-                return
             limits = self._limits
             deadline_ms = self._clock.now_ms() + limits.auction_deadline_ms
             self._auction = Auction(bar_open_ms, self._bots, deadline_ms)
@@ -266,8 +274,7 @@ class RiskManager(LiveBook):
             return False
         if not auction.is_open or self._is_stale:
             # Taken before a restart it is not read again, but what closed since then counts.
-            is_taken = standing.snapshot_ms == auction.bar_ms and not self._is_stale
-            if not (is_taken or self._is_as_the_bar_began(auction)):
+            if standing.snapshot_ms != auction.bar_ms or self._is_stale:
                 account = await self._read_account(exchange)
                 if account is None:
                     return False
@@ -279,12 +286,6 @@ class RiskManager(LiveBook):
             auction.is_marked = await self._read_marks(exchange)
             return auction.is_marked
         return True
-
-    def _is_as_the_bar_began(self, auction: Auction) -> bool:
-        """Whether the reading that the bar began with is one of now: young, and nothing closed."""
-        age_ms = self._clock.now_ms() - self._read_ms
-        is_young = age_ms <= self._limits.auction_deadline_ms
-        return self._standing.bar_ms == auction.bar_ms and is_young and not self._is_stale
 
     def _open(self, auction: Auction) -> None:
         """The account as last read is this bar's snapshot."""
@@ -300,17 +301,14 @@ class RiskManager(LiveBook):
 
     async def _read_account(self, exchange: AccountReader) -> Account | None:
         self._is_stale = False  # what closes while we read is newer than what we get
-        asked_ms = self._clock.now_ms()
         try:
             async with asyncio.timeout(READING_DEADLINE_S):
-                account = await exchange.account()
+                return await exchange.account()
         except (ExchangeError, DataError, TimeoutError) as error:
             self._is_stale = True
             text = f"the account could not be read: {_words(error)}"
             self._note([Alert(self._clock.now_ms(), "warning", "", text)])
             return None
-        self._read_ms = asked_ms
-        return account
 
     async def _read_marks(self, exchange: AccountReader) -> bool:
         """Count the risk of open positions from their mark prices; False when one is missing."""

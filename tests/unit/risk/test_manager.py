@@ -84,7 +84,6 @@ async def test_an_entry_is_sized_by_the_snapshot_after_the_closes():
     desk = await Desk().begin(XRP)
     await desk.risk.begin_bar(MONDAY_MS)
     desk.account.wallet = 900.0  # a close by opposite signal cost 100
-    await desk.risk.close_position(XRP, -100.0)
     desk.settings.max_daily_loss = 0.5
 
     entry = given(await desk.risk.submit(MONDAY_MS, XRP, an_entry(price=2.0)))
@@ -250,23 +249,6 @@ async def test_a_quiet_bar_reads_the_account_once_and_one_with_a_close_twice():
     await desk.risk.close_position(XRP, -1.0)
     await desk.bar(MONDAY_MS + BAR_MS, XRPUSDT=None, TRXUSDT=None)
     assert desk.account.readings == 4
-
-
-async def test_an_entry_without_a_close_before_it_is_sized_by_the_reading_the_bar_began_with():
-    desk = await Desk().begin(XRP)
-    await desk.risk.begin_bar(MONDAY_MS)
-
-    given(await desk.risk.submit(MONDAY_MS, XRP, an_entry()))
-    assert desk.account.readings == 2  # one of them at the start
-
-
-async def test_a_reading_older_than_the_auction_may_last_is_taken_anew():
-    desk = await Desk().begin(XRP)
-    await desk.risk.begin_bar(MONDAY_MS)
-    await desk.clock.sleep_ms(2_001)
-
-    given(await desk.risk.submit(MONDAY_MS, XRP, an_entry()))
-    assert desk.account.readings == 3
 
 
 async def test_an_account_that_cannot_be_read_refuses_entries_and_fails_nobody():

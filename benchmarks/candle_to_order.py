@@ -1,0 +1,339 @@
+"""From the last candle of a bar to the entry orders: bots of many symbols on one core.
+
+The exchange is a process of its own on another core, and holds the stopwatch. It runs from the
+moment at which the last final candle of a bar is handed to the socket, to the moment at which the
+request of an entry has been read from one. So decoding, deciding all symbols, the auction, what is
+asked of the exchange before an entry, the commit to disk and the way over two sockets are in it,
+and so is the time that the simulated exchange takes for its answers. How long the candles of one
+bar were on their way is told apart.
+
+A machine that does other things as well shows in the delay. So the processor time that the bots
+used in the same span is measured too, and beside it what the same machine takes for one bare
+request to the same exchange and one bare RSI.
+
+`python -m benchmarks.candle_to_order --symbols 100 --bars 60 [--model]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import numpy as np
+import talib
+from numpy.typing import NDArray
+
+from cointrader.app.config import Config
+from cointrader.app.virtual_time import LoopClock
+from cointrader.app.wiring import Access, BinanceDesk
+from cointrader.bot.bot import TradingBot
+from cointrader.domain.order import Side
+from cointrader.domain.records import Decision, Record
+from cointrader.exchange.binance.credentials import Credentials
+from cointrader.exchange.binance.endpoints import endpoints_at
+from cointrader.journal.sqlite import SqliteJournal
+from cointrader.market.frame import Frame
+from cointrader.risk.manager import RiskManager
+from cointrader.signals.indicators import Indicators
+from cointrader.signals.newest import NewestBar
+from cointrader.signals.rules import WARM_UP_BARS, Signal, Signals
+from cointrader.signals.score import ScoreRule, ScoreSettings
+from cointrader.strategy.decide import FilterAnswer, MarketView
+
+BAR_MS = 900_000
+ENTRIES = 3
+CONTEXT = ("BTCUSDT", "ETHUSDT")
+_PATIENCE_S = 60.0
+_CALM_S = 0.4  # after a bar's last decision: stops are placed, sockets fall silent
+
+Floats = NDArray[np.float64]
+
+
+class Forced:
+    """Scores every bar as ever, and on chosen bars says what it is told to.
+
+    Three symbols at a time: long at the close of one bar, short, which only closes, at the next.
+    """
+
+    name = "forced"
+    warm_up = WARM_UP_BARS
+
+    def __init__(self, symbol_number: int, count: int) -> None:
+        self._score = ScoreRule(ScoreSettings())
+        self._number = symbol_number
+        self._count = count
+        self._bar = 0
+
+    def evaluate(self, frame: Frame, indicators: Indicators) -> Signals:
+        raise NotImplementedError("this rule is only asked for the newest bar")
+
+    def answer(self, bar: NewestBar) -> Signal:
+        scored = self._score.answer(bar)
+        self._bar += 1
+        group = (self._number // ENTRIES - self._bar // 2) % (self._count // ENTRIES)
+        if group != 0:
+            return Signal(side=None, strength=0, reasons=scored.reasons)
+        side = Side.LONG if self._bar % 2 == 0 else Side.SHORT
+        return Signal(side=side, strength=3, reasons=("forced",))
+
+
+class LongOnly:
+    """Lets longs in: a short signal only closes."""
+
+    def judge(self, view: MarketView) -> FilterAnswer:
+        if view.signal.side is Side.LONG:
+            return FilterAnswer(passed=True)
+        return FilterAnswer(passed=False, refusal="filter")
+
+
+class WithModel(LongOnly):
+    """The 26 features, and a network of two hidden layers (26-128-64-1) in NumPy over them.
+
+    A stand-in for a trained model: its weights are random and its answer is not listened to.
+    """
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(1)
+        sizes = (26, 128, 64, 1)
+        self._layers = [rng.normal(size=shape) for shape in pairwise(sizes)]
+
+    def judge(self, view: MarketView) -> FilterAnswer:
+        values: Floats = np.nan_to_num(view.features())
+        for layer in self._layers:
+            values = np.tanh(values @ layer)
+        return super().judge(view)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Milliseconds, one value per entry or per bar.
+
+    `delays`: last final candle written, to entry read. `cpu`: processor time of the bots in that
+    span. `spans`: first to last final candle of a bar written. `round_trips`: one bare request to
+    the same exchange. `rsi`: one RSI over 1,000 bars. `requests`: other requests in the span.
+    """
+
+    delays: Sequence[float]
+    cpu: Sequence[float]
+    spans: Sequence[float]
+    round_trips: Sequence[float]
+    rsi: Sequence[float]
+    requests: Sequence[int]
+    bars: int
+
+    def quantiles(self) -> dict[str, dict[str, float]]:
+        """p50, p90, p99 and max of everything measured."""
+        named = {
+            "delay_ms": self.delays,
+            "bots_cpu_ms": self.cpu,
+            "candles_span_ms": self.spans,
+            "bare_request_ms": self.round_trips,
+            "bare_rsi_ms": self.rsi,
+            "requests": self.requests,
+        }
+        return {name: _quantiles(values) for name, values in named.items()}
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.delays)} entries in {self.bars} bars"]
+        for name, found in self.quantiles().items():
+            lines.append(f"{name:16}" + "".join(f"  {q} {v:8.3f}" for q, v in found.items()))
+        return "\n".join(lines)
+
+
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
+    found = {f"p{q}": float(np.percentile(values, q)) for q in (50, 90, 99)}
+    return found | {"max": float(max(values))}
+
+
+def measured(symbols: int, bars: int, *, with_model: bool = False) -> Measured:
+    """Run exchange and bots, each on a core of its own where there are two."""
+    names = [f"S{number:03}USDT" for number in range(symbols)]
+    served = [*names, *(CONTEXT if with_model else ())]
+    command = [sys.executable, "-m", "benchmarks.served_burst", ",".join(served), str(bars + 2)]
+    cores = os.sched_getaffinity(0)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as exchange:
+        assert exchange.stdout is not None
+        try:
+            at = json.loads(exchange.stdout.readline())
+            _pin(exchange.pid, cores, 1)
+            _pin(0, cores, 0)
+            with tempfile.TemporaryDirectory() as folder:
+                scene = _Scene(names, bars, at, Path(folder) / "journal.db", with_model)
+                round_trips = asyncio.run(scene.play())
+            told = json.loads(exchange.stdout.readline())
+        finally:
+            os.sched_setaffinity(0, cores)
+            exchange.kill()
+    return _read(told, bars, round_trips)
+
+
+def _pin(pid: int, cores: set[int], number: int) -> None:
+    if len(cores) > number:
+        os.sched_setaffinity(pid, {sorted(cores)[number]})
+
+
+def _read(told: dict[str, Any], bars: int, round_trips: Sequence[float]) -> Measured:
+    first, last = (np.array(moments) for moments in zip(*told["bars"], strict=True))
+    entries = np.array([moment for moment, order_id in told["arrived"] if order_id[-2:-1] == "e"])
+    bar_of = np.searchsorted(last[:, 0], entries[:, 0]) - 1
+    passed = (entries - last[bar_of]) * 1000
+    asked = np.array(told["asked"])
+    requests = [
+        int(np.sum((asked > left) & (asked < arrived)))
+        for left, arrived in zip(last[bar_of, 0], entries[:, 0], strict=True)
+    ]
+    return Measured(
+        delays=passed[:, 0].tolist(),
+        cpu=passed[:, 1].tolist(),
+        spans=((last - first)[:, 0] * 1000).tolist(),
+        round_trips=round_trips,
+        rsi=_rsi_ms(),
+        requests=requests,
+        bars=bars,
+    )
+
+
+def _rsi_ms() -> list[float]:
+    close = 100 + np.random.default_rng(1).normal(size=1_000).cumsum()
+    found = []
+    for _ in range(200):
+        begun = time.perf_counter()
+        talib.RSI(close, 14)
+        found.append((time.perf_counter() - begun) * 1000)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    names: Sequence[str]
+    bars: int
+    at: dict[str, str]
+    journal_path: Path
+    with_model: bool
+
+    async def play(self) -> list[float]:
+        """Trade every bar; how long a bare request took after each of them, in ms."""
+        decided: dict[int, int] = {}
+
+        def hear(record: Record) -> None:
+            if isinstance(record, Decision):
+                decided[record.bar_open_ms] = decided.get(record.bar_open_ms, 0) + 1
+
+        async with AsyncExitStack() as stack:
+            owner = await stack.enter_async_context(aiohttp.ClientSession())
+            clock = LoopClock()
+            now_ms = (await self._control(owner, "state"))["now_ms"]
+            clock.start_at(now_ms)
+            journal = stack.enter_context(
+                SqliteJournal(self.journal_path, threaded=True, listeners=(hear,))
+            )
+            config = self._config()
+            risk = RiskManager(config, clock=clock, journal=journal)
+            access = Access(
+                "benchmark",
+                endpoints_at(self.at["rest"]),
+                Credentials(self.at["key"], self.at["secret"]),
+            )
+            desk = await stack.enter_async_context(BinanceDesk.opened(config, access, clock))
+            await risk.start(desk.exchange)
+            bots = self._bots(config, risk, desk, journal, clock)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            tasks = [group.create_task(bot.run()) for bot in bots]
+            await _until(lambda: all(bot.stream.bars_stored for bot in bots))
+            await asyncio.sleep(5 * _CALM_S)
+            round_trips = []
+            for bar in range(self.bars):
+                bar_ms = now_ms + bar * BAR_MS
+                clock.start_at(bar_ms + BAR_MS)
+                await self._control(owner, "step")
+                await _until(lambda bar_ms=bar_ms: decided.get(bar_ms, 0) >= len(self.names))
+                await asyncio.sleep(_CALM_S)
+                round_trips.append(await _timed(desk.api.server_time))
+                desk.api.futures.server_clock.doubt()  # or every second bar would measure it
+                await desk.api.futures.now_ms()
+            for task in tasks:
+                task.cancel()
+            await self._control(owner, "stop")
+            return round_trips
+
+    def _config(self) -> Config:
+        return Config(
+            overrides={
+                "symbols": list(self.names),
+                "correlation_symbols": list(CONTEXT) if self.with_model else [],
+                "max_positions": ENTRIES,
+                "max_same_direction": ENTRIES,
+                "max_daily_loss": 0.9,
+                "max_drawdown": 0.95,
+            },
+            environ={},
+            folder=os.devnull,
+        )
+
+    def _bots(
+        self,
+        config: Config,
+        risk: RiskManager,
+        desk: BinanceDesk,
+        journal: SqliteJournal,
+        clock: LoopClock,
+    ) -> list[TradingBot]:
+        return [
+            TradingBot(
+                config,
+                symbol=symbol,
+                risk=risk,
+                exchange=desk.exchange,
+                feed=desk.feed,
+                journal=journal,
+                clock=clock,
+                rule=Forced(number, len(self.names)),
+                entry_filter=WithModel() if self.with_model else LongOnly(),
+                inputs=desk.inputs,
+            )
+            for number, symbol in enumerate(self.names)
+        ]
+
+    async def _control(self, owner: aiohttp.ClientSession, name: str) -> dict[str, int]:
+        method = "GET" if name == "state" else "POST"
+        async with owner.request(method, f"{self.at['control']}/{name}") as answer:
+            state: dict[str, int] = await answer.json()
+            return state
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110 - told by no event
+            await asyncio.sleep(0.02)
+
+
+async def _timed(ask: Callable[[], Awaitable[object]]) -> float:
+    begun = time.perf_counter()
+    await ask()
+    return (time.perf_counter() - begun) * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--symbols", type=int, default=100)
+    parser.add_argument("--bars", type=int, default=60)
+    parser.add_argument("--model", action="store_true")
+    options = parser.parse_args()
+    print(measured(options.symbols, options.bars, with_model=options.model))
+
+
+if __name__ == "__main__":
+    main()
