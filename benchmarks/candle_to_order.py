@@ -37,6 +37,7 @@ import talib
 from numpy.typing import NDArray
 
 from cointrader.app.config import Config
+from cointrader.app.settled_memory import settle_memory
 from cointrader.app.virtual_time import LoopClock
 from cointrader.app.wiring import Access, BinanceDesk
 from cointrader.bot.bot import TradingBot
@@ -254,6 +255,7 @@ class _Scene:
             tasks = [group.create_task(bot.run()) for bot in bots]
             await _until(lambda: all(bot.stream.bars_stored for bot in bots))
             await asyncio.sleep(5 * _CALM_S)
+            settle_memory()  # as `cointrader run` does in the middle of its first bar
             round_trips = []
             for bar in range(self.bars):
                 bar_ms = now_ms + bar * BAR_MS

@@ -230,8 +230,15 @@ def _made(scenario: Scenario) -> tuple[Config, TableSource, dict[str, Scripted]]
         ]
         for symbol in _SYMBOLS
     }
+    slots = 3 - scenario.seed % 2  # fewer than symbols on every other day: both limits bind
     config = Config(
-        overrides={"symbols": list(_SYMBOLS), "correlation_symbols": [], "leverage": 3},
+        overrides={
+            "symbols": list(_SYMBOLS),
+            "correlation_symbols": [],
+            "leverage": 3,
+            "max_positions": slots,
+            "max_same_direction": slots - 1,
+        },
         environ={},
         folder="/nonexistent",
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cointrader import __version__
 from cointrader.app.account_lock import holding_account
+from cointrader.app.alongside import alongside
 from cointrader.app.closing import Closed, close_at_market, not_ours
 from cointrader.app.config import Config
 from cointrader.app.control import Controls, commanded
@@ -24,6 +25,7 @@ from cointrader.app.notices import NoticeBoard
 from cointrader.app.preflight import Check, Facts, Streams, is_refused, judged
 from cointrader.app.preflight_reading import look_from_inside, no_events, read_facts
 from cointrader.app.rehearsal import clock_of, is_rehearsal, loop_factory
+from cointrader.app.settled_memory import settle_memory_once
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.transfers_since import Anchor, transfers_anchor
 from cointrader.app.wiring import QUOTE_ASSET, Access, BinanceDesk, Patience, Place
@@ -268,7 +270,8 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
                 without_entries=without,
             )
         )
-        await Supervisor(clock, journal).run(bots)
+        async with alongside({"memory": settle_memory_once(clock, bots[0].settings.interval_ms)}):
+            await Supervisor(clock, journal).run(bots)
 
 
 def no_model() -> EntryFilter:

@@ -213,12 +213,14 @@ class Booking:
         if not 0 < holding.entered_ms <= event.at_ms:
             return False
         late_ms = event.at_ms % HOUR_MS
-        settled_ms = event.at_ms - late_ms if late_ms <= _SETTLES_WITHIN_MS else event.at_ms
+        is_on_the_hour = late_ms <= _SETTLES_WITHIN_MS
+        settled_ms = event.at_ms - late_ms if is_on_the_hour else event.at_ms
         before = self._before
         if before is not None and event.at_ms in before.settled:
             return False
         if holding.entered_ms == event.at_ms:
-            return before is not None and before.exited_ms < event.at_ms
+            # Who enters on the hour pays nothing; at any other moment nobody else is known.
+            return not is_on_the_hour if before is None else before.exited_ms < event.at_ms
         return holding.entered_ms < settled_ms or before is None or before.exited_ms <= settled_ms
 
     # -- booked ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,16 @@ from cointrader.domain.records import Decision as DecisionRecord
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
 from cointrader.signals.features import feature_row
 from cointrader.signals.indicators import Indicators
-from cointrader.signals.rules import WARM_UP_BARS, Signal, SignalRule, is_quick, latest
+from cointrader.signals.prepare import prepare
+from cointrader.signals.rules import (
+    WARM_UP_BARS,
+    QuickRule,
+    Signal,
+    SignalRule,
+    is_quick,
+    latest,
+    latest_quick,
+)
 from cointrader.strategy.decide import (
     Decision,
     Enter,
@@ -97,6 +107,7 @@ class TradingBot:
                 f"the bot of {self.symbol} has no exchange to trade on",
                 todo="pass exchange=, feed=, journal= and clock=, as `cointrader paper` does",
             )
+        prepare(self.rule, self.settings.periods)
         self._loop = _Loop(self, exchange, feed, journal, clock)
         try:
             await self._loop.run()
@@ -129,6 +140,8 @@ class _Loop:
         self._stream = bot.stream
         self._risk = bot.risk
         self._rule = bot.rule
+        self._quick_rule = cast(QuickRule, bot.rule) if is_quick(bot.rule) else None
+        self._warm_up_bars = max(WARM_UP_BARS, bot.rule.warm_up, bot.settings.periods.reach)
         self._filter: EntryFilter = bot.ml_filter or Unfiltered()
         self._inputs = bot.inputs
         self._recovered = asyncio.Event()  # what is open is known; or the run is over
@@ -220,25 +233,47 @@ class _Loop:
         """Answer one closed bar: decide, close, ask for the entry, write it down."""
         candle = bar.candle
         open_ms, now_open_ms = candle.open_time_ms, candle.close_time_ms
-        view = self._view(candle)  # while the account is being read for whoever came first
+        view = self._view(candle)
         if self._keeper.is_unsettled:
             await self._keeper.settled()
-        await self._risk.begin_bar(now_open_ms)
-        if self._keeper.saw_foreign or self._foreign.is_in_the_way:
-            await self._mind_foreign(open_ms)
-        decision = decide(view, self._keeper.held, self._filter, self._settings.exits)
-        if isinstance(decision, Exit | Reverse):
-            await self._keeper.close(open_ms)
-        entry = decision.entry if isinstance(decision, Reverse) else decision
-        trail_ratio = self._settings.exits.trailing_stop_pct
-        if trail_ratio > 0 and isinstance(decision, Hold):  # else it is closed, or opened just now
-            # Before the decision is written: a bar whose stop was not moved is not answered yet.
-            await self._keeper.trail(candle.close, open_ms, trail_ratio)
-        if isinstance(entry, Enter):
-            await self._enter(entry, view, now_open_ms, decision, await self._looked(bar))
-        else:
-            await self._risk.submit(now_open_ms, self._symbol, None)
-            self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
+        held, trail_ratio = self._keeper.held, self._settings.exits.trailing_stop_pct
+        decision = looking = None
+        if not (self._keeper.saw_foreign or self._foreign.is_in_the_way):
+            decision = self._decide(view)
+            is_idle = isinstance(decision, Hold) and (held is None or trail_ratio <= 0)
+            if is_idle and self._risk.hold(now_open_ms, self._symbol):
+                self._note_refused(view, decision)
+                return
+            if isinstance(decision, Enter):  # while the account is being read
+                looking = asyncio.create_task(self._looked(bar), name=f"look:{self._symbol}")
+        try:
+            await self._risk.begin_bar(now_open_ms)
+            if self._keeper.saw_foreign or self._foreign.is_in_the_way:
+                await self._mind_foreign(open_ms)
+            if decision is None or self._keeper.held is not held:
+                decision = self._decide(view)
+            if isinstance(decision, Exit | Reverse):
+                await self._keeper.close(open_ms)
+            entry = decision.entry if isinstance(decision, Reverse) else decision
+            if trail_ratio > 0 and isinstance(decision, Hold):
+                # Before the decision is written: a bar whose stop was not moved is not answered.
+                await self._keeper.trail(candle.close, open_ms, trail_ratio)
+            if isinstance(entry, Enter):
+                looked = await (self._looked(bar) if looking is None else looking)
+                await self._enter(entry, view, now_open_ms, decision, looked)
+            else:
+                await self._risk.submit(now_open_ms, self._symbol, None)
+                self._note_refused(view, decision)
+        finally:
+            if looking is not None:
+                looking.cancel()
+
+    def _decide(self, view: MarketView) -> Decision:
+        return decide(view, self._keeper.held, self._filter, self._settings.exits)
+
+    def _note_refused(self, view: MarketView, decision: Decision) -> None:
+        """Write down a decision that asks for no entry."""
+        self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
 
     async def _enter(
         self,
@@ -302,7 +337,7 @@ class _Loop:
         if self._clock.now_ms() >= bar.candle.close_time_ms + self._bar_ms:
             return Refusal("late", "a later bar has closed since")
         # Missing candles are no matter where nobody looks at them.
-        looks_at_all = not is_quick(self._rule) or not isinstance(self._filter, Unfiltered)
+        looks_at_all = self._quick_rule is None or not isinstance(self._filter, Unfiltered)
         if looks_at_all and not bar.complete:
             return Refusal("late", "candles of a correlation symbol are missing")
         stale = None if self._inputs is None else self._inputs.too_old(self._symbol)
@@ -337,8 +372,11 @@ class _Loop:
     def _view(self, candle: Candle) -> MarketView:
         bars_before = self._stream.bars_stored - 1
         signal, atr = _NO_SIGNAL, math.nan
-        if bars_before >= WARM_UP_BARS:
-            frame = self._stream.frame(alone=is_quick(self._rule))
+        if self._quick_rule is not None and bars_before >= self._warm_up_bars:
+            candles = self._stream.candles()
+            signal, atr = latest_quick(self._quick_rule, candles, self._settings.periods)
+        elif bars_before >= WARM_UP_BARS:
+            frame = self._stream.frame(alone=self._quick_rule is not None)
             signal, atr = latest(self._rule, frame, self._settings.periods)
         return MarketView(
             symbol=self._symbol,

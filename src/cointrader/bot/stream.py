@@ -15,7 +15,7 @@ from cointrader.domain.candle import Candle
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.events import CandleClosed, FeedEnded, FeedEvent
 from cointrader.domain.ports import Clock, MarketFeed
-from cointrader.market.frame import Frame
+from cointrader.market.frame import Columns, Frame
 from cointrader.market.window import CandleWindow, frame_of
 
 WINDOW_BARS = 1_000
@@ -57,6 +57,10 @@ class BarStream:
     def frame(self, *, alone: bool = False) -> Frame:
         """All windows joined on time, the primary symbol's bars leading; `alone`, only those."""
         return frame_of(self._own, {} if alone else self._other_windows)
+
+    def candles(self) -> Columns:
+        """The primary symbol's own."""
+        return self._own.columns()
 
     async def warm_up(self, feed: MarketFeed, before_ms: int) -> None:
         """Fill the windows with the stored candles that opened before `before_ms`."""
@@ -112,8 +116,10 @@ class BarStream:
                 yield Bar(pending, complete=self._is_whole(pending))
                 pending = None
             if isinstance(event, CandleClosed) and self._is_own(event):
-                async for bar in self.missed(feed, until_ms=event.candle.open_time_ms):
-                    yield bar
+                opened_ms = event.candle.open_time_ms
+                if self._misses(self._own, opened_ms):
+                    async for bar in self.missed(feed, until_ms=opened_ms):
+                        yield bar
             if event is not None:
                 pending = await self._take(event, feed) or pending
             if pending is not None and self._is_whole(pending):

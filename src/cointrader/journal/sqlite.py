@@ -24,6 +24,7 @@ from cointrader.domain.errors import JournalError
 from cointrader.domain.order import Leg
 from cointrader.domain.records import (
     BotState,
+    Decision,
     Intent,
     OrderSeen,
     PositionOpened,
@@ -79,6 +80,7 @@ class SqliteJournal:
         self.account = account
         self._where = str(self.path or MEMORY)
         self._noted: list[Record] = []
+        self._patient: list[Decision] = []  # of one bar: not written with its orders but after
         self._sealed: deque[list[Record]] = deque()  # filled by the caller, emptied by the writer
         self._usable = True  # until closed, or until a commit fails
         self._closed = False
@@ -107,10 +109,15 @@ class SqliteJournal:
     # -- writing
 
     def note(self, record: Record) -> None:
-        """Queue a record for the next commit."""
+        """Queue a record for the next commit; a HOLD, for the one after its bar's orders."""
         if not self._usable:
             self._refuse()
-        self._noted.append(record)
+        if isinstance(record, Decision) and record.action == "HOLD" and not record.refusal:
+            if self._patient and self._patient[-1].bar_open_ms != record.bar_open_ms:
+                self._no_more_patience()
+            self._patient.append(record)
+        else:
+            self._noted.append(record)
         for listener in self._listeners:
             listener(record)
         if self._flush_timer is None and self._flush_after_s is not None:
@@ -120,7 +127,9 @@ class SqliteJournal:
     async def commit(self, *records: Record) -> None:
         """Write all that was noted, then `records`, in one transaction; return once on disk.
 
-        A commit that is cancelled while it waits is written all the same.
+        An order waits for this, and not for the HOLDs of its bar: a hundred bots make many. Those
+        that are lost are answered again, and alike. A commit that is cancelled while it waits is
+        written all the same.
         """
         if not self._usable:
             self._refuse()
@@ -139,6 +148,7 @@ class SqliteJournal:
         """Write all that was noted and `records`; from here a process that dies goes on."""
         if not self._usable:
             self._refuse()
+        self._no_more_patience()
         self._noted.extend(records)
         self._seal()
         self._on_writer(lambda: self._write(ends=True))
@@ -241,6 +251,7 @@ class SqliteJournal:
             self._flush_timer.cancel()
         try:
             if self._failure is None:
+                self._no_more_patience()
                 self._seal()
                 self._on_writer(self._write)
         finally:
@@ -281,12 +292,17 @@ class SqliteJournal:
         self._flush_timer = None
         if not self._usable:
             return
+        self._no_more_patience()
         self._seal()
         if self._thread is None:
             with suppress(JournalError):
                 self._write()
         else:
             self._thread.submit(self._write)
+
+    def _no_more_patience(self) -> None:
+        self._noted += self._patient
+        self._patient = []
 
     # -- on the writer's thread
 
@@ -328,6 +344,7 @@ class SqliteJournal:
 
         if not self._usable:
             self._refuse()
+        self._no_more_patience()
         self._seal()
         return self._on_writer(answer)
 

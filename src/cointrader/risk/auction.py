@@ -54,6 +54,10 @@ class Auction:
         self._reported.add(symbol)
         return self.forget(symbol)
 
+    def misses_others_than(self, symbol: str) -> bool:
+        """Whether anybody besides `symbol` has not reported yet."""
+        return len(self.missing) > (symbol in self.missing)
+
     def expect(self, symbol: str) -> None:
         """Wait for `symbol` too, unless it has reported."""
         if symbol not in self._reported:

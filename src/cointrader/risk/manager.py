@@ -55,7 +55,6 @@ class RiskManager(LiveBook):
         self._bots: set[str] = set()
         self._auction: Auction | None = None
         self._seen_ms = NEVER_MS  # the last bar for which an account reading was tried
-        self._is_on_disk = True  # the reservations of the last snapshot
         self._begun: asyncio.Event | None = None  # while a bar is being begun: wakes all at once
         self._lock = asyncio.Lock()
 
@@ -122,6 +121,20 @@ class RiskManager(LiveBook):
                     self._begin(bar_open_ms, account, limits)
             self._seen_ms = bar_open_ms
 
+    def hold(self, bar_open_ms: int, symbol: str) -> bool:
+        """Report a bar on which nothing is closed and nothing asked for, without waiting.
+
+        False where that is not enough, because nobody has begun the bar yet, or nobody else is
+        left to end it: then `begin_bar` and `submit` are.
+        """
+        auction = self._auction
+        if auction is None or auction.bar_ms != bar_open_ms or symbol in self._unconfirmed:
+            return False
+        if not auction.is_open and not auction.misses_others_than(symbol):
+            return False
+        auction.report(symbol)
+        return True
+
     async def submit(
         self, bar_open_ms: int, symbol: str, request: EntryRequest | None
     ) -> Reservation | Refusal | None:
@@ -163,7 +176,6 @@ class RiskManager(LiveBook):
             async with self._lock:
                 if auction.waiting:
                     await self._serve(auction)
-                await self._commit_reservations()
         except BaseException:  # whoever asked is gone: so is what it asked for
             auction.withdraw(bid)
             if isinstance(bid.answer, Reservation):
@@ -174,9 +186,12 @@ class RiskManager(LiveBook):
         return bid.answer
 
     async def _serve(self, auction: Auction) -> None:
-        """Answer everyone who waits, by one snapshot and in the configured order."""
+        """Answer everyone who waits, by one snapshot and in the configured order.
+
+        A restart within this bar must find the snapshot and what was given by it. It is noted, so
+        the commit of an entry's intent, without which no order leaves, has it with it.
+        """
         is_known = await self._take_snapshot(auction)
-        self._is_on_disk = False
         limits = self._limits
         for bid in auction.take_waiting(limits):
             if auction is not self._auction:  # the next bar began meanwhile
@@ -185,6 +200,7 @@ class RiskManager(LiveBook):
                 bid.answer = self._refused(_UNREADABLE, auction.bar_ms, bid.symbol)
             else:
                 bid.answer = self._answer(auction.bar_ms, bid.symbol, bid.request, limits)
+        self._note_state()
 
     def _answer(
         self, bar_ms: int, symbol: str, request: EntryRequest, limits: RiskLimits
@@ -236,12 +252,6 @@ class RiskManager(LiveBook):
     def _too_late(self, bar_ms: int, symbol: str) -> Refusal:
         delay_s = (self._clock.now_ms() - bar_ms) / 1000
         return self._refused(Refusal("late", f"asked {delay_s:.1f} s late"), bar_ms, symbol)
-
-    async def _commit_reservations(self) -> None:
-        """A restart within this bar must find the snapshot and what was given by it."""
-        if self._journal is not None and not self._is_on_disk:
-            await self._journal.commit(self._state())
-        self._is_on_disk = True
 
     # ------------------------------------------------------------------ the account
 

@@ -1,10 +1,10 @@
 """Indicators of one symbol: arrays in, arrays of the same length out, NaN before the warm-up.
 
-Two kinds. Recursive ones (RSI, MACD, EMA, ATR, ADX) remember everything before them; they come
-from TA-Lib and run over all bars there are. Windowed ones (bands, StochRSI's K and D, volume mean)
-depend on their window alone, to the last bit: a running bot's 1,000 bars and the full history give
-the same float, and so does a bot that asks for its last bar only. TA-Lib's own means are running
-sums and do not have that property.
+Two kinds. Recursive ones (RSI, MACD, EMA, ATR, ADX) remember everything before them, and run over
+all bars there are (`signals.recursion`; ATR and ADX are TA-Lib's). Windowed ones (bands, StochRSI's
+K and D, volume mean) depend on their window alone, to the last bit: a running bot's 1,000 bars and
+the full history give the same float, and so does a bot that asks for its last bar only. TA-Lib's
+own means are running sums and do not have that property.
 
 TA-Lib's unstable periods are global to the process: never set them.
 """
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -24,20 +23,21 @@ from numpy.typing import NDArray
 
 from cointrader.domain.errors import ConfigError, DataError
 from cointrader.market.frame import Frame
+from cointrader.signals import recursion
+from cointrader.signals.compiled import compiled
 
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int8]
 Number = TypeVar("Number", np.float64, np.int8)
 Answer = TypeVar("Answer")
 Value = Any  # a float or a float64 array: where it stands, the arithmetic is the same to the bit
+Places = Sequence[Value] | Floats  # first to last value of windows; of one: its own values
 
 # Where pandas or polars is installed TA-Lib wraps its functions to take their series, which costs
 # more per call than a thousand bars of EMA do. We hand it arrays only.
-_RSI, talib_macd, talib_ema, _ATR, _ADX, _MIN, _MAX = (
-    inspect.unwrap(function)
-    for function in (talib.RSI, talib.MACD, talib.EMA, talib.ATR, talib.ADX, talib.MIN, talib.MAX)
+_ATR, _ADX, _MIN, _MAX = (
+    inspect.unwrap(function) for function in (talib.ATR, talib.ADX, talib.MIN, talib.MAX)
 )
-_TALIB_ZERO = 1e-14  # TA-Lib's RSI takes a sum of gains and losses below this for none at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,9 @@ class Periods:
 
 
 DEFAULT_PERIODS = Periods()
+
+_remembered = compiled(recursion.remembered)
+_exponential_mean = compiled(recursion.exponential_mean)
 
 
 class lazy(Generic[Answer]):  # noqa: N801 - read as a decorator
@@ -155,20 +158,21 @@ class Indicators:
 
     @lazy
     def rsi(self) -> Floats:
-        return self._rsi[self.first :]
+        return self._row(recursion.RSI)
 
     @lazy
     def macd_line(self) -> Floats:
-        return self._macd[0][self.first :]
+        return self._row(recursion.MACD_LINE)
 
     @lazy
     def macd_signal(self) -> Floats:
-        return self._macd[1][self.first :]
+        return self._row(recursion.MACD_SIGNAL)
 
     @lazy
     def macd_cross(self) -> Signs:
         """+1 where the line crosses above its signal on this bar, -1 below, else 0."""
-        line, signal = self._macd
+        line = self._remembered[recursion.MACD_LINE]
+        signal = self._remembered[recursion.MACD_SIGNAL]
         return self._shown(crossings(self._reaching(line, 1), self._reaching(signal, 1)))
 
     @lazy
@@ -185,15 +189,15 @@ class Indicators:
 
     @lazy
     def ema_fast(self) -> Floats:
-        return ema(self.frame.candles.close, self.periods.ema_fast)[self.first :]
+        return self._row(recursion.EMA_FAST)
 
     @lazy
     def ema_mid(self) -> Floats:
-        return ema(self.frame.candles.close, self.periods.ema_mid)[self.first :]
+        return self._row(recursion.EMA_MID)
 
     @lazy
     def ema_slow(self) -> Floats:
-        return ema(self.frame.candles.close, self.periods.ema_slow)[self.first :]
+        return self._row(recursion.EMA_SLOW)
 
     @lazy
     def ema_stack(self) -> Signs:
@@ -226,13 +230,12 @@ class Indicators:
         return self._shown(window_mean(require_finite(volume, "volume"), period))
 
     @lazy
-    def _rsi(self) -> Floats:
-        return rsi(self.frame.candles.close, self.periods.rsi)
+    def _remembered(self) -> Floats:
+        return remembered(self.frame.candles.close, self.periods)
 
-    @lazy
-    def _macd(self) -> tuple[Floats, Floats]:
-        p = self.periods
-        return macd(self.frame.candles.close, p.macd_fast, p.macd_slow, p.macd_signal)
+    def _row(self, row: int) -> Floats:
+        shown: Floats = self._remembered[row, self.first :]
+        return shown
 
     @lazy
     def _bands(self) -> tuple[Floats, Floats, Floats]:
@@ -245,7 +248,8 @@ class Indicators:
     def _stoch(self) -> tuple[Floats, Floats]:
         p = self.periods
         reach = (p.stoch - 1) + (p.stoch_k - 1) + (p.stoch_d - 1)
-        k, d = stoch_rsi(self._reaching(self._rsi, reach), p.stoch, p.stoch_k, p.stoch_d)
+        rsi_values = self._reaching(self._remembered[recursion.RSI], reach)
+        k, d = stoch_rsi(rsi_values, p.stoch, p.stoch_k, p.stoch_d)
         return self._shown(k), self._shown(d)
 
     def _reaching(self, values: Floats, bars: int) -> Floats:
@@ -254,6 +258,19 @@ class Indicators:
 
     def _shown(self, values: NDArray[Number]) -> NDArray[Number]:
         return values[len(values) - self._n_shown :]
+
+
+def remembered(close: Floats, periods: Periods = DEFAULT_PERIODS) -> Floats:
+    """RSI, EMAs, MACD and its signal: see `signals.recursion.remembered`.
+
+    Raises `DataError` when a close is not finite.
+    """
+    p = periods
+    rows: Floats = _remembered(
+        require_finite(close, "close"), len(close),
+        p.rsi, p.ema_fast, p.ema_mid, p.ema_slow, p.macd_fast, p.macd_slow, p.macd_signal,
+    )  # fmt: skip
+    return rows
 
 
 def rsi(close: Floats, period: int = 14) -> Floats:
@@ -270,13 +287,8 @@ def rsi(close: Floats, period: int = 14) -> Floats:
 
     References: Wilder (1978), New Concepts in Technical Trading Systems.
     """
-    values: Floats = _RSI(require_finite(close, "close"), period)
-    known = values[period:]
-    if len(known) and known[known.argmin()] == 0.0:
-        # A candle whose high and low are its close has |change| as its true range.
-        mean_change = _ATR(close, close, close, period)
-        values[(values == 0.0) & (mean_change < _TALIB_ZERO)] = 50.0
-    return values
+    result: Floats = remembered(close, Periods(rsi=period))[recursion.RSI]
+    return result
 
 
 def macd(close: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[Floats, Floats]:
@@ -289,12 +301,12 @@ def macd(close: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tupl
     Returns
     -------
     Line and signal, float64 arrays of shape (n_bars,), in quote currency; NaN for the first
-    `slow + signal - 2` bars. TA-Lib seeds the fast EMA late, so the line is not exactly the
-    difference of two `ema` at first; after 300 bars it is.
+    `slow + signal - 2` bars. The fast EMA is seeded late, as TA-Lib does, so the line is not
+    exactly the difference of two `ema` at first; after 300 bars it is.
     """
-    line, signal_line, _ = talib_macd(close, fast, slow, signal)
-    _check_carried(signal_line, close, "close")
-    return line, signal_line
+    periods = Periods(macd_fast=fast, macd_slow=slow, macd_signal=signal)
+    rows = remembered(close, periods)
+    return rows[recursion.MACD_LINE], rows[recursion.MACD_SIGNAL]
 
 
 def ema(values: Floats, period: int) -> Floats:
@@ -302,8 +314,7 @@ def ema(values: Floats, period: int) -> Floats:
 
     NaN for the first `period - 1` values of a float64 array of shape (n_bars,).
     """
-    result: Floats = talib_ema(values, period)
-    _check_carried(result, values, "values")
+    result: Floats = _exponential_mean(require_finite(values, "values"), period)
     return result
 
 
@@ -351,6 +362,29 @@ def adx(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
     return result
 
 
+def stoch_rsi(
+    rsi_values: Floats, period: int = 14, k_period: int = 3, d_period: int = 3
+) -> tuple[Floats, Floats]:
+    """StochRSI as charting sites show it: K = mean of raw, D = mean of K.
+
+    TA-Lib's STOCHRSI is a different thing: its `fastk` is raw, its `fastd` is this K (as a running
+    sum), and it never returns this D.
+
+    Parameters
+    ----------
+    rsi_values : float64 array of shape (n_bars,); NaN at the start is fine
+
+    Returns
+    -------
+    K and D, float64 arrays of shape (n_bars,), 0 to 100. Compare them with a tolerance: where raw
+    is 0 or 100 several bars running they are equal, and that is no cross.
+
+    References: Chande, Kroll (1994), The New Technical Trader.
+    """
+    k = window_mean(stoch_rsi_raw(rsi_values, period), k_period)
+    return k, window_mean(k, d_period)
+
+
 def stoch_rsi_raw(rsi_values: Floats, period: int = 14) -> Floats:
     """Where RSI stands between its lowest and highest value of the last `period` bars.
 
@@ -373,48 +407,6 @@ def stoch_share(value: Value, low: Value, high: Value) -> Value:
     span = high - low
     # Divided before it is multiplied: a new extreme is exactly 100, whatever the span rounds to.
     return (value - low) / (span + (span == 0.0)) * 100.0
-
-
-def stoch_rsi(
-    rsi_values: Floats, period: int = 14, k_period: int = 3, d_period: int = 3
-) -> tuple[Floats, Floats]:
-    """StochRSI as charting sites show it: K = mean of raw, D = mean of K.
-
-    TA-Lib's STOCHRSI is a different thing: its `fastk` is raw, its `fastd` is this K (as a running
-    sum), and it never returns this D.
-
-    Parameters
-    ----------
-    rsi_values : float64 array of shape (n_bars,); NaN at the start is fine
-
-    Returns
-    -------
-    K and D, float64 arrays of shape (n_bars,), 0 to 100. Compare them with a tolerance: where raw
-    is 0 or 100 several bars running they are equal, and that is no cross.
-
-    References: Chande, Kroll (1994), The New Technical Trader.
-    """
-    is_one_answer = len(rsi_values) == period + k_period + d_period - 2
-    if is_one_answer and math.isfinite(rsi_values[0]):
-        return _last_stoch_rsi(rsi_values, period, k_period)
-    k = window_mean(stoch_rsi_raw(rsi_values, period), k_period)
-    return k, window_mean(k, d_period)
-
-
-def _last_stoch_rsi(rsi_values: Floats, period: int, k_period: int) -> tuple[Floats, Floats]:
-    """`stoch_rsi` of just enough values for one D; the same floats, ten times as fast."""
-    k, d = last_stoch_rsi(rsi_values, period, k_period)
-    n_before = len(rsi_values) - 1
-    return _after(n_before, k, len(rsi_values)), _after(n_before, d, len(rsi_values))
-
-
-def last_stoch_rsi(rsi_values: Floats, period: int, k_period: int) -> tuple[float, float]:
-    """K and D of the last bar, from just the values of RSI that they need."""
-    low, high = _MIN(rsi_values, period), _MAX(rsi_values, period)
-    bars = zip(rsi_values.tolist(), low.tolist(), high.tolist(), strict=True)
-    raw = [stoch_share(*bar) for bar in islice(bars, period - 1, None)]
-    k = [mean_of(run) for run in _runs(raw, k_period)]
-    return k[-1], mean_of(k)
 
 
 def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floats, Floats, Floats]:
@@ -443,7 +435,7 @@ def bollinger(close: Floats, period: int = 20, width: float = 2.0) -> tuple[Floa
     )
 
 
-def window_bands(columns: list[Value], width: float) -> tuple[Value, Value, Value]:
+def window_bands(columns: Places, width: float) -> tuple[Value, Value, Value]:
     """Upper, middle and lower band of windows, given as their first to last values."""
     last, offset, squares = columns[-1], _mean_offset(columns), 0.0
     mean = last + offset
@@ -451,7 +443,7 @@ def window_bands(columns: list[Value], width: float) -> tuple[Value, Value, Valu
         residue = (column - last) - offset
         squares = squares + residue * residue
     variance = squares / len(columns)
-    half = width * variance**0.5
+    half = width * np.sqrt(variance)
     return mean + half, mean, mean - half
 
 
@@ -517,7 +509,7 @@ def _window_columns(values: Floats, period: int) -> list[Value]:
     return [values[place : place + n_windows] for place in range(period)]
 
 
-def _mean_offset(columns: list[Value]) -> Value:
+def _mean_offset(columns: Places) -> Value:
     """Mean of each window less its last value.
 
     Taken from the offsets: a constant window is then exactly constant, and no digits are lost.
@@ -528,14 +520,9 @@ def _mean_offset(columns: list[Value]) -> Value:
     return total / len(columns)
 
 
-def mean_of(columns: list[Value]) -> Value:
+def mean_of(columns: Places) -> Value:
     """Mean of windows, given as their first to last values; of one window: of its values."""
     return columns[-1] + _mean_offset(columns)
-
-
-def _runs(values: list[float], period: int) -> list[list[float]]:
-    """Every `period` values that follow each other."""
-    return [values[end - period : end] for end in range(period, len(values) + 1)]
 
 
 def _after(n_unknown: int, values: Value, n_bars: int) -> Floats:

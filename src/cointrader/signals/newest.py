@@ -1,59 +1,91 @@
 """The indicators of the newest bar alone, as plain floats.
 
 What a running bot asks for at every close: the last row of `Indicators`, to the last bit, by the
-same functions, without the arrays of one row that would cost more than the arithmetic.
+same functions, compiled into one call: without the arrays that would cost more than the arithmetic.
 """
 
 from __future__ import annotations
 
-from cointrader.market.frame import Frame
+import math
+
+import numpy as np
+
+from cointrader.market.frame import Columns
+from cointrader.signals.compiled import compiled
 from cointrader.signals.indicators import (
     Floats,
     Periods,
     adx,
     atr,
     crossed,
-    last_stoch_rsi,
     lazy,
     mean_of,
     require_finite,
-    rsi,
-    talib_ema,
-    talib_macd,
+    stoch_share,
     window_bands,
+)
+from cointrader.signals.recursion import (
+    EMA_FAST,
+    EMA_MID,
+    EMA_SLOW,
+    MACD_LINE,
+    MACD_SIGNAL,
+    RSI,
+    remembered,
 )
 
 
 class NewestBar:
     """Attributes are named as in `Indicators`.
 
-    Needs a frame that is longer than every window. Raises `DataError` as `Indicators` does.
+    Needs more candles than every window has. Raises `DataError` as `Indicators` does.
     """
 
-    def __init__(self, frame: Frame, periods: Periods) -> None:
-        p, close = periods, frame.candles.close
-        volume = require_finite(frame.candles.volume[-p.volume :], "volume").tolist()
-        self._periods = p
-        self._candles = frame.candles
-        rsi_values = rsi(close, p.rsi)  # which looks whether all of `close` is finite
-        line, signal = talib_macd(close, p.macd_fast, p.macd_slow, p.macd_signal)[:2]
-        recent = close[-p.band :].tolist()
+    __slots__ = (
+        "__dict__",  # of what is asked for later
+        "_candles",
+        "_periods",
+        "band_lower",
+        "band_upper",
+        "close",
+        "ema_fast",
+        "ema_mid",
+        "ema_slow",
+        "macd_cross",
+        "rsi",
+        "stoch_d",
+        "stoch_k",
+        "volume",
+        "volume_mean",
+    )
 
-        self.close: float = recent[-1]
-        self.rsi = _last(rsi_values)
-        self.macd_cross: int = crossed(
-            line[-2].item() - signal[-2].item(), line[-1].item() - signal[-1].item()
-        )
+    def __init__(self, candles: Columns, periods: Periods) -> None:
+        p = self._periods = periods
+        self._candles = candles
+        self.close: float
+        self.rsi: float
+        self.macd_cross: int
         self.band_upper: float
         self.band_lower: float
-        self.band_upper, _, self.band_lower = window_bands(recent, p.band_width)
-        self.ema_fast = _last(talib_ema(close, p.ema_fast))
-        self.ema_mid = _last(talib_ema(close, p.ema_mid))
-        self.ema_slow = _last(talib_ema(close, p.ema_slow))
-        reach = p.stoch + p.stoch_k + p.stoch_d - 2
-        self.stoch_k, self.stoch_d = last_stoch_rsi(rsi_values[-reach:], p.stoch, p.stoch_k)
-        self.volume: float = volume[-1]
-        self.volume_mean: float = mean_of(volume)
+        self.ema_fast: float
+        self.ema_mid: float
+        self.ema_slow: float
+        self.stoch_k: float
+        self.stoch_d: float
+        self.volume: float
+        self.volume_mean: float
+        (
+            self.close, self.rsi, self.macd_cross, self.band_upper, self.band_lower,
+            self.ema_fast, self.ema_mid, self.ema_slow, self.stoch_k, self.stoch_d,
+            self.volume, self.volume_mean,
+        ) = _newest(
+            candles.close, candles.volume, p.rsi, p.ema_fast, p.ema_mid, p.ema_slow,
+            p.macd_fast, p.macd_slow, p.macd_signal, p.band, p.band_width,
+            p.stoch, p.stoch_k, p.stoch_d, p.volume,
+        )  # fmt: skip
+        if not (math.isfinite(self.ema_slow) and math.isfinite(self.volume_mean)):
+            require_finite(candles.close, "close")  # an EMA carries it to the end
+            require_finite(candles.volume[-p.volume :], "volume")
 
     @lazy
     def atr(self) -> float:
@@ -69,3 +101,59 @@ class NewestBar:
 def _last(values: Floats) -> float:
     last: float = values[-1].item()
     return last
+
+
+def newest(
+    close: Floats,
+    volume: Floats,
+    rsi_period: int,
+    ema_fast: int,
+    ema_mid: int,
+    ema_slow: int,
+    macd_fast: int,
+    macd_slow: int,
+    macd_signal: int,
+    band: int,
+    band_width: float,
+    stoch: int,
+    stoch_k: int,
+    stoch_d: int,
+    volume_period: int,
+) -> tuple[float, float, int, float, float, float, float, float, float, float, float, float]:
+    """The attributes of `NewestBar`, from close to volume_mean, of arrays of shape (n_bars,)."""
+    reach = stoch + stoch_k + stoch_d - 2  # at least 4: the cross looks at two bars
+    rows = remembered(
+        close, reach, rsi_period, ema_fast, ema_mid, ema_slow, macd_fast, macd_slow, macd_signal
+    )
+    ahead = rows[MACD_LINE, -2:] - rows[MACD_SIGNAL, -2:]
+    upper, _, lower = window_bands(close[-band:], band_width)
+    k, d = newest_stoch(rows[RSI], stoch, stoch_k)
+    return (
+        close[-1],
+        rows[RSI, -1],
+        crossed(ahead[0], ahead[1]),
+        upper,
+        lower,
+        rows[EMA_FAST, -1],
+        rows[EMA_MID, -1],
+        rows[EMA_SLOW, -1],
+        k,
+        d,
+        volume[-1],
+        mean_of(volume[-volume_period:]),
+    )
+
+
+def newest_stoch(rsi: Floats, period: int, k_period: int) -> tuple[float, float]:
+    """K and D of the last bar, from just the values of RSI that they need."""
+    raw = np.empty(len(rsi) - period + 1)
+    for i in range(len(raw)):
+        window = rsi[i : i + period]
+        raw[i] = stoch_share(window[-1], window.min(), window.max())
+    k = np.empty(len(raw) - k_period + 1)
+    for i in range(len(k)):
+        k[i] = mean_of(raw[i : i + k_period])
+    return k[-1], mean_of(k)
+
+
+_newest = compiled(newest)

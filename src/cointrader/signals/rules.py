@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from cointrader.domain.errors import DataError
 from cointrader.domain.order import Side
-from cointrader.market.frame import Frame
+from cointrader.market.frame import Columns, Frame
 from cointrader.signals.indicators import DEFAULT_PERIODS, Floats, Indicators, Periods, Signs
 from cointrader.signals.newest import NewestBar
 
@@ -156,6 +156,13 @@ def is_quick(rule: SignalRule) -> bool:
     return hasattr(rule, "answer")
 
 
+def latest_quick(rule: QuickRule, candles: Columns, periods: Periods) -> tuple[Signal, float]:
+    """`latest` of a rule that is quick, for more candles than it and every window needs."""
+    bar = NewestBar(candles, periods)
+    signal = rule.answer(bar)
+    return signal, math.nan if signal.side is None else bar.atr
+
+
 def latest(
     rule: SignalRule, frame: Frame, periods: Periods = DEFAULT_PERIODS
 ) -> tuple[Signal, float]:
@@ -165,9 +172,7 @@ def latest(
     than the rule's `answer` or `look_back` ask for.
     """
     if is_quick(rule) and len(frame) > max(rule.warm_up, periods.reach):
-        bar = NewestBar(frame, periods)
-        signal = cast(QuickRule, rule).answer(bar)
-        return signal, math.nan if signal.side is None else bar.atr
+        return latest_quick(cast(QuickRule, rule), frame.candles, periods)
     look_back = getattr(rule, "look_back", None)
     last = None if look_back is None else look_back + 1
     indicators = Indicators(frame, periods, last=last)

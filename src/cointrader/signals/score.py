@@ -7,6 +7,7 @@ backtest, one bar for a running bot.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from cointrader.domain.errors import ConfigError
 from cointrader.domain.order import Side
 from cointrader.market.frame import Frame
+from cointrader.signals.compiled import compiled
 from cointrader.signals.indicators import Indicators, Value, sign_of, stacked
 from cointrader.signals.newest import NewestBar
 from cointrader.signals.rules import WARM_UP, WARM_UP_BARS, Signal, Signals
@@ -76,7 +78,7 @@ class ScoreRule:
         Gates: `below-threshold`; `volume` (enough points, too little volume); `both-sides`;
         `adx`; `warm-up` (fewer than 300 bars of `frame` before it).
         """
-        points, (side, strength, gate) = self._judged(indicators)
+        side, strength, gate, *points = judged(*self._seen(indicators))
         rows = np.array((side, strength, gate, *points), np.int8).reshape(-1, len(indicators))
         signals = Signals(
             side=rows[0],
@@ -88,46 +90,64 @@ class ScoreRule:
         return signals.held_first(self.warm_up - indicators.first)
 
     def answer(self, bar: NewestBar) -> Signal:
-        """`evaluate` for the newest bar alone, ten times as fast."""
-        points, (side, strength, gate) = self._judged(bar)
-        reasons = [f"{name}{part:+d}" for name, part in zip(PARTS, points, strict=True) if part]
-        if gate:
-            reasons.append(GATES[gate])
-        return Signal(Side.of_sign(side), strength, tuple(reasons))
+        """`evaluate` for the newest bar alone, many times as fast."""
+        side, strength, gate, *points = _judge_one(*self._seen(bar))
+        return Signal(Side.of_sign(side), strength, _reasons(gate, *points))
 
-    def _judged(
-        self, seen: Indicators | NewestBar
-    ) -> tuple[tuple[Value, ...], tuple[Value, Value, Value]]:
-        """Points of each part; side, strength and gate: numbers of a bar, arrays of many."""
+    def _seen(self, seen: Indicators | NewestBar) -> tuple[Value, ...]:
+        """What `judged` is asked with."""
         settings = self.settings
-        points = score_points(
-            rsi=seen.rsi,
-            macd_cross=seen.macd_cross,
-            close=seen.close,
-            band_lower=seen.band_lower,
-            band_upper=seen.band_upper,
-            ema_fast=seen.ema_fast,
-            ema_mid=seen.ema_mid,
-            ema_slow=seen.ema_slow,
-            stoch_k=seen.stoch_k,
-            stoch_d=seen.stoch_d,
-        )
-        adx = seen.adx if settings.adx_threshold > 0.0 else 0.0
-        verdict = judge(
-            *side_scores(points),
-            is_loud(seen.volume, seen.volume_mean, settings.vol_multiplier),
-            settings.signal_threshold,
-            adx < settings.adx_threshold,
-        )
-        return points, verdict
+        return (
+            seen.rsi, seen.macd_cross, seen.close, seen.band_lower, seen.band_upper,
+            seen.ema_fast, seen.ema_mid, seen.ema_slow, seen.stoch_k, seen.stoch_d,
+            seen.volume, seen.volume_mean,
+            seen.adx if settings.adx_threshold > 0.0 else 0.0,
+            settings.signal_threshold, settings.vol_multiplier, settings.adx_threshold,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _reasons(gate: int, *points: int) -> tuple[str, ...]:
+    reasons = [f"{name}{part:+d}" for name, part in zip(PARTS, points, strict=True) if part]
+    return (*reasons, GATES[gate]) if gate else tuple(reasons)
 
 
 # The rule itself. Every argument is one bar's number, or an array with one number per bar: the
 # same lines score a running bot's newest bar without the cost of arrays, and a whole history.
 
 
+def judged(
+    rsi: Value,
+    macd_cross: Value,
+    close: Value,
+    band_lower: Value,
+    band_upper: Value,
+    ema_fast: Value,
+    ema_mid: Value,
+    ema_slow: Value,
+    stoch_k: Value,
+    stoch_d: Value,
+    volume: Value,
+    volume_mean: Value,
+    adx: Value,
+    threshold: int,
+    vol_multiplier: float,
+    adx_threshold: float,
+) -> tuple[Value, ...]:
+    """Side (+1, -1, 0), strength, index into `GATES`, and the points of each of `PARTS`."""
+    points = score_points(
+        rsi, macd_cross, close, band_lower, band_upper, ema_fast, ema_mid, ema_slow,
+        stoch_k, stoch_d,
+    )  # fmt: skip
+    long_score, short_score = side_scores(points)
+    loud = is_loud(volume, volume_mean, vol_multiplier)
+    return judge(long_score, short_score, loud, threshold, adx < adx_threshold) + points
+
+
+_judge_one = compiled(judged)
+
+
 def score_points(
-    *,
     rsi: Value,
     macd_cross: Value,
     close: Value,

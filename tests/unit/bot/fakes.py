@@ -53,7 +53,7 @@ from tests.unit.risk.fakes import Settings
 
 XRP, BTC, ETH = "XRPUSDT", "BTCUSDT", "ETHUSDT"
 BAR_MS = 900_000
-T0 = 2_000_000 * BAR_MS
+T0 = 1_999_999 * BAR_MS  # bar 0 closes on the hour, when funding may be settled
 LONG, SHORT = Side.LONG, Side.SHORT
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 

@@ -345,6 +345,17 @@ def test_funding_at_the_moment_of_the_entry_went_to_the_position_before():
     assert play(scenario) == (0, [])
 
 
+def test_funding_at_the_moment_of_an_entry_off_the_hour_is_its_own():
+    async def scenario(world):
+        world.exchange.fund(opens(2), "-7")
+        life = await world.a_life()
+        await life.enter(1)
+        life = await world.restarted(life)
+        return await paid_for(world, life)
+
+    assert play(scenario) == (-7, [BAR_MS])
+
+
 def test_funding_after_the_entry_is_counted_once_however_often_it_is_heard_of():
     async def scenario(world):
         world.exchange.fund(opens(1), "-7")

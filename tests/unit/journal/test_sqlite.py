@@ -65,11 +65,27 @@ async def test_commit_writes_every_kind_of_record(journal, path):
 
 
 async def test_note_is_on_disk_only_after_the_next_commit(journal, path):
-    journal.note(a_decision())
+    told = Alert(T0, "info", "", "noted")
+    journal.note(told)
     assert on_disk(path) == []
 
     await journal.commit()
-    assert on_disk(path) == [a_decision()]
+    assert on_disk(path) == [told]
+
+
+async def test_a_hold_does_not_hold_up_the_orders_of_its_bar(journal, path):
+    held, later = a_decision(), a_decision(bar=1)
+    journal.note(held)
+    await journal.commit(Alert(T0, "info", "", "an intent, say"))
+    assert held not in on_disk(path)
+
+    journal.note(later)
+    await journal.commit()
+    assert held in on_disk(path)
+    assert later not in on_disk(path)
+
+    journal.close()
+    assert later in on_disk(path)
 
 
 async def test_commit_keeps_what_was_noted_before_its_own_records(journal, path):

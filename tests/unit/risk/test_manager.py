@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from cointrader.domain.errors import ConfigError, JournalError
-from cointrader.domain.records import EquityMarked, RiskState
+from cointrader.domain.records import EquityMarked, Record, RiskState
 from cointrader.risk.manager import EntryRequest, Refusal, Reservation, RiskManager
 from tests.unit.risk.fakes import (
     BAR_MS,
@@ -226,17 +226,65 @@ async def test_whoever_serves_and_crashes_leaves_the_serving_to_the_next():
     assert not await desk.risk.can_open_new_position(XRP, LONG)  # one slot, and TRX has it
 
 
-async def test_a_bot_cancelled_while_its_answer_is_written_gives_its_slot_back():
-    desk = await Desk(Settings(max_positions=1)).begin(XRP)
-    await desk.risk.begin_bar(MONDAY_MS)
-    asked = asyncio.create_task(desk.risk.submit(MONDAY_MS, XRP, an_entry()))
-    while desk.account.readings < 3:
-        await asyncio.sleep(0)
-    asked.cancel()
-    await settled()
+class _Rude(FakeJournal):
+    """Cancels whoever waits while the answers of an auction are being written."""
 
-    assert asked.cancelled()
-    assert await desk.risk.can_open_new_position(XRP, LONG)
+    def __init__(self) -> None:
+        super().__init__()
+        self.asking: dict[str, asyncio.Task[Answer]] = {}
+
+    def note(self, record: Record) -> None:
+        super().note(record)
+        if isinstance(record, RiskState):
+            for task in self.asking.values():
+                if task is not asyncio.current_task():
+                    task.cancel()
+
+
+async def test_a_bot_cancelled_before_it_hears_its_answer_gives_its_slot_back():
+    desk, journal = Desk(Settings(max_positions=2)), _Rude()
+    desk.risk = RiskManager(desk.settings, clock=desk.clock, journal=journal)
+    await desk.begin(XRP, TRX)
+    await desk.risk.begin_bar(MONDAY_MS)
+    asking = {
+        symbol: asyncio.create_task(desk.risk.submit(MONDAY_MS, symbol, an_entry()))
+        for symbol in (XRP, TRX)
+    }
+    journal.asking = asking
+    await settled()
+    journal.asking = {}
+
+    (gone,) = (symbol for symbol, task in asking.items() if task.cancelled())
+    (served,) = asking.keys() - {gone}
+    assert given(asking[served].result()).symbol == served
+    assert await desk.risk.can_open_new_position(gone, LONG)
+
+
+async def test_a_hold_is_reported_at_once_and_the_auction_does_not_wait_for_its_bot():
+    desk = await Desk().begin(XRP, TRX, DOGE)
+    assert not desk.risk.hold(MONDAY_MS, TRX)  # nobody has begun the bar
+    await desk.risk.begin_bar(MONDAY_MS)
+
+    asked = asyncio.create_task(desk.risk.submit(MONDAY_MS, XRP, an_entry()))
+    assert desk.risk.hold(MONDAY_MS, TRX)
+    await settled()
+    assert not asked.done()
+
+    assert not desk.risk.hold(MONDAY_MS, DOGE)  # it is the last: somebody must end the auction
+    assert await desk.risk.submit(MONDAY_MS, DOGE, None) is None
+    assert given(await asked).symbol == XRP
+
+
+async def test_holds_of_another_bar_or_of_a_bot_that_has_not_recovered_take_the_long_way():
+    desk = await Desk(Settings(max_positions=1)).begin(XRP, TRX)
+    await desk.bar(MONDAY_MS, XRPUSDT=an_entry(), TRXUSDT=None)
+    await desk.journal.commit()  # as the entry of XRP does before its order
+
+    again = await desk.killed_and_started(XRP, TRX)
+    await again.risk.begin_bar(MONDAY_MS)
+    assert not again.risk.hold(MONDAY_MS, XRP)  # its slot is still to be given back
+    assert not again.risk.hold(MONDAY_MS + BAR_MS, TRX)
+    assert again.risk.hold(MONDAY_MS, TRX)
 
 
 async def test_a_quiet_bar_reads_the_account_once_and_one_with_a_close_twice():
@@ -595,21 +643,22 @@ def test_an_impossible_setting_is_refused_at_construction():
 # ------------------------------------------------------------------ restarts
 
 
-async def test_the_snapshot_is_on_disk_before_its_reservations_are_answered():
+async def test_the_snapshot_and_its_reservations_go_to_disk_with_the_intent_to_enter():
     desk = await Desk().begin(XRP)
     await desk.bar(MONDAY_MS, XRPUSDT=None)
-    assert desk.journal.commits == 0
-
     await desk.bar(MONDAY_MS + BAR_MS, XRPUSDT=an_entry())
-    assert desk.journal.commits == 1
+    await desk.journal.commit()  # as every entry does before its order
+
     last = desk.journal.on_disk[-1]
     assert isinstance(last, RiskState)
     assert last.state["snapshot_ms"] == MONDAY_MS + BAR_MS
+    assert XRP in str(last.state["slots"])
 
 
 async def test_a_restart_within_a_bar_sizes_by_the_same_snapshot():
     desk = await Desk().begin(XRP, TRX)
     await desk.bar(MONDAY_MS, XRPUSDT=an_entry(), TRXUSDT=None)
+    await desk.journal.commit()  # as the entry of XRP does before its order
     desk.account.wallet = 990.0  # the entry fee of XRP
 
     again = await desk.killed_and_started(XRP, TRX)
@@ -624,6 +673,7 @@ async def test_a_restart_within_a_bar_sizes_by_the_same_snapshot():
 async def test_a_reservation_from_before_a_restart_counts_until_its_bot_has_recovered():
     desk = await Desk(Settings(max_positions=1)).begin(XRP, TRX)
     await desk.bar(MONDAY_MS, XRPUSDT=an_entry(), TRXUSDT=None)
+    await desk.journal.commit()  # as the entry of XRP does before its order
 
     again = await desk.killed_and_started(TRX)
     assert not await again.risk.can_open_new_position(TRX, LONG)

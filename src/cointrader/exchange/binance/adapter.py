@@ -26,6 +26,7 @@ from cointrader.exchange.binance.executions import Executions
 from cointrader.exchange.binance.order_ids import OrderIds
 from cointrader.exchange.binance.rules import Rules
 from cointrader.exchange.binance.schemas import AlgoOrder, PlainOrder
+from cointrader.exchange.binance.together import Together
 from cointrader.exchange.binance.transfers import Transfers
 
 AccountEvents = Callable[[str], AsyncIterator[AccountEvent]]
@@ -63,6 +64,9 @@ class BinanceExchange:
         self.rules = Rules(api, clock)
         self._ids = OrderIds()
         self._executions = Executions(api, self._ids)
+        self._open_algo_orders = Together(api.open_algo_orders)
+        self._open_orders = Together(api.open_orders)
+        self._position_risk = Together(api.position_risk)
 
     @property
     def is_remote(self) -> bool:
@@ -115,8 +119,8 @@ class BinanceExchange:
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         # Conditional ones first: one that triggers meanwhile is then seen in both, not in neither.
-        algos = await self._api.open_algo_orders(symbol)
-        plains = await self._api.open_orders(symbol)
+        algos = await self._open_algo_orders.of(symbol)
+        plains = await self._open_orders.of(symbol)
         reports = {order.client_algo_id: self._algo(order) for order in algos}
         known = {translate.became(order) for order in algos}
         for order in plains:
@@ -174,7 +178,7 @@ class BinanceExchange:
     # -- the account ------------------------------------------------------------------------------
 
     async def position(self, symbol: str) -> Position | None:
-        return translate.position(await self._api.position_risk(symbol), symbol)
+        return translate.position(await self._position_risk.of(symbol), symbol)
 
     async def account(self) -> Account:
         """Wallet and transfers of one moment: read again where money moved in between.

@@ -46,6 +46,7 @@ from cointrader.exchange.binance.schemas import (
 )
 
 _WEEK_MS = 7 * DAY_MS
+_OPEN_OF_ALL = weight(40)  # open orders of all symbols; of one symbol it is 1
 _PAGE = 1_000
 _STATISTICS_PAGE = 500
 _ONE_OR_MANY_BRACKETS: Any = list[SymbolBrackets] | SymbolBrackets
@@ -433,14 +434,15 @@ class BinanceApi:
             is_vital=True,
         )
 
-    async def open_orders(self, symbol: str) -> list[PlainOrder]:
+    async def open_orders(self, symbol: str | None = None) -> list[PlainOrder]:
         """Plain orders only."""
         return await self._futures.call(
             "GET",
             "/fapi/v1/openOrders",
             list[PlainOrder],
-            {"symbol": symbol},
+            _of_symbol(symbol),
             access="signed",
+            cost=_OPEN_OF_ALL if symbol is None else None,
             is_vital=True,
         )
 
@@ -488,13 +490,14 @@ class BinanceApi:
             is_vital=True,
         )
 
-    async def open_algo_orders(self, symbol: str) -> list[AlgoOrder]:
+    async def open_algo_orders(self, symbol: str | None = None) -> list[AlgoOrder]:
         return await self._futures.call(
             "GET",
             "/fapi/v1/openAlgoOrders",
             list[AlgoOrder],
-            {"symbol": symbol},
+            _of_symbol(symbol),
             access="signed",
+            cost=_OPEN_OF_ALL if symbol is None else None,
             is_vital=True,
         )
 

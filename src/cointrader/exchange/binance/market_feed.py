@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import isfinite
+from math import inf
 from typing import Protocol
 
 import aiohttp
@@ -33,7 +33,7 @@ from cointrader.exchange.binance.stream_messages import (
     Kline,
     KlineUpdate,
     MarkPrice,
-    unwrapped,
+    unwrapping,
 )
 from cointrader.exchange.subscriptions import Hub, Subscription
 
@@ -41,6 +41,10 @@ log = structlog.get_logger()
 
 _LOOKS_AT_ONCE = 8  # into history, over all symbols: after an outage every one has a gap
 _MOST_CANDLES = 1_000  # fetched in one look; windows are not longer
+
+_kline_update = unwrapping(KlineUpdate)
+_mark_price = unwrapping(MarkPrice)
+_book_ticker = unwrapping(BookTicker)
 
 
 class CandleHistory(Protocol):
@@ -230,16 +234,14 @@ class MultiSymbolStream:
     # -- messages -----------------------------------------------------------------------------
 
     def _hear_kline(self, text: str) -> None:
-        update = unwrapped(text, KlineUpdate)
+        update = _kline_update(text)
         sequence = self._sequences.get(update.symbol)
         if sequence is None or update.kline.interval != self._interval:
             return
-        now_ms = self._clock.now_ms()
-        self._told_ms[update.symbol] = now_ms
+        symbol, now_ms = update.symbol, self._clock.now_ms()
+        self._told_ms[symbol] = now_ms
         # An old event that only now gets through is not fresh; a clock that is behind is no reason.
-        self._known_ms[update.symbol] = max(
-            self._known_ms[update.symbol], min(now_ms, update.at_ms)
-        )
+        self._known_ms[symbol] = max(self._known_ms[symbol], min(now_ms, update.at_ms))
         if not update.kline.is_final and self._on_bar is None:
             return
         if not _is_possible(update.kline):
@@ -247,19 +249,21 @@ class MultiSymbolStream:
             return  # its turn to be fetched will come
         candle = _candle(update.symbol, update.kline)
         if update.kline.is_final:
-            self._hand_out(sequence.offer(candle))
-            self._repair([update.symbol])
+            ready = sequence.offer(candle)
+            self._hand_out(ready)
+            if not ready:  # one before it is missing
+                self._repair([update.symbol])
         elif self._on_bar is not None and candle.open_time_ms == sequence.next_open_ms:
             self._on_bar(candle, False)  # not while one before it is missing: it is told again
 
     def _hear_mark(self, text: str) -> None:
-        mark = unwrapped(text, MarkPrice)
+        mark = _mark_price(text)
         self._quotes.hear_mark(mark)
         if self._on_mark is not None:
             self._on_mark(mark.symbol, float(mark.price))
 
     def _hear_book(self, text: str) -> None:
-        self._quotes.hear_book(unwrapped(text, BookTicker))
+        self._quotes.hear_book(_book_ticker(text))
 
     def _hand_out(self, candles: Sequence[Candle]) -> None:
         for candle in candles:
@@ -346,12 +350,11 @@ def _nothing_to_do() -> None:
 
 
 def _is_possible(kline: Kline) -> bool:
-    prices = (kline.open, kline.high, kline.low, kline.close)
+    high, low = kline.high, kline.low  # a NaN fails every comparison
     return (
-        all(isfinite(number) for number in (*prices, kline.volume))
-        and 0 < kline.low == min(prices)
-        and kline.high == max(prices)
-        and kline.volume >= 0
+        0.0 < low <= kline.open <= high < inf
+        and low <= kline.close <= high
+        and 0.0 <= kline.volume < inf
     )
 
 

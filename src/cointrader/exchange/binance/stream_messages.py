@@ -6,9 +6,10 @@ balances is Decimal. A number that may be blank stays text: "" is not a number.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -77,18 +78,23 @@ class BookTicker(
     ask: Decimal
 
 
-class _Wrapped(msgspec.Struct, frozen=True):
+class _Wrapped(msgspec.Struct, Generic[Message], frozen=True):
     """A frame of the combined form."""
 
-    data: msgspec.Raw
+    data: Message
 
 
-_WRAPPED = msgspec.json.Decoder(_Wrapped)
+def unwrapping(kind: type[Message]) -> Callable[[str], Message]:
+    """A function from frames of the combined form to the messages of `kind` inside them.
 
+    It raises `msgspec.MsgspecError` for any other frame.
+    """
+    decode = msgspec.json.Decoder(_Wrapped[kind], strict=False).decode  # type: ignore[valid-type]
 
-def unwrapped(text: str, kind: type[Message]) -> Message:
-    """The message inside a frame of the combined form. `msgspec.MsgspecError` for any other."""
-    return msgspec.json.decode(_WRAPPED.decode(text).data, type=kind, strict=False)
+    def unwrapped(text: str) -> Message:
+        return decode(text).data
+
+    return unwrapped
 
 
 # -- account --------------------------------------------------------------------------------------

@@ -136,7 +136,7 @@ class AccountView:
     def account(self, *, version: int) -> Json:
         """GET /fapi/v2/account and v3."""
         ledger = self._book.ledger
-        views = self.positions(self.all_symbols())
+        views = self.positions(self.all_symbols() if version == 2 else self.in_use())
         unrealised = sum((view.unrealised for view in views), _ZERO)
         of_positions = sum((view.initial_margin for view in views), _ZERO)
         maintenance = sum((view.maintenance_margin for view in views), _ZERO)
@@ -171,8 +171,7 @@ class AccountView:
             "maxWithdrawAmount": asset["maxWithdrawAmount"],
         }
         if version == 3:
-            in_use = set(self.in_use())
-            shown = [_in_account_v3(view) for view in views if view.symbol in in_use]
+            shown = [_in_account_v3(view) for view in views]
             return {**totals, "assets": [asset], "positions": shown}
         head = {
             "feeTier": 0,
