@@ -200,9 +200,9 @@ BROKEN = [
         files={"data/XRPUSDT/combined_15m.parquet": b"-"},
     ),
     Mistake(
-        "another interval than is stored",
-        (*PAPER, "--interval", "1h"),
-        ("no candles of this interval", "intervals 15m", "name an interval that is there"),
+        "a shorter interval than is stored",
+        (*PAPER, "--interval", "5m"),
+        ("5m cannot be made of longer", "candles of 15m", "name an interval that is there"),
         code=3,
         files={"data/xrpusdt/combined_15m.parquet": b"-"},
     ),

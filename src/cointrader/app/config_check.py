@@ -14,6 +14,7 @@ from cointrader.app.config import Config
 from cointrader.app.config_money import Money, money_warnings, named
 from cointrader.app.config_values import SettingValues
 from cointrader.app.settings import SETTINGS, TABLE, Setting
+from cointrader.domain.errors import ConfigError
 from cointrader.risk.switches import TripChances, trip_chances
 
 # Of the strategy that the kill switches should leave alone.
@@ -139,6 +140,17 @@ def _trip_chances(wins: float, payoff: float) -> TripChances:
     return trip_chances(wins, payoff, _HEALTHY_TRADES)
 
 
+def _unusable(place: str) -> str:
+    """Why the rule of that file cannot be used; empty when it can."""
+    from cointrader.signals.user_rules import load_rule  # numpy and TA-Lib: only when needed
+
+    try:
+        load_rule(place)
+    except ConfigError as error:
+        return f"{error.what} ({error.where})"
+    return ""
+
+
 def _warnings(config: Config, folder: Path) -> Iterator[str]:
     env = folder / ".env"
     if env.exists() and env.stat().st_mode & 0o077:
@@ -151,7 +163,11 @@ def _warnings(config: Config, folder: Path) -> Iterator[str]:
     for symbol in config.symbols:
         rule = config.for_symbol(symbol).signal
         path, is_own, _ = rule.rpartition(":")
-        if is_own and not (folder / path).is_file():
+        if not is_own:
+            continue
+        if not (folder / path).is_file():
             yield f"the signal rule {rule} of {symbol}: there is no file {path}"
+        elif problem := _unusable(str(folder / path) + rule.removeprefix(path)):
+            yield f"the signal rule {rule} of {symbol}: {problem}"
     if config.fixed_notional is not None:
         yield f"SIZING = {config.sizing} is for research: no limit over all symbols holds"

@@ -20,6 +20,7 @@ from cointrader.exchange.simulated.instruments import plausible_instrument, unco
 from cointrader.market.quality import Severity, utc
 from cointrader.market.source import CandleRows, FolderSource
 from cointrader.market.synthetic import SyntheticSource
+from cointrader.signals.configured import rule_identity
 from cointrader.signals.rules import WARM_UP_BARS
 
 SYNTHETIC_START_MS = 1_767_225_600_000  # 2026-01-01
@@ -63,6 +64,7 @@ def folder_market(
         "from_ms": _text(start_ms),
         "to_ms": _text(end_ms),
         "candles": _fingerprint(source, config),
+        "rules": _rules(config),
     }
     findings = [f for symbol in config.symbols for f in source.findings(symbol)]
     doubts = sum(finding.severity is Severity.SUSPECT for finding in findings)
@@ -116,10 +118,18 @@ def synthetic_market(
         "from_ms": str(first_ms),
         "to_ms": str(last_ms),
         "candles": _fingerprint(source, config),
+        "rules": _rules(config),
     }
     if edge_r is not None:
         origin["edge_r"] = repr(edge_r)
     return PaperMarket(source, first_ms, last_ms, origin)
+
+
+def with_known_correlations(config: Config, source: CandleSource) -> tuple[Config, list[str]]:
+    """The configuration without the correlation symbols that `source` lacks; and those."""
+    known = [s for s in config.correlation_symbols if s in source.symbols()]
+    unknown = [s for s in config.correlation_symbols if s not in known]
+    return (config.replace(correlation_symbols=known) if unknown else config), unknown
 
 
 def instruments_of(
@@ -146,6 +156,15 @@ def market_again(config: Config, origin: Mapping[str, str]) -> PaperMarket:
             allowed=origin["candles"],
             todo="put the old files back, or the version that began the run; or start a new run",
         )
+    then, now = origin.get("rules"), market.origin["rules"]
+    if then is not None and then != now:
+        raise DataError(
+            "a signal rule has changed since the run began",
+            where=", ".join(dict.fromkeys(config.for_symbol(s).signal for s in config.symbols)),
+            found=now,
+            allowed=then,
+            todo="put the old file back, or start a new run",
+        )
     return market
 
 
@@ -155,6 +174,12 @@ def _made_again(config: Config, origin: Mapping[str, str]) -> PaperMarket:
         edge_r = float(origin["edge_r"]) if "edge_r" in origin else None
         return synthetic_market(config, int(origin["seed"]), start_ms, end_ms, edge_r)
     return folder_market(config, Path(origin["folder"]), start_ms, end_ms)
+
+
+def _rules(config: Config) -> str:
+    """What the signal rule of each symbol is, by the hash of its file."""
+    named = ((symbol, rule_identity(config.for_symbol(symbol))) for symbol in config.symbols)
+    return " ".join(f"{symbol}={identity}" for symbol, identity in named)
 
 
 def _fingerprint(source: PaperSource, config: Config) -> str:

@@ -91,6 +91,7 @@ def _key(name: str, help_text: str) -> Setting:
 _BY_ATR = ("exit_mode", ("atr",))
 _BY_PERCENT = ("exit_mode", ("pct",))
 _WITH_FILTER = ("no_ml_filter", (False,))
+_WITH_SCORE = ("signal", ("score",))
 
 TABLE: tuple[Setting, ...] = (
     _key("binance_api_key", "Key for live trading"),
@@ -108,13 +109,14 @@ TABLE: tuple[Setting, ...] = (
     Setting("profile", "market", Choice(*PROFILES), "default",
             "default; founding are the first rules, for comparison only"),
     Setting("signal", "signal", SignalRule(), "score",
-            "The signal rule", per_symbol=True),
-    Setting("signal_threshold", "signal", Whole(1, 6), 3, "Score a side needs", per_symbol=True),
+            "The signal rule: score, or path/to/file.py:Name", per_symbol=True),
+    Setting("signal_threshold", "signal", Whole(1, 6), 3, "Score a side needs", per_symbol=True,
+            needs=_WITH_SCORE),
     Setting("vol_multiplier", "signal", Number(0, 100), 1.5,
             "Volume must be above this many times its mean, unless the score is one higher",
-            per_symbol=True),
+            per_symbol=True, needs=_WITH_SCORE),
     Setting("adx_threshold", "signal", Number(0, 100), 0.0,
-            "No signal while ADX is below this; 0 is off", per_symbol=True),
+            "No signal while ADX is below this; 0 is off", per_symbol=True, needs=_WITH_SCORE),
     _period("rsi_period", 14, "Bars of RSI"),
     _period("macd_fast", 12, "Bars of MACD's fast mean"),
     _period("macd_slow", 26, "Bars of MACD's slow mean"),

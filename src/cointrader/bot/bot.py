@@ -21,13 +21,16 @@ from cointrader.bot.foreign import ForeignPolicy, ForeignWatch
 from cointrader.bot.keeper import PositionKeeper
 from cointrader.bot.recovery import Recovery
 from cointrader.bot.settings import BotConfig, BotSettings
-from cointrader.bot.stream import Bar, BarStream
+from cointrader.bot.stream import Attentive, Bar, BarStream
 from cointrader.domain.candle import Candle
-from cointrader.domain.errors import ConfigError, ExchangeError
+from cointrader.domain.errors import ConfigError, DataError, ExchangeError
 from cointrader.domain.events import FeedEvent
+from cointrader.domain.order import Side
 from cointrader.domain.ports import Clock, Exchange, InputAges, Journal, MarketFeed, Quote
+from cointrader.domain.records import Alert
 from cointrader.domain.records import Decision as DecisionRecord
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
+from cointrader.signals.checked import RULE_FAILED, RuleFailed
 from cointrader.signals.features import feature_row
 from cointrader.signals.indicators import Indicators
 from cointrader.signals.prepare import prepare
@@ -144,6 +147,9 @@ class _Loop:
         self._warm_up_bars = max(WARM_UP_BARS, bot.rule.warm_up, bot.settings.periods.reach)
         self._filter: EntryFilter = bot.ml_filter or Unfiltered()
         self._inputs = bot.inputs
+        self._told_failure = ""
+        self._seen: MarketView | None = None  # of the bar that was looked at last
+        self._decided: tuple[MarketView, Side | None, Decision] | None = None  # the last one
         self._recovered = asyncio.Event()  # what is open is known; or the run is over
         self._acting = asyncio.Lock()  # a bar is being answered, or the position closed on demand
         self._exchange = exchange
@@ -205,9 +211,49 @@ class _Loop:
             await self._risk.submit(now_bar_ms, self._symbol, None)
         async for bar in self._stream.missed(self._feed, until_ms=now_bar_ms):
             await self._on_bar(bar)
+        await self._follow(candles)
+
+    async def _follow(self, candles: AsyncIterator[FeedEvent]) -> None:
+        """Answer every bar that closes, until the feed ends."""
+        if isinstance(candles, Attentive):  # most bars need no more than this
+            candles.attend(lambda event: self._answered_at_once(event, candles))
         async for bar in self._stream.bars(candles, self._feed, self._clock):
             self._risk.join(self._symbol)
             await self._on_bar(bar)
+
+    def _answered_at_once(self, event: FeedEvent, candles: Attentive) -> bool:
+        """Take a candle as it is told; a bar with more to do than to HOLD is handed on to `bars`.
+
+        With many symbols most of the time would go into waking bots that have nothing to do.
+        """
+        if self._acting.locked() or not self._keeper.is_at_rest:
+            return False
+        try:
+            is_taken, bar = self._stream.take_at_once(event)
+        except DataError:
+            return False  # whoever reads it next says so
+        if bar is not None and not self._holds(bar):
+            candles.hand_on(bar)
+        return is_taken
+
+    def _holds(self, bar: Bar) -> bool:
+        """Whether this bar is answered by a HOLD for which nobody has to wait."""
+        self._risk.join(self._symbol)
+        if self._keeper.saw_foreign or self._foreign.is_in_the_way:
+            return False
+        if self._keeper.held is not None and self._settings.exits.trailing_stop_pct > 0:
+            return False
+        try:
+            view = self._seen = self._view(bar.candle)
+            decision = self._decide(view)
+        except Exception:  # it will come again, where this bot alone answers for it
+            return False
+        if not isinstance(decision, Hold):
+            return False
+        if not self._risk.hold(bar.candle.close_time_ms, self._symbol):
+            return False
+        self._note_refused(view, decision)
+        return True
 
     def _first_unanswered_ms(self, now_bar_ms: int) -> int:
         """Open time of the first bar without a decision in the journal."""
@@ -236,14 +282,9 @@ class _Loop:
         view = self._view(candle)
         if self._keeper.is_unsettled:
             await self._keeper.settled()
-        held, trail_ratio = self._keeper.held, self._settings.exits.trailing_stop_pct
-        decision = looking = None
+        held, decision, looking = self._keeper.held, None, None
         if not (self._keeper.saw_foreign or self._foreign.is_in_the_way):
             decision = self._decide(view)
-            is_idle = isinstance(decision, Hold) and (held is None or trail_ratio <= 0)
-            if is_idle and self._risk.hold(now_open_ms, self._symbol):
-                self._note_refused(view, decision)
-                return
             if isinstance(decision, Enter):  # while the account is being read
                 looking = asyncio.create_task(self._looked(bar), name=f"look:{self._symbol}")
         try:
@@ -255,6 +296,7 @@ class _Loop:
             if isinstance(decision, Exit | Reverse):
                 await self._keeper.close(open_ms)
             entry = decision.entry if isinstance(decision, Reverse) else decision
+            trail_ratio = self._settings.exits.trailing_stop_pct
             if trail_ratio > 0 and isinstance(decision, Hold):
                 # Before the decision is written: a bar whose stop was not moved is not answered.
                 await self._keeper.trail(candle.close, open_ms, trail_ratio)
@@ -269,7 +311,12 @@ class _Loop:
                 looking.cancel()
 
     def _decide(self, view: MarketView) -> Decision:
-        return decide(view, self._keeper.held, self._filter, self._settings.exits)
+        held, known = self._keeper.held, self._decided
+        if known is not None and known[0] is view and known[1] is held:
+            return known[2]  # a model is not asked twice
+        decision = decide(view, held, self._filter, self._settings.exits)
+        self._decided = view, held, decision
+        return decision
 
     def _note_refused(self, view: MarketView, decision: Decision) -> None:
         """Write down a decision that asks for no entry."""
@@ -370,6 +417,8 @@ class _Loop:
         return exits if exits.stop > 0 else None
 
     def _view(self, candle: Candle) -> MarketView:
+        if self._seen is not None and self._seen.open_time_ms == candle.open_time_ms:
+            return self._seen
         bars_before = self._stream.bars_stored - 1
         signal, atr = _NO_SIGNAL, math.nan
         if self._quick_rule is not None and bars_before >= self._warm_up_bars:
@@ -377,7 +426,10 @@ class _Loop:
             signal, atr = latest_quick(self._quick_rule, candles, self._settings.periods)
         elif bars_before >= WARM_UP_BARS:
             frame = self._stream.frame(alone=self._quick_rule is not None)
-            signal, atr = latest(self._rule, frame, self._settings.periods)
+            try:
+                signal, atr = latest(self._rule, frame, self._settings.periods)
+            except RuleFailed as failed:
+                signal = self._without_answer(failed)
         return MarketView(
             symbol=self._symbol,
             open_time_ms=candle.open_time_ms,
@@ -387,6 +439,17 @@ class _Loop:
             atr=atr,
             features=lambda: self._features(signal),
         )
+
+    def _without_answer(self, failed: RuleFailed) -> Signal:
+        """No entry on a bar that the rule cannot answer; what is held is managed all the same.
+
+        A person is told once, until the rule fails in another way.
+        """
+        if failed.what != self._told_failure:
+            self._told_failure = failed.what
+            words = f"{failed}\nno entries of {self._symbol} on such bars; exits go on"
+            self._journal.note(Alert(self._clock.now_ms(), "critical", self._symbol, words))
+        return Signal(side=None, strength=0, reasons=(RULE_FAILED,))
 
     def _features(self, signal: Signal) -> NDArray[np.float64]:
         frame = self._stream.frame()

@@ -47,6 +47,7 @@ class PositionKeeper:
         max_entry_delay_ms: int | None = None,
     ) -> None:
         self.symbol = symbol
+        self._events: AsyncIterator[AccountEvent] | None = None  # while it listens
         self.execution = Execution(symbol, exchange, journal, clock, bar_ms)
         self.protection = Protection(symbol, exchange, self.execution, clock)
         self._journal = journal
@@ -128,6 +129,7 @@ class PositionKeeper:
 
     async def listen(self, events: AsyncIterator[AccountEvent]) -> None:
         """Follow the account until cancelled."""
+        self._events = events
         async for event in events:
             await self.on_event(event)
         raise StaleData("the account's events ended", where=self.symbol, todo="subscribe again")
@@ -140,6 +142,11 @@ class PositionKeeper:
         else:
             self._journal.note(OrderSeen(event.report))
             self._watch.hear(event.report)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all that was told is counted; where nobody can say, it may not be."""
+        return not (getattr(self._events, "has_unread", True) or self.is_unsettled)
 
     @property
     def is_unsettled(self) -> bool:

@@ -9,11 +9,10 @@ from typing import Protocol
 
 from cointrader.bot.foreign import ForeignPolicy
 from cointrader.domain.clock import interval_ms
-from cointrader.domain.errors import ConfigError
 from cointrader.domain.instrument import to_decimal
+from cointrader.signals.configured import configured_rule
 from cointrader.signals.indicators import Periods
 from cointrader.signals.rules import SignalRule
-from cointrader.signals.score import ScoreRule, ScoreSettings
 from cointrader.strategy.plan import ExitSettings
 
 
@@ -80,7 +79,7 @@ class BotSettings:
             correlation_symbols=tuple(config.correlation_symbols),
             interval_ms=interval_ms(config.interval),
             max_entry_delay_ms=config.max_entry_delay_ms,
-            rule=_rule(strategy),
+            rule=configured_rule(strategy),
             periods=strategy.periods,
             exits=exit_settings(strategy),
             slippage=to_decimal(strategy.slippage_bps) / 10_000,
@@ -97,21 +96,4 @@ def exit_settings(strategy: StrategyConfig) -> ExitSettings:
         stop_loss_pct=strategy.stop_loss_pct,
         take_profit_pct=strategy.take_profit_pct,
         trailing_stop_pct=strategy.trailing_stop_pct,
-    )
-
-
-def _rule(strategy: StrategyConfig) -> SignalRule:
-    if strategy.signal != "score":
-        raise ConfigError(
-            "this version has one signal rule",
-            where="SIGNAL",
-            found=strategy.signal,
-            allowed="score; rules from files come later",
-        )
-    return ScoreRule(
-        ScoreSettings(
-            signal_threshold=strategy.signal_threshold,
-            vol_multiplier=strategy.vol_multiplier,
-            adx_threshold=strategy.adx_threshold,
-        )
     )

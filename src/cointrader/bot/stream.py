@@ -8,8 +8,9 @@ stays incomplete is still reported, marked, so that exits go on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import MissingCandles
@@ -28,6 +29,19 @@ class Bar:
 
     candle: Candle
     complete: bool
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """A feed's subscription that lets its reader look at an event before it is queued."""
+
+    def attend(self, take_at_once: Callable[[FeedEvent], bool]) -> None:
+        """Offer it each event while it waits for one; what it takes (True) is not queued."""
+        ...
+
+    def hand_on(self, event: Bar) -> None:
+        """Queue what was made of an event that was taken."""
+        ...
 
 
 class BarStream:
@@ -49,6 +63,7 @@ class BarStream:
         self._other_windows = {name: self.buffers[name.lower()] for name in self._others}
         self._awaited = set(self._others)  # those that still have candles to come
         self._own_ended = False
+        self._pending: Candle | None = None  # closed, but a correlation candle is still missing
 
     @property
     def symbols(self) -> list[str]:
@@ -87,7 +102,12 @@ class BarStream:
                 f"{self.symbol} was away for {count} bars, longer than a window", where=self.symbol
             )
         found = {
-            name: await feed.history(name, before_ms=until_ms, limit=count) for name in self.symbols
+            name: await feed.history(
+                name,
+                before_ms=until_ms,
+                limit=min(max(count, self._misses(window, until_ms)), WINDOW_BARS),
+            )
+            for name, window in self._by_symbol.items()
         }
         for candle in found.pop(self.symbol):
             for name, candles in found.items():
@@ -98,38 +118,70 @@ class BarStream:
             if self._own.append(candle):
                 yield Bar(candle, complete=self._is_whole(candle))
 
+    def take_at_once(self, event: FeedEvent) -> tuple[bool, Bar | None]:
+        """Take an event for which nothing must be fetched; whether it was, and the bar it ends.
+
+        Only while `bars` waits for its next event. What is not taken `bars` must have. Raises
+        `DataError`, having taken nothing, for a candle that cannot be.
+        """
+        if not isinstance(event, CandleClosed):
+            return False, None
+        candle, is_own = event.candle, self._is_own(event)
+        window = self._by_symbol[candle.symbol]
+        if self._misses(window, candle.open_time_ms):
+            return False, None
+        if is_own and (self._pending is not None or not self._is_whole(candle)):
+            return False, None  # it has to wait, and somebody has to look at the clock
+        is_new = window.append(candle)
+        if is_own:
+            return True, Bar(candle, complete=True) if is_new else None
+        return True, self._whole()
+
     async def bars(
-        self, events: AsyncIterator[FeedEvent], feed: MarketFeed, clock: Clock
+        self, events: AsyncIterator[FeedEvent | Bar], feed: MarketFeed, clock: Clock
     ) -> AsyncIterator[Bar]:
         """Whole bars of the primary symbol, until its feed ends.
 
-        `events` must have been subscribed before `warm_up`, so that nothing falls between.
+        `events` must have been subscribed before `warm_up`, so that nothing falls between. Bars
+        that were `take_at_once` and handed on pass through.
         """
-        pending: Candle | None = None  # closed, but a correlation candle is still missing
         while not self._own_ended:
             try:
-                event = await self._next(events, pending, clock)
+                event = await self._next(events, clock)
             except StopAsyncIteration:
                 return
-            if pending is not None and (event is None or self._is_own(event)):
-                await self._fetch_missing(feed, pending)
-                yield Bar(pending, complete=self._is_whole(pending))
-                pending = None
+            if isinstance(event, Bar):
+                yield event
+                continue
+            late = self._pending
+            if late is not None and (event is None or self._is_own(event)):
+                await self._fetch_missing(feed, late)
+                self._pending = None
+                yield Bar(late, complete=self._is_whole(late))
             if isinstance(event, CandleClosed) and self._is_own(event):
                 opened_ms = event.candle.open_time_ms
                 if self._misses(self._own, opened_ms):
                     async for bar in self.missed(feed, until_ms=opened_ms):
                         yield bar
             if event is not None:
-                pending = await self._take(event, feed) or pending
-            if pending is not None and self._is_whole(pending):
-                yield Bar(pending, complete=True)
-                pending = None
+                self._pending = await self._take(event, feed) or self._pending
+            bar_now = self._whole()
+            if bar_now is not None:
+                yield bar_now
+
+    def _whole(self) -> Bar | None:
+        """The bar that waited, if it waits for nothing any more."""
+        candle = self._pending
+        if candle is None or not self._is_whole(candle):
+            return None
+        self._pending = None
+        return Bar(candle, complete=True)
 
     async def _next(
-        self, events: AsyncIterator[FeedEvent], pending: Candle | None, clock: Clock
-    ) -> FeedEvent | None:
+        self, events: AsyncIterator[FeedEvent | Bar], clock: Clock
+    ) -> FeedEvent | Bar | None:
         """The next event; None when a bar has waited for its other candles long enough."""
+        pending = self._pending
         if pending is None:
             return await anext(events)
         left_ms = pending.close_time_ms + CANDLE_DEADLINE_MS - clock.now_ms()

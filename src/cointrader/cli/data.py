@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cointrader.cli.leak_check import leak_check
 from cointrader.domain.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ class _Report:
 
 @click.group()
 def data() -> None:
-    """Look after stored candles."""
+    """Look after stored candles, and what is read from them."""
+
+
+data.add_command(leak_check)
 
 
 @data.command()

@@ -33,6 +33,9 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "paper": Lazy("cointrader.cli.trade:paper", "Trade on paper: no key, no network."),
+    "backtest": Lazy(
+        "cointrader.cli.backtest:backtest", "Play stored candles by the rules of live trading."
+    ),
     "run": Lazy("cointrader.cli.run:run", "Trade on Binance or its testnet."),
     "preflight": Lazy(
         "cointrader.cli.preflight:preflight", "Look for what speaks against trading."
@@ -47,6 +50,7 @@ COMMANDS = {
     ),
     "guard": Lazy("cointrader.cli.guard:guard", "A second process: no position without a stop."),
     "exchange": Lazy("cointrader.cli.serve:exchange", "Serve a simulated Binance."),
+    "new-signal": Lazy("cointrader.cli.new_signal:new_signal", "Begin a signal rule of your own."),
     "data": Lazy("cointrader.cli.data:data", "Look at stored candles and judge them."),
     "config": Lazy("cointrader.cli.settings:config", "Show, check or begin the configuration."),
 }

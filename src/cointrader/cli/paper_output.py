@@ -14,6 +14,7 @@ from cointrader.app.narrate import Narrator
 from cointrader.app.paper import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary
 from cointrader.app.words import moment
+from cointrader.cli.result_output import Course, result_as_plain, result_lines
 from cointrader.domain.records import PositionOpened, Record
 from cointrader.journal.reader import JournalReader
 
@@ -113,27 +114,7 @@ def _tell(text: str, *, ends: bool = True) -> None:
 def as_plain(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> dict[str, object]:
     """The result as JSON values; money in quote currency."""
     return {
-        "finished": outcome.finished,
-        "market": plan.source.label,
-        "profile": plan.config.profile,
-        "deviations": {name: value for name, (value, _) in plan.config.deviations().items()},
-        "from_ms": outcome.from_ms,
-        "to_ms": outcome.to_ms,
-        "bars": summary.bars,
-        "start_wallet": float(plan.balance),
-        "final_wallet": float(outcome.final_wallet),
-        "trades": len(summary.trades),
-        "net": float(summary.net),
-        "gross": float(summary.gross),
-        "fees": float(summary.fees),
-        "funding": float(summary.funding),
-        "slippage": float(summary.slippage),
-        "profit_factor": summary.profit_factor,
-        "max_drawdown": summary.max_drawdown_ratio,
-        "reasons": summary.reasons,
-        "refusals": summary.refusals,
-        "halted_days": outcome.halted_days,
-        "drawdown_halt_ms": summary.drawdown_halt_ms,
+        **result_as_plain(_course(plan, outcome), summary),
         "quarantined": list(outcome.quarantined),
         "open_positions": [
             {
@@ -145,17 +126,6 @@ def as_plain(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> dict[s
             }
             for position in summary.open_positions
         ],
-        "symbols": {
-            line.symbol: {
-                "long_signals": line.long_signals,
-                "short_signals": line.short_signals,
-                "trades": line.trades,
-                "wins": line.wins,
-                "net": float(line.net),
-            }
-            for line in summary.symbols
-        },
-        "elapsed_s": round(outcome.elapsed_s, 3),
         "journal": str(plan.journal_path),
     }
 
@@ -166,45 +136,22 @@ def print_summary(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> N
         click.echo(line)
 
 
+def _course(plan: PaperPlan, outcome: PaperOutcome) -> Course:
+    return Course(
+        market=plan.source.label,
+        config=plan.config,
+        finished=outcome.finished,
+        from_ms=outcome.from_ms,
+        to_ms=outcome.to_ms,
+        start_wallet=float(plan.balance),
+        final_wallet=float(outcome.final_wallet),
+        halted_days=outcome.halted_days,
+        elapsed_s=outcome.elapsed_s,
+    )
+
+
 def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str]:
-    start = float(plan.balance)
-    change = (float(outcome.final_wallet) - start) / start
-    factor = "-" if summary.profit_factor is None else f"{summary.profit_factor:.2f}"
-    lines = [
-        "",
-        f"{'Finished' if outcome.finished else 'Stopped'}: {plan.source.label}, "
-        f"{moment(outcome.from_ms)} to {moment(outcome.to_ms)} UTC, "
-        f"{summary.bars:,} decisions in {outcome.elapsed_s:.1f} s",
-        "",
-        f"  wallet         {start:>12,.2f}  ->  {float(outcome.final_wallet):,.2f} ({change:+.1%})",
-        f"  trades         {len(summary.trades):>12,}     profit factor {factor}, "
-        f"drawdown {summary.max_drawdown_ratio:.1%}",
-        f"  gross          {float(summary.gross):>12,.2f}     after slippage of "
-        f"{float(summary.slippage):,.2f}",
-        f"  fees           {0 - float(summary.fees):>12,.2f}",
-        f"  funding        {float(summary.funding):>12,.2f}",
-        f"  net            {float(summary.net):>12,.2f}",
-        "",
-        f"  {'symbol':<14} {'signals long/short':>20} {'trades':>8} {'won':>7} {'net':>12}",
-    ]
-    for symbol in summary.symbols:
-        won = f"{symbol.wins / symbol.trades:.0%}" if symbol.trades else "-"
-        signals = f"{symbol.long_signals}/{symbol.short_signals}"
-        lines.append(
-            f"  {symbol.symbol:<14} {signals:>20} {symbol.trades:>8,} {won:>7} "
-            f"{float(symbol.net):>12,.2f}"
-        )
-    lines += [
-        "",
-        f"  ended by       {_counts(summary.reasons)}",
-        f"  refused        {_counts(summary.refusals)}",
-        f"  halted days    {outcome.halted_days}",
-    ]
-    if summary.drawdown_halt_ms is not None:
-        lines.append(
-            f"  stopped        by the drawdown limit on {moment(summary.drawdown_halt_ms)}: "
-            "no entries from then on"
-        )
+    lines = result_lines(_course(plan, outcome), summary)
     lines += [
         f"  still open     {p.symbol} {p.side.lower()} {p.quantity:f} at {p.entry_price:f}; "
         f"its entry fee of {float(p.entry_fee):,.2f} is in the wallet, not in net"
@@ -219,7 +166,3 @@ def _lines(plan: PaperPlan, outcome: PaperOutcome, summary: Summary) -> list[str
     if not outcome.finished:
         lines.append(f"  go on with     cointrader paper --resume {plan.journal_path}")
     return lines
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "nothing"

@@ -30,3 +30,14 @@ def as_utc_ms(text: str, *, where: str = "") -> int:
             allowed=f"from {FIRST_YEAR} to {LAST_YEAR}",
         )
     return round(moment.timestamp() * 1000)
+
+
+def range_of(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
+    """Epoch ms of `--from`, included, and `--to`, excluded; None where nothing is said."""
+    start_ms = None if from_ is None else as_utc_ms(from_, where="--from")
+    end_ms = None if to is None else as_utc_ms(to, where="--to")
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise UsageError(
+            "--from is not before --to", found=f"{from_} and {to}", todo="exchange the two"
+        )
+    return start_ms, end_ms

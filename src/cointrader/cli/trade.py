@@ -25,20 +25,23 @@ from cointrader.app.paper_live_plan import (
     live_market_plan,
     resumed_live_market_plan,
 )
-from cointrader.app.paper_market import folder_market, synthetic_market
+from cointrader.app.paper_market import (
+    folder_market,
+    synthetic_market,
+    with_known_correlations,
+)
 from cointrader.app.paper_resume import resumed_plan
 from cointrader.app.status import newest_journal
 from cointrader.app.summary import summarise
 from cointrader.cli.numbers import positive
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.paper_output import Screen, as_plain, print_summary
-from cointrader.cli.times import as_utc_ms
-from cointrader.domain.errors import CointraderError, UsageError
+from cointrader.cli.times import range_of
+from cointrader.cli.trades_file import require_writable, write_trades
+from cointrader.domain.errors import UsageError
 from cointrader.domain.instrument import to_decimal
-from cointrader.domain.ports import CandleSource, Notifier
-from cointrader.domain.position import Trade
+from cointrader.domain.ports import Notifier
 from cointrader.domain.records import Alert, Record
-from cointrader.journal.export import COLUMNS, write_csv
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 from cointrader.ops.discord import DiscordNotifier
@@ -173,7 +176,7 @@ def paper(
         )
         notes.append("no order leaves this machine; Ctrl-C stops it, --resume goes on")
     elif resume is None:
-        start_ms, end_ms = _range(from_, to)
+        start_ms, end_ms = range_of(from_, to)
         if data is None:
             market = synthetic_market(config, seed, start_ms, end_ms, planted_edge)
         elif planted_edge is None:
@@ -184,7 +187,7 @@ def paper(
                 where="--planted-edge and --data",
                 todo="leave one of them out",
             )
-        config, unknown = _with_known_correlations(config, market.source)
+        config, unknown = with_known_correlations(config, market.source)
         if unknown:
             notes.append(f"no candles of {', '.join(unknown)} here: trading without them")
         if market.doubts:
@@ -213,7 +216,7 @@ def paper(
             _refuse_typed(("speed",), "the live market goes as fast as time")
         plan = live or resumed_plan(path, speed=pace)
     if trades_path is not None:
-        _require_writable(trades_path, plan.journal_path)
+        require_writable(trades_path, not_among=_files_of(plan.journal_path))
     return _play(plan, Screen(plan, notes, quiet=quiet), config, trades_path, as_json)
 
 
@@ -234,7 +237,7 @@ def _play(
     with JournalReader(plan.journal_path) as reader:
         summary = summarise(reader, plan.config.symbols, slippage)
     if trades_path is not None:
-        _write_trades(summary.trades, trades_path)
+        write_trades(summary.trades, trades_path, otherwise="the journal has everything")
     if as_json:
         click.echo(json.dumps(as_plain(plan, outcome, summary), indent=2))
     else:
@@ -328,23 +331,6 @@ def _faults(spec: str | None, seed: int | None, *, wire: bool) -> FaultPlan | No
     return Plan.read(spec, seed)
 
 
-def _with_known_correlations(config: Config, source: CandleSource) -> tuple[Config, list[str]]:
-    """The configuration without the correlation symbols that `source` lacks; and those."""
-    known = [s for s in config.correlation_symbols if s in source.symbols()]
-    unknown = [s for s in config.correlation_symbols if s not in known]
-    return (config.replace(correlation_symbols=known) if unknown else config), unknown
-
-
-def _range(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
-    start_ms = None if from_ is None else as_utc_ms(from_, where="--from")
-    end_ms = None if to is None else as_utc_ms(to, where="--to")
-    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
-        raise UsageError(
-            "--from is not before --to", found=f"{from_} and {to}", todo="exchange the two"
-        )
-    return start_ms, end_ms
-
-
 def _fresh_journal(path: Path | None) -> Path:
     """A journal file that is not there yet: a run never mixes with another's."""
     if path is None:
@@ -378,49 +364,8 @@ def _why_not_below(path: Path) -> str:
     return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not yours to write"
 
 
-def _require_writable(path: Path, journal_path: Path) -> None:
-    """Say so before a long run, not after it; and leave nothing behind."""
-    why_not = ""
-    if path.resolve() in _files_of(journal_path):
-        why_not = "this is the journal"
-    elif not path.parent.is_dir():
-        why_not = "there is no such folder"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        why_not = "it is not yours to write"
-    elif _holds_something_else(path):
-        why_not = "there is a file that holds something else than trades"
-    if why_not:
-        raise UsageError(
-            f"the trades cannot be written there: {why_not}",
-            where="--trades",
-            found=str(path),
-            todo="name another file, in a folder that exists and is yours",
-        )
-
-
 def _files_of(journal_path: Path) -> list[Path]:
     """The journal, and what stands beside it under its name."""
     resolved = journal_path.resolve()
     beside = ("", "-wal", "-shm", "-journal", ".lock", OUTBOX)
     return [resolved.with_name(resolved.name + ending) for ending in beside]
-
-
-def _holds_something_else(path: Path) -> bool:
-    """Whether writing trades there would overwrite what is no list of trades."""
-    if not path.is_file():
-        return path.is_dir()
-    with path.open("rb") as existing:
-        begins = existing.readline(1_000).strip()
-    return bool(begins) and begins != ",".join(COLUMNS).encode()
-
-
-def _write_trades(trades: Iterable[Trade], path: Path) -> None:
-    try:
-        with path.open("w", newline="", encoding="utf-8") as target:
-            write_csv(trades, target)
-    except OSError as error:
-        raise CointraderError(
-            f"the trades could not be written: {error.strerror}",
-            where=str(path),
-            todo="make room or name another file; the journal has everything",
-        ) from None

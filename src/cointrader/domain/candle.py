@@ -13,6 +13,7 @@ NO_TOUCH = 0
 STOP = 1
 STOP_GAP = 2
 TARGET = 3
+LIQUIDATED = 4
 
 
 class Candle(NamedTuple):
@@ -69,6 +70,29 @@ def first_touch(
         if low <= target:
             return TARGET
     return NO_TOUCH
+
+
+def bar_exit(
+    sign: int,
+    bar_open: float,
+    high: float,
+    low: float,
+    stop: float,
+    target: float,
+    liquidation: float,
+    is_entry_bar: bool,
+) -> int:
+    """`first_touch`, or LIQUIDATED where the bar comes to `liquidation` before the stop.
+
+    `liquidation` is NaN where there is none, and touched by the last price: no mark price is known.
+    """
+    if sign > 0:
+        is_ruined = low <= liquidation and liquidation > stop
+    else:
+        is_ruined = high >= liquidation and liquidation < stop
+    if is_ruined:
+        return LIQUIDATED
+    return first_touch(sign, bar_open, high, low, stop, target, is_entry_bar)
 
 
 def touch_price(touch: int, bar_open: float, stop: float, target: float) -> float:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from cointrader.domain.order import Side
 
-_LOWEST_PRICE = Decimal("1e-12")  # where there is no tick
+LOWEST_PRICE = 1e-12  # where there is no tick
 _GRID_TOLERANCE = 1e-9  # in steps: 0.3 / 0.1 is 2.9999999999999996 and means 3
 
 
@@ -25,6 +25,38 @@ def floor_steps(value: float, step: float) -> int:
 def ceil_steps(value: float, step: float) -> int:
     """Whole steps in `value`, rounded up."""
     return math.ceil(value / step - _GRID_TOLERANCE)
+
+
+def on_grid(steps: int, numerator: int, denominator: int) -> float:
+    """The float nearest to so many steps of ``numerator / denominator``: see `as_fraction`.
+
+    Exactly the float of the Decimal that is sent, which `steps * float(step)` is not always.
+    """
+    return steps * numerator / denominator
+
+
+def as_fraction(step: Decimal) -> tuple[int, int]:
+    """A grid's step as (numerator, denominator), the denominator a power of ten."""
+    exponent = step.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent >= 0:
+        return int(step), 1
+    return int(step.scaleb(-exponent)), int(Decimal(10) ** -exponent)
+
+
+def trigger_ticks(sign: int, value: float, tick: float) -> int:
+    """Ticks of a stop at `value`, rounded towards the entry: up for a long (+1), down for a short.
+
+    At least one: a level out of reach is still a valid order. A target is a stop of the other sign.
+    """
+    ticks = ceil_steps(value, tick) if sign > 0 else floor_steps(value, tick)
+    return max(ticks, 1)
+
+
+def trigger_level(sign: int, value: float, tick: float, numerator: int, denominator: int) -> float:
+    """The float of `Instrument.stop_price`; `tick` 0 is no grid."""
+    if tick <= 0.0:
+        return max(value, LOWEST_PRICE)
+    return on_grid(trigger_ticks(sign, value, tick), numerator, denominator)
 
 
 def to_decimal(value: float) -> Decimal:
@@ -123,10 +155,8 @@ class Instrument:
         Never below the lowest price there can be: a level out of reach is still a valid order.
         """
         if self.tick_size is None:
-            return max(to_decimal(value), _LOWEST_PRICE)
-        tick = float(self.tick_size)
-        ticks = ceil_steps(value, tick) if position is Side.LONG else floor_steps(value, tick)
-        return max(ticks, 1) * self.tick_size
+            return to_decimal(max(value, LOWEST_PRICE))
+        return trigger_ticks(position.sign, value, float(self.tick_size)) * self.tick_size
 
     def target_price(self, value: float, *, position: Side) -> Decimal:
         """Trigger of a take-profit: rounded towards the entry (down for a long, up for a short)."""

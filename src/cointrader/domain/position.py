@@ -5,7 +5,7 @@ The arithmetic works on Decimal (money) and on float (the backtest kernel) alike
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -80,8 +80,8 @@ def liquidation_price(
     entry_price: Number,
     quantity: Number,
     margin_ratio: Number,
-    maintenance_ratios: Sequence[Number],
-    maintenance_amounts: Sequence[Number],
+    maintenance_ratios: Iterable[Number],
+    maintenance_amounts: Iterable[Number],
 ) -> Number:
     """Where an isolated position is worth only its maintenance margin, in quote currency.
 

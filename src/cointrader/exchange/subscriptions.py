@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar
 
 from cointrader.domain.errors import CointraderError, InvariantBroken, StaleData
@@ -29,11 +29,14 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
         self._reader: asyncio.Future[None] | None = None
         self._is_finished = False
         self._failure: CointraderError | None = None
+        self._take_at_once: Callable[[Event], bool] | None = None
         self.is_closed = False
 
     def put(self, event: Event) -> None:
         """Queue one event; `InvariantBroken` when the reader left too many unread."""
         if self.is_closed:
+            return
+        if self._take_at_once is not None and self._is_awaited and self._take_at_once(event):
             return
         if len(self._waiting) >= self._limit:
             raise InvariantBroken(
@@ -46,6 +49,27 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
         self._waiting.append(event)
         if self._reader is not None:
             self._wake()
+
+    def attend(self, take_at_once: Callable[[Event], bool]) -> None:
+        """Offer each event to `take_at_once`, where its reader waits for one and has read all.
+
+        What it takes (True) the reader does not hear. It must be quick and must not raise.
+        """
+        self._take_at_once = take_at_once
+
+    def hand_on(self, event: Event) -> None:
+        """Queue what was made of an event that had been taken at once."""
+        self._waiting.append(event)
+        self._wake()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether its reader has something to do: an event waits, or has woken it."""
+        return bool(self._waiting) or not self._is_awaited
+
+    @property
+    def _is_awaited(self) -> bool:
+        return not self._waiting and self._reader is not None and not self._reader.done()
 
     def finish(self) -> None:
         """No event follows: the iterator ends when all were read."""

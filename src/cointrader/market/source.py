@@ -15,7 +15,7 @@ from cointrader.domain.clock import interval_ms
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.ports import Settlement
 from cointrader.market import doubts
-from cointrader.market.combined import Stored, candle_path, read_combined, stored_symbols
+from cointrader.market.at_interval import AtInterval, read_at, stored_interval
 from cointrader.market.frame import (
     Columns,
     Frame,
@@ -87,7 +87,7 @@ class CandleRows(Sequence[Candle]):
 
 
 class FolderSource:
-    """Candles of `<folder>/<symbol>/combined_<interval>.parquet`.
+    """Candles of `<folder>/<symbol>/combined_<interval>.parquet`, or bars made of shorter ones.
 
     A correlation symbol without a file of its own is taken from the `*_btc`-like columns of the
     given symbols' files, united on time; where two files disagree the first configured symbol's
@@ -116,16 +116,18 @@ class FolderSource:
         self._interval_ms = interval_ms(interval)
         self._traded = tuple(dict.fromkeys(symbol.upper() for symbol in symbols))
         self._context = tuple(dict.fromkeys(symbol.upper() for symbol in correlation_symbols))
-        self._files: dict[str, Stored] = {}
+        self._files: dict[str, AtInterval] = {}
         self._united: dict[str, tuple[Times, Columns, tuple[Finding, ...]]] = {}
-        stored = stored_symbols(self._folder, interval)
         for symbol in self._traded:
-            if symbol not in stored:
+            if stored_interval(self._folder, symbol, interval) is None:
                 self._file(symbol)  # raises, and says what is stored
 
     @property
     def label(self) -> str:
-        return f"candles of {self._folder}, {self._interval}"
+        told = f"candles of {self._folder}, {self._interval}"
+        intervals = (stored_interval(self._folder, name, self._interval) for name in self._traded)
+        made_of = sorted({name for name in intervals if name not in (None, self._interval)})
+        return told + (f" (made of {', '.join(made_of)})" if made_of else "")
 
     @property
     def interval_ms(self) -> int:
@@ -162,12 +164,13 @@ class FolderSource:
         """Funding settlements at 00, 08 and 16 UTC that have a rate; trading rules, section 3.
 
         The stored column was forward-filled from stamps a few ms late, so the rate of the
-        settlement at bar t stands at bar t+1.
+        settlement at bar t stands at bar t+1: of the candles as they are stored, also where
+        longer bars are made of them.
         """
         symbol = symbol.upper()
         if not self.has_own_file(symbol):
             return ()
-        frame = self._file(symbol).frame
+        frame = self._file(symbol).stored.frame
         at = np.flatnonzero(frame.open_time_ms % SETTLEMENT_MS == 0)
         rates = frame.funding_rate[np.minimum(at + 1, len(frame) - 1)]
         pairs = zip(frame.open_time_ms[at].tolist(), rates.tolist(), strict=True)
@@ -214,18 +217,18 @@ class FolderSource:
         if symbol in self._files or symbol in self._traded:
             return True
         known = symbol in self._context
-        return known and candle_path(self._folder, symbol, self._interval).is_file()
+        return known and stored_interval(self._folder, symbol, self._interval) is not None
 
     def findings(self, symbol: str) -> tuple[Finding, ...]:
         """What was repaired, looked odd, or is told differently by two files."""
         symbol = symbol.upper()
         if self.has_own_file(symbol):
-            return self._file(symbol).findings
+            return self._file(symbol).stored.findings
         return self._unite(symbol)[2]
 
-    def _file(self, symbol: str) -> Stored:
+    def _file(self, symbol: str) -> AtInterval:
         if symbol not in self._files:
-            self._files[symbol] = read_combined(self._folder, symbol, self._interval)
+            self._files[symbol] = read_at(self._folder, symbol, self._interval)
         return self._files[symbol]
 
     def _columns(self, symbol: str) -> tuple[Times, Columns]:

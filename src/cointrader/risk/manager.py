@@ -55,6 +55,8 @@ class RiskManager(LiveBook):
         self._bots: set[str] = set()
         self._auction: Auction | None = None
         self._seen_ms = NEVER_MS  # the last bar for which an account reading was tried
+        self._promised_ms = NEVER_MS  # a bar that somebody is about to begin
+        self._early: set[str] = set()  # who reported that bar before it was begun
         self._begun: asyncio.Event | None = None  # while a bar is being begun: wakes all at once
         self._lock = asyncio.Lock()
 
@@ -99,6 +101,7 @@ class RiskManager(LiveBook):
         fails: exits must not depend on it. An account that cannot be read is tried once more
         before entries are answered.
         """
+        self._promise(bar_open_ms)
         while bar_open_ms > self._seen_ms:
             if self._begun is not None:
                 await self._begun.wait()
@@ -115,6 +118,9 @@ class RiskManager(LiveBook):
             limits = self._limits
             deadline_ms = self._clock.now_ms() + limits.auction_deadline_ms
             self._auction = Auction(bar_open_ms, self._bots, deadline_ms)
+            if bar_open_ms == self._promised_ms:
+                for symbol in self._early:
+                    self._auction.report(symbol)
             if self._exchange is not None and bar_open_ms > self._standing.bar_ms:
                 account = await self._read_account(self._exchange)
                 if account is not None:
@@ -124,16 +130,27 @@ class RiskManager(LiveBook):
     def hold(self, bar_open_ms: int, symbol: str) -> bool:
         """Report a bar on which nothing is closed and nothing asked for, without waiting.
 
-        False where that is not enough, because nobody has begun the bar yet, or nobody else is
-        left to end it: then `begin_bar` and `submit` are.
+        False where that is not enough, because somebody has to begin the bar, or nobody else is
+        left to end it: then call `begin_bar` and `submit`.
         """
+        if symbol in self._unconfirmed:
+            return False
         auction = self._auction
-        if auction is None or auction.bar_ms != bar_open_ms or symbol in self._unconfirmed:
+        if auction is not None and auction.bar_ms == bar_open_ms:
+            if not auction.is_open and not auction.misses_others_than(symbol):
+                return False
+            auction.report(symbol)
+            return True
+        if bar_open_ms != self._promised_ms:
+            self._promise(bar_open_ms)
             return False
-        if not auction.is_open and not auction.misses_others_than(symbol):
-            return False
-        auction.report(symbol)
+        self._early.add(symbol)
         return True
+
+    def _promise(self, bar_open_ms: int) -> None:
+        if bar_open_ms > self._promised_ms:
+            self._promised_ms = bar_open_ms
+            self._early.clear()
 
     async def submit(
         self, bar_open_ms: int, symbol: str, request: EntryRequest | None

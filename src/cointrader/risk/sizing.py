@@ -81,6 +81,44 @@ def entry_notional(
     return notional
 
 
+def wanted_quantity(
+    sizing: int,
+    snapshot: float,
+    base: float,
+    slots: int,
+    leverage: float,
+    price: float,
+    stop_distance: float,
+    margin_max_ratio: float,
+    margin_min_ratio: float,
+    margin_decay_rate: float,
+    is_decay_relative: bool,
+    risk_per_trade: float,
+    fixed_notional: float,
+) -> float:
+    """Quantity of one entry before rounding; 0 where the wallet is below zero."""
+    ratio = margin_ratio(
+        snapshot, base, margin_max_ratio, margin_min_ratio, margin_decay_rate, is_decay_relative
+    )
+    notional = entry_notional(
+        sizing,
+        snapshot,
+        slots,
+        ratio,
+        leverage,
+        price,
+        stop_distance,
+        risk_per_trade,
+        fixed_notional,
+    )
+    return max(notional, 0.0) / price
+
+
+def needed_margin(notional: float, leverage: float, taker_fee: float) -> float:
+    """What an entry takes out of the free margin: its margin, and its fee beside it."""
+    return notional / leverage + notional * taker_fee
+
+
 def is_liquidation_near(
     sign: int, entry_price: float, stop_distance: float, liquidation_level: float
 ) -> bool:
@@ -120,26 +158,22 @@ def size_entry(
     `price` is what a market order of this side would fill at now; `snapshot` is the wallet after
     this bar's closes and `base` the wallet the account began with.
     """
-    ratio = margin_ratio(
+    wanted = wanted_quantity(
+        limits.sizing,
         snapshot,
         base,
+        limits.slots,
+        limits.leverage,
+        price,
+        stop_distance,
         limits.margin_max_ratio,
         limits.margin_min_ratio,
         limits.margin_decay_rate,
         limits.is_decay_relative,
-    )
-    notional = entry_notional(
-        limits.sizing,
-        snapshot,
-        limits.slots,
-        ratio,
-        limits.leverage,
-        price,
-        stop_distance,
         limits.risk_per_trade,
         limits.fixed_notional,
     )
-    quantity = instrument.quantity(max(notional, 0.0) / price)
+    quantity = instrument.quantity(wanted)
     if instrument.max_quantity is not None and quantity > instrument.max_quantity:
         quantity = instrument.quantity(float(instrument.max_quantity))
     is_near = False

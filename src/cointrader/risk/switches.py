@@ -14,6 +14,11 @@ SLOW_TRADES = 15
 SLOW_PROFIT_FACTOR = 0.75
 
 
+def losses_running_after(losses_running: int, net: float) -> int:
+    """Losses without a gain between them, after one more trade. One that nets nothing is a loss."""
+    return 0 if net > 0.0 else losses_running + 1
+
+
 def fast_switch_trips(losses_running: int) -> bool:
     return losses_running >= FAST_LOSSES
 
@@ -36,11 +41,8 @@ class Switch:
     is_slow_tripped: bool = False
 
     def after(self, net: float, *, fast: bool, slow: bool) -> Switch:
-        """The switches after one more trade; `fast` and `slow` say which of them are on.
-
-        A trade that nets nothing is a loss.
-        """
-        running = 0 if net > 0.0 else self.losses_running + 1
+        """The switches after one more trade; `fast` and `slow` say which of them are on."""
+        running = losses_running_after(self.losses_running, net)
         nets = (*self.nets, net)[-SLOW_TRADES:]
         gained = sum(value for value in nets if value > 0.0)
         lost = -sum(value for value in nets if value < 0.0)

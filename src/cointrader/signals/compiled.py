@@ -135,7 +135,7 @@ def _globals_of(function: FunctionType) -> Mapping[str, Any]:
 
 
 def _names(code: CodeType) -> set[str]:
-    """Names that are looked up in the module; attributes may be called the same and do not count."""
+    """Names looked up in the module; attributes may be called the same and do not count."""
     inner = (part for part in code.co_consts if isinstance(part, CodeType))
     own = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
     return own.union(*map(_names, inner))

@@ -13,6 +13,8 @@ A rule of your own is a class with three things (`SignalRule`), for example::
             side = signed(up, down)  # +1 long, -1 short, 0 hold
             return Signals(side=side, strength=np.abs(side), parts={"breakout": side})
 
+Rules from files come through `signals.user_rules`, and `signals.checked` holds them to this.
+
 `evaluate` answers for every bar that `indicators` shows, and for bar i from bars up to i alone.
 It must be a pure function: the same frame gives the same answer, in a backtest and live.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cointrader.domain.errors import InvariantBroken
-from cointrader.domain.instrument import Instrument
+from cointrader.domain.instrument import Instrument, ceil_steps, floor_steps
 from cointrader.domain.order import Side
 
 
@@ -29,6 +29,19 @@ def trailed_stop(sign: int, stop: float, best_close: float, trail_ratio: float) 
     if sign > 0:
         return candidate if candidate > stop else stop
     return candidate if candidate < stop else stop
+
+
+def is_past(sign: int, price: float, level: float, tick: float) -> bool:
+    """Whether the price is so far past a stop that the exchange takes no such order any more.
+
+    `price` is what closing the position would be filled against: the ask for a long (+1), the bid
+    for a short. A level within the tick of it still rests.
+    """
+    if tick > 0.0:
+        if sign > 0:
+            return ceil_steps(price, tick) < ceil_steps(level, tick)
+        return floor_steps(price, tick) > floor_steps(level, tick)
+    return sign * (price - level) < 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,158 @@
+"""A backtest as the configuration asks for it: the same market, rules and limits as paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import numpy as np
+
+from cointrader.app.config import Config
+from cointrader.app.paper_market import PaperMarket, instruments_of
+from cointrader.app.summary import Summary, SymbolLine, max_drawdown
+from cointrader.backtest.market import Market
+from cointrader.backtest.result import BacktestResult
+from cointrader.backtest.run import run
+from cointrader.backtest.settings import BacktestSettings
+from cointrader.backtest.signals import SymbolSignals, signals_of
+from cointrader.bot.settings import exit_settings
+from cointrader.domain.candle import LIQUIDATED
+from cointrader.domain.errors import MissingCandles
+from cointrader.domain.instrument import Instrument, to_decimal
+from cointrader.domain.ports import CandleSource
+from cointrader.risk.limits import RiskLimits
+from cointrader.signals.configured import configured_rule
+from cointrader.signals.rules import WARM_UP_BARS, SignalRule
+
+
+def backtest(
+    config: Config,
+    market: PaperMarket,
+    *,
+    balance: float = 1000.0,
+    rules: Mapping[str, SignalRule] | None = None,
+    on_progress: Callable[[str], None] = lambda _text: None,
+) -> BacktestResult:
+    """Play the configured rules on a market, from its `start_ms` to its `end_ms`.
+
+    `rules`, by symbol, stand in for the configured ones; `on_progress` hears what is done next.
+    Raises `MissingCandles`, `ConfigError`,
+    `DataError`.
+    """
+    settings = settings_of(
+        config,
+        instruments_of(config, market.source, config.symbols),
+        balance=balance,
+        start_ms=market.start_ms,
+        end_ms=market.end_ms,
+    )
+    candles = market_of(config, market.source)
+    require_enough(candles, market.end_ms)
+    signals = configured_signals(config, candles, rules, on_progress)
+    on_progress("playing")
+    return run(candles, signals, settings)
+
+
+def market_of(config: Config, source: CandleSource) -> Market:
+    """The candles of the configured symbols."""
+    return Market.of(source, config.symbols, config.correlation_symbols)
+
+
+def configured_signals(
+    config: Config,
+    market: Market,
+    rules: Mapping[str, SignalRule] | None = None,
+    on_progress: Callable[[str], None] = lambda _text: None,
+) -> dict[str, SymbolSignals]:
+    """The signals of each symbol's configured rule over all of its candles."""
+    found = {}
+    for symbol in market.symbols:
+        on_progress(f"signals of {symbol}")
+        own = config.for_symbol(symbol)
+        rule = (rules or {}).get(symbol) or configured_rule(own)
+        found[symbol] = signals_of(rule, market.frames[symbol], own.periods)
+    return found
+
+
+def settings_of(
+    config: Config,
+    instruments: Mapping[str, Instrument],
+    *,
+    balance: float = 1000.0,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+) -> BacktestSettings:
+    """The configuration as a backtest reads it."""
+    return BacktestSettings(
+        limits=RiskLimits.of(config),
+        exits={symbol: exit_settings(config.for_symbol(symbol)) for symbol in config.symbols},
+        instruments=instruments,
+        balance=balance,
+        slippage=float(to_decimal(config.slippage_bps) / 10_000),
+        start_ms=start_ms,
+        end_ms=end_ms,
+    )
+
+
+def require_enough(market: Market, end_ms: int | None) -> None:
+    """At least one symbol must come to a decision that can still be filled."""
+    stored = {
+        symbol: int((frame.open_time_ms < (end_ms or 2**62)).sum())
+        for symbol, frame in market.frames.items()
+    }
+    needed = WARM_UP_BARS + 1
+    if max(stored.values()) < needed:
+        raise MissingCandles(
+            f"too few candles: {WARM_UP_BARS} warm the indicators up before the first decision",
+            where=market.label,
+            found=", ".join(f"{symbol} {count}" for symbol, count in stored.items()),
+            allowed=f"{needed} or more of one symbol",
+            todo="store more candles, or choose a later --to",
+        )
+
+
+def summary_of(result: BacktestResult, slippage: float) -> Summary:
+    """The totals of a backtest, as `app.summary` has them of a paper run."""
+    trades, signs = result.trade_list(), result.decisions.side
+    gained = sum((t.net for t in trades if t.net > 0), Decimal(0))
+    lost = -sum((t.net for t in trades if t.net < 0), Decimal(0))
+    lines = []
+    for place, symbol in enumerate(result.symbols):
+        own = [trade for trade in trades if trade.symbol == symbol]
+        decided = signs[result.decisions.symbol == place]
+        lines.append(
+            SymbolLine(
+                symbol=symbol,
+                long_signals=int((decided > 0).sum()),
+                short_signals=int((decided < 0).sum()),
+                trades=len(own),
+                wins=sum(trade.net > 0 for trade in own),
+                net=sum((trade.net for trade in own), Decimal(0)),
+            )
+        )
+    return Summary(
+        trades=trades,
+        symbols=lines,
+        reasons=result.reasons,
+        refusals=result.refusals,
+        gross=sum((t.gross for t in trades), Decimal(0)),
+        fees=sum((t.fee for t in trades), Decimal(0)),
+        funding=sum((t.funding for t in trades), Decimal(0)),
+        slippage=to_decimal(_slippage_cost(result, slippage)),
+        net=sum((t.net for t in trades), Decimal(0)),
+        profit_factor=float(gained / lost) if lost else None,
+        max_drawdown_ratio=max_drawdown(result.equity.tolist()),
+        drawdown_halt_ms=result.drawdown_halt_ms,
+        open_positions=(),
+        bars=result.bars,
+    )
+
+
+def _slippage_cost(result: BacktestResult, slippage: float) -> float:
+    """What slippage took from every fill; a liquidation's price is moved by nothing."""
+    trades = result.trades
+    sign = trades["side"].astype(np.float64)
+    entered = trades["entry_price"] * slippage / (1.0 + sign * slippage)
+    left = trades["exit_price"] * slippage / (1.0 - sign * slippage)
+    left[trades["reason"] == LIQUIDATED] = 0.0
+    return float(((entered + left) * trades["quantity"]).sum())

@@ -1,0 +1,197 @@
+"""`cointrader backtest`: history through the rules that paper and live follow."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cointrader.app.config import Config
+from cointrader.cli.numbers import positive
+from cointrader.cli.options import SettingsCommand, with_config
+from cointrader.cli.times import range_of
+from cointrader.domain.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from cointrader.app.paper_market import PaperMarket
+
+_CLEAR = "\r\x1b[K"
+
+
+@click.command(cls=SettingsCommand, short_help="Play stored candles by the rules of live trading.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of candles, one sub-folder per symbol.  [default: a synthetic market]",
+)
+@click.option("--from", "from_", metavar="DATE", help="First bar to decide, UTC, included.")
+@click.option("--to", metavar="DATE", help="End, UTC, excluded.")
+@click.option("--balance", default="1000", metavar="X", show_default=True, help="First wallet.")
+@click.option("--seed", default=1, help="Of the synthetic market.", show_default=True)
+@click.option(
+    "--planted-edge",
+    type=float,
+    metavar="R",
+    help="Make the synthetic market pay the rule this much a trade, in units of its risk.",
+)
+@click.option(
+    "--model/--no-model",
+    "with_model",
+    default=False,
+    help="Let the trained entry filter judge signals.  [default: no-model]",
+)
+@click.option(
+    "--trades",
+    "trades_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the closed trades to this CSV file.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Only the result: no word on how far it is.")
+@click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
+@with_config
+def backtest(
+    config: Config,
+    data: Path | None,
+    from_: str | None,
+    to: str | None,
+    balance: str,
+    seed: int,
+    planted_edge: float | None,
+    with_model: bool,
+    trades_path: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Play stored candles by the rules of live trading, and report what came of it.
+
+    One account, every symbol, costs and halts included: trade by trade what paper does with the
+    same candles, in a fraction of its time. Nothing is written but what you ask for.
+
+    \b
+      cointrader backtest --data data --symbol XRPUSDT --from 2025-06-01 --to 2025-12-01
+      cointrader backtest --data data --sizing fixed:1000 --trades trades.csv
+      cointrader backtest --data data --all --profile founding --json
+    """
+    if with_model:
+        raise ConfigError(
+            "there is no entry filter to play with: none can be trained yet",
+            where="--model",
+            allowed="--no-model",
+            todo="leave --model out: signals are played unfiltered",
+        )
+    start_ms, end_ms = range_of(from_, to)
+    wallet = float(positive(balance, "--balance", most=1e12))
+    if data is not None and planted_edge is not None:
+        raise UsageError(
+            "an edge is planted into the synthetic market only",
+            where="--planted-edge and --data",
+            todo="leave one of them out",
+        )
+    if trades_path is not None:
+        from cointrader.cli.trades_file import require_writable
+
+        require_writable(trades_path)
+    tell = _Teller(quiet=quiet)
+    tell(f"reading candles of {', '.join(config.symbols)}")
+    # Here and not above: what reads and plays candles takes a moment to import.
+    from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
+
+    from cointrader.app import paper_market  # isort: skip
+
+    if data is None:
+        market = paper_market.synthetic_market(config, seed, start_ms, end_ms, planted_edge)
+    else:
+        market = paper_market.folder_market(config, data, start_ms, end_ms)
+    config, unknown = paper_market.with_known_correlations(config, market.source)
+    return _play(config, market, wallet, unknown, tell, trades_path, as_json=as_json)
+
+
+def _play(
+    config: Config,
+    market: PaperMarket,
+    wallet: float,
+    unknown: list[str],
+    tell: _Teller,
+    trades_path: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Play it and tell what came of it."""
+    from cointrader.app.backtest import backtest as play
+    from cointrader.app.backtest import summary_of
+    from cointrader.cli.result_output import Course, result_as_plain, result_lines
+    from cointrader.cli.trades_file import write_trades
+
+    started_s = time.monotonic()
+    result = play(config, market, balance=wallet, on_progress=tell)
+    elapsed_s = time.monotonic() - started_s
+    tell.clear()
+    summary = summary_of(result, config.slippage_bps / 10_000)
+    course = Course(
+        market=market.source.label,
+        config=config,
+        finished=True,
+        from_ms=int(result.time_ms[0]),
+        to_ms=int(result.time_ms[-1]) + result.interval_ms,
+        start_wallet=wallet,
+        final_wallet=result.final_wallet,
+        halted_days=result.halted_days,
+        elapsed_s=elapsed_s,
+    )
+    if trades_path is not None:
+        write_trades(summary.trades, trades_path)
+    if as_json:
+        click.echo(json.dumps(result_as_plain(course, summary), indent=2))
+        return 0
+    tell.announce(config, market, unknown)
+    for line in result_lines(course, summary):
+        click.echo(line)
+    return 0
+
+
+class _Teller:
+    """How far it is, on stderr; on a terminal in one line that is redrawn."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        """One step begins. Elsewhere than on a terminal a backtest is too short to be told of."""
+        if self._is_terminal and not self._quiet:
+            self._say(f"{_CLEAR}{text} ...", ends=False)
+
+    def clear(self) -> None:
+        """The result follows."""
+        if self._is_terminal and not self._quiet:
+            self._say(_CLEAR, ends=False)
+
+    def announce(self, config: Config, market: PaperMarket, unknown: list[str]) -> None:
+        """What was played that the result does not say by itself."""
+        from cointrader.app.config_check import idle
+
+        if self._quiet:
+            return
+        lines = [
+            f"  {name} = {value} (the profile has {usual or 'none'})"
+            for name, (value, usual) in config.deviations().items()
+        ]
+        lines += [f"  {text}" for text in idle(config)]
+        if unknown:
+            lines.append(f"no candles of {', '.join(unknown)} here: played without them")
+        if market.doubts:
+            many = "s" * (market.doubts > 1)
+            lines.append(
+                f"{market.doubts} doubt{many} about these candles: see cointrader data check"
+            )
+        lines.append("no model is loaded: every signal trades unfiltered")
+        self._say("\n".join(lines), ends=True)
+
+    def _say(self, text: str, *, ends: bool) -> None:
+        with suppress(OSError, ValueError):
+            click.echo(text, err=True, nl=ends)

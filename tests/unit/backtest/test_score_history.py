@@ -1,0 +1,91 @@
+"""The built-in rule in one pass answers as the rule itself does, bar by bar."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cointrader.backtest.score_history import can_be_quick, score_sides
+from cointrader.market.frame import Columns, Frame, missing
+from cointrader.market.source import FolderSource
+from cointrader.signals.indicators import DEFAULT_PERIODS, Indicators, Periods
+from cointrader.signals.rules import evaluate
+from cointrader.signals.score import ScoreRule, ScoreSettings
+from tests.parity.playing import SHARED
+
+
+def a_frame(rng, n_bars, *, tick=0.0, flat=0.0):
+    """A random walk; with a tick many values are equal, with `flat` some bars do not move."""
+    moves = rng.normal(0, 0.01, n_bars) * (rng.random(n_bars) >= flat)
+    close = 100 * np.exp(np.cumsum(moves))
+    close = np.round(close / tick) * tick if tick else close
+    wide = close * (1 + np.abs(rng.normal(0, 0.004, n_bars)))
+    volume = rng.lognormal(3, 1, n_bars) * (rng.random(n_bars) >= flat)
+    columns = Columns(close, wide, 2 * close - wide, close, volume)
+    times = np.arange(n_bars, dtype=np.int64) * 900_000
+    nothing = missing(n_bars)
+    return Frame("AAAUSDT", 900_000, times, columns, {}, nothing, nothing)
+
+
+def assert_same(rule, frame, periods):
+    expected = evaluate(rule, frame, Indicators(frame, periods)).side
+
+    assert can_be_quick(rule, periods)
+    sides = score_sides(rule, frame, periods)
+    assert sides is not None
+    assert np.array_equal(sides, expected)
+    return expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.5, 1.5]),
+    st.sampled_from([0.0, 20.0]),
+    st.sampled_from([0.0, 0.5]),
+    st.sampled_from([0.0, 0.3, 0.95]),
+)
+def test_every_side_is_the_rules_own(seed, threshold, multiplier, adx, tick, flat):
+    rng = np.random.default_rng(seed)
+    frame = a_frame(rng, int(rng.integers(250, 900)), tick=tick, flat=flat)
+    rule = ScoreRule(ScoreSettings(threshold, multiplier, adx))
+
+    assert_same(rule, frame, DEFAULT_PERIODS)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1))
+def test_other_periods_give_the_rules_own_sides_too(seed):
+    rng = np.random.default_rng(seed)
+    fast, mid, slow = np.sort(rng.choice(np.arange(2, 60), 3, replace=False)).tolist()
+    periods = Periods(
+        rsi=int(rng.integers(2, 30)), macd_fast=fast, macd_slow=mid, macd_signal=slow,
+        band=int(rng.integers(2, 40)), ema_fast=fast, ema_mid=mid, ema_slow=slow,
+        stoch=int(rng.integers(2, 30)), stoch_k=int(rng.integers(2, 6)),
+        stoch_d=int(rng.integers(2, 6)), volume=int(rng.integers(2, 40)),
+    )  # fmt: skip
+
+    assert_same(ScoreRule(ScoreSettings(2, 1.0)), a_frame(rng, 700), periods)
+
+
+@pytest.mark.parametrize("column", ["close", "volume"])
+def test_where_a_candle_is_no_number_it_does_not_answer(column):
+    frame = a_frame(np.random.default_rng(1), 400)
+    getattr(frame.candles, column)[350] = np.nan
+
+    assert score_sides(ScoreRule(), frame, DEFAULT_PERIODS) is None
+
+
+def test_periods_that_reach_beyond_the_warm_up_are_left_to_the_rule():
+    assert not can_be_quick(ScoreRule(), Periods(ema_slow=200, adx=180))
+
+
+@pytest.mark.skipif(not (SHARED / "combined").is_dir(), reason="the shared candles are not here")
+@pytest.mark.parametrize("symbol", ["XRPUSDT", "TRXUSDT", "DOGEUSDT"])
+def test_a_real_year_has_the_rules_own_sides(symbol):
+    frame = FolderSource(SHARED / "combined", [symbol]).frame(symbol)
+
+    sides = assert_same(ScoreRule(), frame, DEFAULT_PERIODS)
+
+    assert np.count_nonzero(sides) > 450

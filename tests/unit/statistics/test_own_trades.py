@@ -1,0 +1,198 @@
+"""From the kernel's result to what the statistics read, on a small synthetic market."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from cointrader.app.backtest import configured_signals, market_of, settings_of
+from cointrader.app.config import Config
+from cointrader.app.paper_edge import planted_edge
+from cointrader.app.paper_market import instruments_of
+from cointrader.backtest.codes import FILTER
+from cointrader.backtest.columns import REASONS
+from cointrader.backtest.criteria import load_criteria
+from cointrader.backtest.own_trades import (
+    RandomSignals,
+    marked_equity,
+    played,
+    trade_columns,
+)
+from cointrader.backtest.run import run
+from cointrader.backtest.statistics.evidence import MEASURES, Method, measured
+from cointrader.backtest.verdict import Answer, Subject, judge
+from cointrader.market.synthetic import SyntheticSource
+from tests.unit.statistics.making import START_MS
+
+BAR_MS = 900_000
+SYMBOLS = ["XRPUSDT", "DOGEUSDT"]
+
+
+@dataclass
+class Stage:
+    """A market with its signals and settings."""
+
+    market: object
+    signals: object
+    settings: object
+
+    @property
+    def play(self):
+        return self.market, self.signals, self.settings
+
+    def result(self):
+        return run(*self.play)
+
+
+def a_stage(symbols=SYMBOLS, bars=6_000, seed=3, edge=None, start_ms=None, end_ms=None, **changed):
+    fixed = {"profile": "default", "symbols": symbols, "correlation_symbols": []}
+    given = fixed | {"sizing": "fixed:1000", "slippage_bps": 10.0} | changed
+    config = Config(overrides=given, environ={}, folder="/nonexistent")
+    planted = None if edge is None else planted_edge(config, edge)
+    source = SyntheticSource(
+        symbols, seed=seed, start_ms=START_MS, bars=bars, interval_ms=BAR_MS, edge=planted
+    )
+    market = market_of(config, source)
+    limits = settings_of(config, instruments_of(config, source, config.symbols))
+    limits = replace(limits, start_ms=start_ms, end_ms=end_ms)
+    return Stage(market, configured_signals(config, market), limits)
+
+
+def test_columns_hold_every_trade_of_a_backtest_with_its_times_and_results():
+    result = a_stage().result()
+
+    columns = trade_columns(result, 0.001)
+
+    assert len(columns) == len(result.trades) > 60
+    assert columns.net.sum() == pytest.approx(result.final_wallet - result.start_wallet)
+    assert columns.r.tolist() == pytest.approx(result.r_multiples.tolist())
+    assert columns.entry_ms.tolist() == result.entry_ms.tolist()
+    assert set(columns.side.tolist()) == {-1, 1}
+
+
+def test_slippage_is_what_moved_the_fills_away_from_the_candles():
+    stage = a_stage()
+    result = stage.result()
+    columns = trade_columns(result, 0.001)
+    at_open = [i for i, t in enumerate(result.trades) if REASONS[t["reason"]] == "REVERSE"]
+
+    assert at_open
+    for i in at_open:  # both fills are at an open
+        trade = result.trades[i]
+        frame = stage.market.frames[result.symbols[trade["symbol"]]]
+        bought, sold = (
+            frame.candles.open[np.searchsorted(frame.open_time_ms, at)]
+            for at in (columns.entry_ms[i], columns.exit_ms[i])
+        )
+        moved = abs(trade["entry_price"] - bought) + abs(trade["exit_price"] - sold)
+        # Fills are on the price grid, which is a hundredth of the slippage or less.
+        assert columns.slippage[i] == pytest.approx(moved * trade["quantity"], rel=0.05)
+
+
+def test_equity_ends_with_the_last_trade_closed():
+    result = a_stage().result()
+    equity = marked_equity(result)
+
+    assert equity.value[0] == result.start_wallet
+    assert equity.value[-1] == result.final_wallet
+    assert equity.time_ms[-1] == START_MS + 6_000 * BAR_MS - 1
+
+
+def test_what_was_played_can_be_measured_and_judged():
+    evidence = played(*a_stage().play)
+    method = Method(draws=200, random_plays=20)
+
+    measures = measured(evidence, 1, method)
+    verdict = judge(measures, load_criteria(), Subject("c", "d"))
+
+    assert measures.keys() == MEASURES.keys()
+    assert all(math.isfinite(measures[name]) for name in ("mean_r", "random_p", "alpha_r"))
+    assert measures["days"] == 63
+    assert verdict.answer is Answer.TOO_LITTLE_DATA
+
+
+def test_only_what_lies_between_from_and_to_is_played_and_held():
+    start, end = START_MS + 2_000 * BAR_MS, START_MS + 4_000 * BAR_MS
+    stage = a_stage(["XRPUSDT"], start_ms=start, end_ms=end)
+    close = stage.market.frames["XRPUSDT"].candles.close
+
+    evidence = played(*stage.play)
+
+    assert (evidence.start_ms, evidence.end_ms) == (start, end)
+    assert evidence.trades.entry_ms.min() >= start
+    assert evidence.trades.exit_ms.max() < end
+    assert evidence.holding is not None
+    assert evidence.random is not None
+    held = close[3_999] / close[2_000] * (1.0 - 2 * (0.0005 + 0.001)) - 1.0
+    assert evidence.holding.total_ratio == pytest.approx(held)
+    random = evidence.random(np.random.default_rng(1))
+    assert random.entry_ms.min() >= start
+    assert random.exit_ms.max() < end
+
+
+def test_random_entries_are_about_as_many_on_either_side_and_others_each_time():
+    stage = a_stage()
+    own = trade_columns(stage.result(), 0.001)
+    play = RandomSignals(*stage.play)
+
+    first, same, other = (play(np.random.default_rng(seed)) for seed in (1, 1, 2))
+
+    assert first.net.tolist() == same.net.tolist()
+    assert first.net.tolist() != other.net.tolist()
+    for side in (1, -1):
+        count = np.count_nonzero(own.side == side)
+        assert np.count_nonzero(first.side == side) == pytest.approx(count, rel=0.2)
+    shared = np.intersect1d(first.entry_ms, own.entry_ms)
+    assert len(shared) < 0.1 * len(own)
+
+
+def test_random_entries_pay_the_costs_and_earn_nothing_on_a_fair_market():
+    stage = a_stage(bars=20_000)
+    play = RandomSignals(*stage.play)
+
+    plays = [play(np.random.default_rng(seed)) for seed in range(30)]
+    r = np.concatenate([trades.r for trades in plays])
+    paid = np.concatenate([trades.costs / trades.risk for trades in plays])
+
+    assert r.mean() == pytest.approx(-paid.mean(), abs=0.04)
+
+
+def test_signals_that_a_filter_refused_are_not_drawn_at_random():
+    stage = a_stage(["XRPUSDT"])
+    own = stage.signals["XRPUSDT"]
+    codes = np.full(len(own), FILTER, np.int8)
+    codes[:5] = 0
+    filtered = {"XRPUSDT": replace(own, refused=codes)}
+
+    random = RandomSignals(stage.market, filtered, stage.settings)(np.random.default_rng(1))
+
+    assert 1 <= len(random) <= 5
+
+
+def test_a_rule_s_own_distances_go_along_as_fractions_of_the_price():
+    stage = a_stage(["XRPUSDT"])
+    own = stage.signals["XRPUSDT"]
+    close = stage.market.frames["XRPUSDT"].candles.close
+    brought = replace(own, stop_distance=0.02 * close[own.rows])
+
+    play = RandomSignals(stage.market, {"XRPUSDT": brought}, stage.settings)
+    random = play(np.random.default_rng(1))
+
+    # 2 % of the signal bar's close, for a notional of 1,000 at the next open
+    assert np.allclose(random.risk, 20.0, rtol=0.02)
+
+
+@pytest.mark.slow
+def test_an_edge_planted_into_a_market_is_found_and_its_absence_too():
+    shipped = load_criteria()
+    criteria = replace(shipped, method=replace(shipped.method, draws=1_000, random_plays=40))
+
+    def answer(edge):
+        stage = a_stage(["XRPUSDT"], bars=42_000, seed=1, edge=edge, slippage_bps=2.0)
+        return judge(
+            measured(played(*stage.play), 1, criteria.method), criteria, Subject("c", "d")
+        ).answer
+
+    assert answer(0.3) is Answer.EDGE
+    assert answer(None) is Answer.NO_EDGE
