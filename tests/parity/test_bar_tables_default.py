@@ -349,6 +349,23 @@ def test_of_a_trailing_stop(name):
     assert (float(trade.exit_price), trade.reason.value) == (float(price), reason)
 
 
+def test_an_open_past_a_stop_that_is_only_now_moved_closes_at_that_open():
+    """Closes at 2.1, which calls for a stop at 2.079; the next bar opens below it already."""
+    played = play_default(
+        XRP="03:00 2 long\n 03:15 2 2.1 1.99 2.1\n 03:30 2.05 2.2 2.0 2.2\n 03:45 2.2",
+        stop=0.05,
+        settings={**ANY_LOSS, "trailing_stop_pct": 0.01},
+    )
+
+    assert_trades(
+        played,
+        """
+        symbol side in    price out   price reason  qty  gross fee   funding net
+        XRP    LONG 03:15 2     03:30 2.05  SL_GAP  2500 125   5.0625 0      119.9375
+        """,
+    )
+
+
 def test_the_stop_of_a_short_trails_too():
     """Closes at 1.9 and 1.8: the stop comes down to 1.818."""
     played = play_default(

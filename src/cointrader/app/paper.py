@@ -330,7 +330,7 @@ def _playing(
         instruments=instruments_of(config, plan.source, symbols),
         start_ms=start_ms,
         end_ms=end_ms,
-        check_margin=config.check_margin,
+        check_margin=config.check_margin and config.fixed_notional is None,
         lateness=plan.lateness,
     )
 

@@ -254,7 +254,7 @@ async def _exchange(plan: PaperPlan, market: BinanceExchange, clock: Clock) -> L
             slippage=to_decimal(config.slippage_bps) / 10_000,
         ),
         leverage=config.leverage,
-        check_margin=config.check_margin,
+        check_margin=config.check_margin and config.fixed_notional is None,
     )
     exchange = LiveMarketExchange(
         account, market, clock, bar_ms=plan.source.interval_ms, filters=filters

@@ -258,10 +258,10 @@ def liquidation_of(held: Row, lane: Row, brackets: Floats) -> float:
     return level if level > 0.0 else np.nan
 
 
-def trail(close: float, opened: float, lane: Row, rules: Row, held: Row) -> None:
-    """Move the stop behind the best close since the fill.
+def trail(close: float, opened: float, lane: Row, rules: Row, held: Row) -> bool:
+    """Move the stop behind the best close since the fill; whether the next open is past it.
 
-    Where the next bar opens past it already the exchange takes no such order: it stays.
+    The exchange takes no such order then: the position is closed at that open.
     """
     sign, best = held["sign"], held["best_close"]
     if not best * sign >= close * sign:
@@ -276,9 +276,9 @@ def trail(close: float, opened: float, lane: Row, rules: Row, held: Row) -> None
         lane["tick_under"],
     )
     if (wanted - held["stop"]) * sign <= 0.0:
-        return
-    if not is_past(sign, slipped(sign, opened, rules["slippage"]), wanted, tick):
-        held["stop"] = wanted
+        return False
+    held["stop"] = wanted
+    return is_past(sign, slipped(sign, opened, rules["slippage"]), wanted, tick)
 
 
 def pay_funding(

@@ -42,7 +42,7 @@ from cointrader.backtest.columns import (
     Payments,
     State,
 )
-from cointrader.domain.candle import LIQUIDATED, NO_TOUCH, bar_exit, touch_price
+from cointrader.domain.candle import LIQUIDATED, NO_TOUCH, STOP_GAP, bar_exit, touch_price
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.position import bankruptcy_price, gross_pnl, slipped
 from cointrader.risk.limits import ALLOWED, risk_to_stop
@@ -99,7 +99,10 @@ def play(
             sign = held["sign"]
             if side in (0, sign):
                 if sign != 0 and lanes[s]["trail_ratio"] > 0.0:
-                    trail(candles.close[s, bar - 1], opens[s, bar], lanes[s], rules, held)
+                    last, now = candles.close[s, bar - 1], opens[s, bar]
+                    if trail(last, now, lanes[s], rules, held):
+                        price = slipped(-sign, now, rules["slippage"])
+                        close(s, bar, price, STOP_GAP, rules, state, out.trades)
                 continue
             refused = events.refused[place]
             out.refusal[place] = refused

@@ -130,7 +130,7 @@ class Holding:
             return CloseReason.REVERSE
         if leg is Leg.EMERGENCY:
             return CloseReason.UNPROTECTED
-        if leg in (Leg.STOP, Leg.TRAIL) or order_id.startswith(GUARD_PREFIX):
+        if leg in (Leg.STOP, Leg.TRAIL, Leg.PASSED) or order_id.startswith(GUARD_PREFIX):
             return self._stop_reason(slippage)
         return CloseReason.MANUAL
 

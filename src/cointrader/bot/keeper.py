@@ -206,7 +206,10 @@ class PositionKeeper:
         await self._booking.settled()
 
     async def trail(self, close: float, bar_open_ms: int, trail_ratio: float) -> None:
-        """After a bar's close: move the stop behind the best close since the fill."""
+        """After a bar's close: move the stop behind the best close since the fill.
+
+        A price that is past it already cannot wait for it: the position is closed at market.
+        """
         booking = self._booking
         holding = booking.holding
         if holding is None or holding.levels is None or booking.state is not State.OPEN:
@@ -236,3 +239,6 @@ class PositionKeeper:
         if placed is Placed.SEEN:
             booking.stop_moved(levels)
             self._watch.confirm()
+        elif placed is Placed.TOO_LATE:
+            booking.stop_moved(levels)  # by which the close is judged
+            await self._closing.close(bar_open_ms, Leg.PASSED)

@@ -29,6 +29,7 @@ _LEGS = {
     Leg.STOP: "stop order",
     Leg.TARGET: "target order",
     Leg.TRAIL: "moved stop order",
+    Leg.PASSED: "close at market, the moved stop was passed",
     Leg.CLOSE: "close at market",
     Leg.EMERGENCY: "emergency close at market",
     Leg.FLATTEN: "close at market by command",
@@ -71,6 +72,8 @@ def status_lines(status: Status) -> Iterator[str]:
     span = f"{moment(status.from_ms)} to {moment(status.to_ms)} UTC"
     yield f"{span}, {run.interval} bars, started {times}; {_phase(status)}"
     yield f"journal {status.journal}"
+    if status.verdict is not None:
+        yield f"verdict: {status.verdict}"
     yield ""
     yield from _account_lines(status.account)
     yield ""

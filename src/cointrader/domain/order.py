@@ -106,6 +106,7 @@ class Leg(StrEnum):
     STOP = "s"
     TARGET = "t"
     TRAIL = "m"  # the moving stop inside the outer one
+    PASSED = "g"  # closed at market: the price was past the moved stop before it could rest
     CLOSE = "c"
     EMERGENCY = "x"  # closed because its protection could not be confirmed
     FLATTEN = "f"  # closed because a person said so

@@ -21,7 +21,7 @@ from cointrader.risk.book import Refusal, RiskBook
 from cointrader.risk.limits import RiskConfig, RiskLimits
 from cointrader.risk.live_book import LiveBook, RiskJournal
 from cointrader.risk.reservation import EntryRequest, Reservation
-from cointrader.risk.sizing import size_entry
+from cointrader.risk.sizing import needed_margin, size_entry
 from cointrader.risk.standing import NEVER_MS
 from cointrader.risk.state import restored
 
@@ -242,7 +242,7 @@ class RiskManager(LiveBook):
         )
         quantity = Decimal(0) if isinstance(size, Refusal) else size
         notional, ticket = float(quantity) * price, self._next_ticket()
-        margin = notional / limits.leverage + notional * limits.taker_fee
+        margin = needed_margin(notional, limits.leverage, limits.taker_fee)
         taken = self._book.under(limits).reserve(
             symbol,
             side,

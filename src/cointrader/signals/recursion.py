@@ -33,7 +33,7 @@ def remembered(
     every period at least 2.
     """
     n_bars = len(close)
-    out = np.full((6, shown), np.nan)
+    out = np.empty((6, shown))
     if n_bars == 0:
         return out
     hidden = n_bars - shown
@@ -71,6 +71,8 @@ def remembered(
         at = i - hidden
         if at < 0:
             continue
+        for row in range(6):
+            out[row, at] = np.nan
         if i >= rsi_period:
             out[RSI, at] = _strength(gain, loss)
         if i >= ema_fast - 1:
