@@ -17,9 +17,7 @@ Grid = NDArray[np.float64]
 
 
 @numba.njit(error_model="numpy")
-def scores(
-    high: Floats, low: Floats, close: Floats, volume: Floats, out: Floats
-) -> None:
+def scores(high: Floats, low: Floats, close: Floats, volume: Floats, out: Floats) -> None:
     """Rows of `out`: long score, short score, volume over its mean, ADX, ATR."""
     n = len(close)
     rsi = np.empty(n)

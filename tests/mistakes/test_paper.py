@@ -330,7 +330,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
     """What a run says that cannot write any more, and the journal that it leaves."""
     folder = tmp_path_factory.mktemp("stopped")
     command = "cointrader paper --to 2026-01-08 --quiet --journal j.db"
-    run = in_a_process(folder, command, largest=200_000)
+    run = in_a_process(folder, command, largest=260_000)
     assert (run.returncode, run.stdout) == (1, ""), run.stderr
     return run.stderr, (folder / "j.db").read_bytes()
 

@@ -33,6 +33,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "app": (
             "domain market signals model strategy risk exchange journal bot backtest ops dashboard"
         ),
+        "research": "domain market signals model strategy risk journal backtest app",
         "cli": (
             "domain market signals model strategy risk exchange journal bot backtest training "
             "ops dashboard app"

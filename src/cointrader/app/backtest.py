@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -25,6 +26,44 @@ from cointrader.signals.configured import configured_rule
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What a backtest plays: made once, played with whatever size and limits are wanted.
+
+    `rules`, by symbol, stand in for the configured ones.
+    """
+
+    config: Config
+    market: PaperMarket
+    candles: Market
+    signals: Mapping[str, SymbolSignals]
+    rules: Mapping[str, SignalRule]
+
+    def settings(self, config: Config | None = None, balance: float = 1000.0) -> BacktestSettings:
+        """How it is played: by its own configuration, or by one with other size and limits."""
+        config = config or self.config
+        return settings_of(
+            config,
+            instruments_of(config, self.market.source, config.symbols),
+            balance=balance,
+            start_ms=self.market.start_ms,
+            end_ms=self.market.end_ms,
+        )
+
+
+def prepared(
+    config: Config,
+    market: PaperMarket,
+    rules: Mapping[str, SignalRule] | None = None,
+    on_progress: Callable[[str], None] = lambda _text: None,
+) -> Prepared:
+    """Candles and signals of the configured symbols. Raises what `backtest` raises."""
+    candles = market_of(config, market.source)
+    require_enough(candles, market.end_ms)
+    signals = configured_signals(config, candles, rules, on_progress)
+    return Prepared(config, market, candles, signals, rules or {})
+
+
 def backtest(
     config: Config,
     market: PaperMarket,
@@ -39,18 +78,9 @@ def backtest(
     Raises `MissingCandles`, `ConfigError`,
     `DataError`.
     """
-    settings = settings_of(
-        config,
-        instruments_of(config, market.source, config.symbols),
-        balance=balance,
-        start_ms=market.start_ms,
-        end_ms=market.end_ms,
-    )
-    candles = market_of(config, market.source)
-    require_enough(candles, market.end_ms)
-    signals = configured_signals(config, candles, rules, on_progress)
+    ready = prepared(config, market, rules, on_progress)
     on_progress("playing")
-    return run(candles, signals, settings)
+    return run(ready.candles, ready.signals, ready.settings(balance=balance))
 
 
 def market_of(config: Config, source: CandleSource) -> Market:

@@ -28,6 +28,8 @@ from cointrader.app.rehearsal import clock_of, is_rehearsal, loop_factory
 from cointrader.app.settled_memory import settle_memory_once
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.transfers_since import Anchor, transfers_anchor
+from cointrader.app.verdict_live import Asked, VerdictState, WhileAllowed
+from cointrader.app.verdict_told import tell_end_of, told_of
 from cointrader.app.wiring import QUOTE_ASSET, Access, BinanceDesk, Patience, Place
 from cointrader.bot.bot import TradingBot
 from cointrader.bot.foreign import ForeignPolicy, refuse_foreign
@@ -67,6 +69,7 @@ class LivePlan:
     rules: Mapping[str, SignalRule] = field(default_factory=dict)  # instead of the configured ones
     locks: Path | None = None
     patience: Patience | None = None  # how long streams may be silent; by the kind of exchange
+    verdict: Asked = field(default_factory=Asked)  # how real money looks up its verdict
 
     @property
     def is_rehearsal(self) -> bool:
@@ -173,6 +176,11 @@ class LivePorts:
     journal: SqliteJournal
     anchor: Anchor
     checks: Sequence[Check]
+    verdict: VerdictState | None = None  # None where no verdict is asked for
+
+    def filtered(self, inner: EntryFilter | None) -> EntryFilter | None:
+        """`inner`, which is asked only while the verdict allows entries."""
+        return inner if self.verdict is None else WhileAllowed(self.verdict, inner)
 
 
 @asynccontextmanager
@@ -210,12 +218,22 @@ async def opened(plan: LivePlan, clock: Clock) -> AsyncIterator[LivePorts]:
         await _set_up(desk.exchange, facts, config)
         fee = await _own_fee(desk.exchange, config.symbols)
         checks = judged(replace(facts, streams=Streams()), config)
-        yield LivePorts(config.replace(taker_fee=float(fee)), desk, journal, anchor, checks)
+        yield LivePorts(
+            config.replace(taker_fee=float(fee)),
+            desk,
+            journal,
+            anchor,
+            checks,
+            facts.verdict if facts.is_real_money else None,
+        )
 
 
 async def begin(plan: LivePlan, ports: LivePorts, risk: RiskManager) -> Decimal:
     """Write down that trading begins, and let `risk` take up where it was; the wallet."""
     config, exchange, anchor = ports.config, ports.desk.exchange, ports.anchor
+    verdict = ports.verdict
+    if verdict is not None and verdict.override is not None and verdict.is_new:
+        await ports.journal.commit(verdict.override)
     now_ms = ports.desk.clock.now_ms()
     wallet = (await exchange.account()).wallet
     await ports.journal.commit(
@@ -229,6 +247,7 @@ async def begin(plan: LivePlan, ports: LivePorts, risk: RiskManager) -> Decimal:
             base_balance=wallet,
             version=__version__,
             settings=config.shown(),
+            source={} if verdict is None else told_of(verdict),
         )
     )
     await risk.start(exchange)
@@ -253,7 +272,7 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
             journal=journal,
             clock=clock,
             rule=plan.rules.get(symbol),
-            entry_filter=no_model() if symbol in without else None,
+            entry_filter=ports.filtered(no_model() if symbol in without else None),
             inputs=desk.inputs,
         )
         for symbol in config.symbols
@@ -270,7 +289,10 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
                 without_entries=without,
             )
         )
-        async with alongside({"memory": settle_memory_once(clock, bots[0].settings.interval_ms)}):
+        courses = {"memory": settle_memory_once(clock, bots[0].settings.interval_ms)}
+        if ports.verdict is not None:
+            courses["verdict"] = tell_end_of(ports.verdict, clock, journal)
+        async with alongside(courses):
             await Supervisor(clock, journal).run(bots)
 
 
@@ -297,6 +319,8 @@ async def _passed(plan: LivePlan, clock: Clock, journal: SqliteJournal) -> Facts
         clock,
         machine,
         is_known=lambda order_id: journal.intent(order_id) is not None,
+        asked=plan.verdict,
+        in_code=sorted(plan.rules),
     )
     checks = judged(facts, plan.config)
     if is_refused(checks):

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from cointrader.app.verdict_live import VerdictState
 from cointrader.app.words import moment
 from cointrader.domain.clock import MINUTE_MS
 from cointrader.domain.instrument import Instrument
@@ -104,6 +105,8 @@ class Facts:
     machine: Machine
     streams: Streams | None = None  # None: not tried
     unfiltered: Mapping[str, bool] = field(default_factory=dict)  # symbol to NO_ML_FILTER
+    is_real_money: bool = False
+    verdict: VerdictState | None = None  # None: nobody asks for one
 
 
 class PreflightConfig(RiskConfig, Protocol):
@@ -130,6 +133,7 @@ def judged(facts: Facts, config: PreflightConfig) -> list[Check]:
         *_correlations(facts.correlations),
         *_other_instance(facts.symbols),
         *_streams(facts.streams),
+        *_verdict(facts),
         *_settings(facts, config),
     ]
 
@@ -393,6 +397,27 @@ def _streams(streams: Streams | None) -> Iterator[Check]:
         yield _warning("streams", "connected, and no candle came yet", "try again in a minute")
     else:
         yield _ok("streams", "market stream delivers, account stream is connected")
+
+
+def _verdict(facts: Facts) -> Iterator[Check]:
+    """Real money asks for an edge. What is open is managed without one."""
+    state = facts.verdict
+    if state is None:
+        return
+    if not facts.is_real_money:
+        asked = f"{state.found}. --live asks for an edge" if state.refusal else state.found
+        yield _ok("verdict", asked)
+    elif state.refusal:
+        held = [each.symbol for each in facts.symbols if each.has_position is True]
+        if held:
+            found = f"{state.found}. {', '.join(held)} is managed and closed as ever"
+            yield _warning("verdict", found, state.todo)
+        else:
+            yield _failed("verdict", state.found, state.todo)
+    elif state.is_doubtful:
+        yield _warning("verdict", state.found, state.todo)
+    else:
+        yield _ok("verdict", state.found)
 
 
 def _settings(facts: Facts, config: PreflightConfig) -> Iterator[Check]:

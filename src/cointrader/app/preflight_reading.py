@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from cointrader.app.account_lock import account_holder
+from cointrader.app.config import Config
 from cointrader.app.preflight import Facts, Machine, Streams, SymbolFacts, Unread
 from cointrader.app.status import writer_of
+from cointrader.app.verdict_live import Asked, verdict_now
 from cointrader.app.wiring import Access, BinanceDesk, DeskConfig, Place
 from cointrader.domain.clock import Clock
 from cointrader.domain.errors import CointraderError, JournalError
@@ -32,30 +34,30 @@ T = TypeVar("T")
 KnownOrder = Callable[[str], bool]
 
 
-class ReadConfig(DeskConfig, Protocol):
-    """The part of the configuration that says what is asked for."""
-
-    def for_symbol(self, symbol: str) -> _SymbolConfig: ...
-
-
-class _SymbolConfig(Protocol):
-    @property
-    def no_ml_filter(self) -> bool: ...
-
-
 async def read_facts(
-    config: ReadConfig, access: Access, clock: Clock, machine: Machine, *, is_known: KnownOrder
+    config: Config,
+    access: Access,
+    clock: Clock,
+    machine: Machine,
+    *,
+    is_known: KnownOrder,
+    asked: Asked | None = None,
+    in_code: Sequence[str] = (),
 ) -> Facts:
-    """Ask the exchange all there is to ask, without streams. What fails is in the facts."""
+    """Ask the exchange all there is to ask, without streams. What fails is in the facts.
+
+    `asked` and `in_code` as in `verdict_live.verdict_now`; a rehearsal asks for no verdict.
+    """
     api = BinanceApi.at(access.endpoints, clock, access.credentials)
     exchange = BinanceExchange(api, clock, interval=config.interval, account_events=no_events)
     try:
         offset_ms = await _read(_offset(api, clock))
         now_ms = clock.now_ms() + (0 if isinstance(offset_ms, Unread) else offset_ms)
         reachable = not isinstance(offset_ms, Unread)
+        is_rehearsal = access.name not in tuple(Place)
         return Facts(
             place=access.name,
-            is_rehearsal=access.name not in tuple(Place),
+            is_rehearsal=is_rehearsal,
             now_ms=now_ms,
             offset_ms=offset_ms,
             rights=await _read(exchange.key_rights()) if reachable else None,
@@ -72,6 +74,16 @@ async def read_facts(
             unfiltered={
                 symbol: config.for_symbol(symbol).no_ml_filter for symbol in config.symbols
             },
+            is_real_money=access.name == Place.LIVE,
+            verdict=None
+            if is_rehearsal
+            else verdict_now(
+                config,
+                journal=Path(machine.journal),
+                now_ms=now_ms,
+                asked=asked,
+                in_code=in_code,
+            ),
         )
     finally:
         await api.close()

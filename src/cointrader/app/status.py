@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from cointrader.app.verdict_told import verdict_line
 from cointrader.app.words import r_multiple, result_at_stop
 from cointrader.domain.errors import JournalError
 from cointrader.domain.ports import Account
@@ -94,6 +95,7 @@ class Status:
     refusals: Mapping[str, int]
     last_alerts: Sequence[Alert]
     last_trades: Sequence[NumberedTrade]
+    verdict: str | None = None  # how it stands, where the run was asked for one
 
 
 def newest_journal(folder: Path, pattern: str = "*.db") -> Path:
@@ -158,6 +160,7 @@ def read_status(reader: JournalReader) -> Status:
     runs = list(reader.runs())
     writer = writer_of(reader.path)
     phase = _phase(reader, run, writer)
+    to_ms = _last_known_ms(reader, run)
     trades = numbered_trades(reader, run.symbols)
     recorded = reader.risk_state()
     standing = Standing() if recorded is None else restored(recorded.state)[0]
@@ -176,7 +179,7 @@ def read_status(reader: JournalReader) -> Status:
         run=run,
         starts=len(runs),
         from_ms=runs[0].at_ms,
-        to_ms=_last_known_ms(reader, run),
+        to_ms=to_ms,
         account=_account_status(reader, run, standing, positions),
         symbols=symbols,
         trades=len(trades),
@@ -188,6 +191,7 @@ def read_status(reader: JournalReader) -> Status:
             for number, trade in enumerate(trades, 1)
             if number > len(trades) - _SHOWN
         ],
+        verdict=verdict_line(run.source, to_ms),
     )
 
 

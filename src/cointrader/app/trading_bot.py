@@ -89,6 +89,7 @@ class TradingBot(bot.TradingBot):
             self.inputs = self.inputs or desk.inputs
             if self.ml_filter is None and not self._config.for_symbol(self.symbol).no_ml_filter:
                 self.ml_filter = no_model()
+            self.ml_filter = ports.filtered(self.ml_filter)
             try:
                 await super().run()
             finally:

@@ -32,6 +32,7 @@ REFUSALS: Mapping[str, str] = {
     "late": "the entry could not be made soon enough after the candle's close",
     "filter": "the model gives this signal too little chance",
     "no-model": "there is no model that may be trusted, and trading without one was not allowed",
+    "no-verdict": "no verdict lets this configuration trade real money: see cointrader preflight",
     "rejected": "the exchange did not accept the order",
     "unprotected": "the exchange did not keep a stop of this symbol: no entries until it keeps one",
     "stale": "what an entry looks at is older than it may be",

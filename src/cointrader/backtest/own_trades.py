@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cointrader.backtest.columns import Floats, Longs
 from cointrader.backtest.market import Market
@@ -49,14 +50,18 @@ def played(
 
 def trade_columns(result: BacktestResult, slippage: float) -> TradeColumns:
     """The trades of a backtest. `slippage` is the fraction that its fills were moved by."""
-    rows = result.trades
+    return columns_of(result.trades, result.time_ms, slippage)
+
+
+def columns_of(rows: NDArray[np.void], time_ms: Longs, slippage: float) -> TradeColumns:
+    """Any rows of `columns.TRADE` on a timeline, for example those of single folds."""
     side = rows["side"].astype(np.int64)
     entered = rows["entry_price"] * slippage / (1.0 + side * slippage)
     left = rows["exit_price"] * slippage / (1.0 - side * slippage)
     left = np.where(rows["reason"] == LIQUIDATED, 0.0, left)  # its price is moved by nothing
     return TradeColumns(
-        entry_ms=result.entry_ms,
-        exit_ms=result.exit_ms,
+        entry_ms=time_ms[rows["entry_bar"]],
+        exit_ms=time_ms[rows["exit_bar"]],
         side=side,
         net=rows["net"].copy(),
         risk=rows["risk"].copy(),

@@ -479,7 +479,7 @@ def _probability_of(decision: Decision) -> float | None:
 def _refusal_of(decision: Decision) -> str:
     """The key of whoever said no to an entry; a bar without a signal refuses nothing."""
     why = decision.why if isinstance(decision, Hold | Exit) else ""
-    return why if why in ("filter", "no-model") else ""
+    return why if why in ("filter", "no-model", "no-verdict") else ""
 
 
 def _detail_of(decision: Decision) -> str:

@@ -15,6 +15,7 @@ from cointrader.app.config import Config
 from cointrader.cli.numbers import positive
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.times import range_of
+from cointrader.cli.verdict_options import Judging, judging_of, with_verdict
 from cointrader.domain.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ _CLEAR = "\r\x1b[K"
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the closed trades to this CSV file.",
 )
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all of it to this HTML file, charts included; it needs no network.",
+)
+@with_verdict
 @click.option("--quiet", "-q", is_flag=True, help="Only the result: no word on how far it is.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
@@ -64,13 +72,20 @@ def backtest(
     planted_edge: float | None,
     with_model: bool,
     trades_path: Path | None,
+    report_path: Path | None,
+    verdict_path: Path | None,
+    criteria_path: Path | None,
+    ledger_path: Path | None,
+    unjudged: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Play stored candles by the rules of live trading, and report what came of it.
+    """Play stored candles by the rules of live trading, and say whether there is an edge.
 
     One account, every symbol, costs and halts included: trade by trade what paper does with the
-    same candles, in a fraction of its time. Nothing is written but what you ask for.
+    same candles, in a fraction of its time. Beside it the strategy's own trades are judged, of a
+    fixed size and without halts: edge, no edge, or too little data. Each configuration tried is
+    counted before its result is known.
 
     \b
       cointrader backtest --data data --symbol XRPUSDT --from 2025-06-01 --to 2025-12-01
@@ -96,6 +111,13 @@ def backtest(
         from cointrader.cli.trades_file import require_writable
 
         require_writable(trades_path)
+    if report_path is not None:
+        from cointrader.app.report_file import require_report_writable
+
+        require_report_writable(report_path)
+    judging = judging_of(
+        verdict_path, criteria_path, ledger_path, unjudged=unjudged, is_made_up=data is None
+    )
     tell = _Teller(quiet=quiet)
     tell(f"reading candles of {', '.join(config.symbols)}")
     # Here and not above: what reads and plays candles takes a moment to import.
@@ -108,7 +130,9 @@ def backtest(
     else:
         market = paper_market.folder_market(config, data, start_ms, end_ms)
     config, unknown = paper_market.with_known_correlations(config, market.source)
-    return _play(config, market, wallet, unknown, tell, trades_path, as_json=as_json)
+    return _play(
+        config, market, wallet, unknown, judging, tell, trades_path, report_path, as_json=as_json
+    )
 
 
 def _play(
@@ -116,20 +140,27 @@ def _play(
     market: PaperMarket,
     wallet: float,
     unknown: list[str],
+    judging: Judging,
     tell: _Teller,
     trades_path: Path | None,
+    report_path: Path | None,
     *,
     as_json: bool,
 ) -> int:
     """Play it and tell what came of it."""
-    from cointrader.app.backtest import backtest as play
-    from cointrader.app.backtest import summary_of
+    from cointrader.app.backtest import prepared, summary_of
+    from cointrader.app.verdict_trial import count_trial
+    from cointrader.backtest.run import run
     from cointrader.cli.result_output import Course, result_as_plain, result_lines
     from cointrader.cli.trades_file import write_trades
 
     started_s = time.monotonic()
-    result = play(config, market, balance=wallet, on_progress=tell)
+    ready = prepared(config, market, on_progress=tell)
+    trial = count_trial(ready, ledger=judging.ledger, now_ms=time.time_ns() // 1_000_000)
+    tell("playing")
+    result = run(ready.candles, ready.signals, ready.settings(balance=wallet))
     elapsed_s = time.monotonic() - started_s
+    judged = judging.judged(ready, trial, result, tell)
     tell.clear()
     summary = summary_of(result, config.slippage_bps / 10_000)
     course = Course(
@@ -145,10 +176,31 @@ def _play(
     )
     if trades_path is not None:
         write_trades(summary.trades, trades_path)
+    if report_path is not None:
+        from cointrader.app.backtest_report import report_inputs, write_report
+        from cointrader.backtest.report.inputs import Judged as Shown
+
+        shown = None
+        if judged is not None:
+            shown = Shown(judged.own, judged.kept.verdict, judged.criteria.method)
+        without = f"No candles of {', '.join(unknown)} here: played without them."
+        inputs = report_inputs(
+            config,
+            market,
+            result,
+            made_ms=trial.at_ms,
+            candles=ready.candles,
+            judged=shown,
+            remarks=[without] if unknown else [],
+        )
+        write_report(report_path, inputs)
     if as_json:
-        click.echo(json.dumps(result_as_plain(course, summary), indent=2))
+        plain = result_as_plain(course, summary)
+        click.echo(json.dumps({**plain, "verdict": judged and judged.as_plain()}, indent=2))
         return 0
     tell.announce(config, market, unknown)
+    for line in judged.lines() if judged is not None else ():
+        click.echo(line)
     for line in result_lines(course, summary):
         click.echo(line)
     return 0

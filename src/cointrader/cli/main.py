@@ -36,12 +36,20 @@ COMMANDS = {
     "backtest": Lazy(
         "cointrader.cli.backtest:backtest", "Play stored candles by the rules of live trading."
     ),
+    "sweep": Lazy("cointrader.cli.sweep:sweep", "Try many settings, and count the tries."),
+    "walkforward": Lazy(
+        "cointrader.cli.walkforward:walkforward",
+        "Choose settings on the past, judge them after it.",
+    ),
     "run": Lazy("cointrader.cli.run:run", "Trade on Binance or its testnet."),
     "preflight": Lazy(
         "cointrader.cli.preflight:preflight", "Look for what speaks against trading."
     ),
     "status": Lazy("cointrader.cli.inspect:status", "How a run stands, also while it trades."),
     "explain": Lazy("cointrader.cli.inspect:explain", "Why a trade was made, or why not."),
+    "parity": Lazy(
+        "cointrader.cli.parity:parity", "Hold a journal against the backtest, and explain."
+    ),
     "pause": Lazy("cointrader.cli.control:pause", "No more entries until resume."),
     "resume": Lazy("cointrader.cli.control:resume", "Allow entries again after pause."),
     "flatten": Lazy("cointrader.cli.control:flatten", "Close everything at market, now."),

@@ -15,6 +15,7 @@ from cointrader.app.logs import configure as configure_logs
 from cointrader.app.preflight import Check, is_refused, judged
 from cointrader.app.preflight_reading import knows, look_around, read_facts, try_streams
 from cointrader.app.rehearsal import clock_of, loop_factory, speed_of
+from cointrader.app.verdict_live import Asked
 from cointrader.cli.access import access_of, with_access
 from cointrader.cli.main import EXIT_REFUSED
 from cointrader.cli.options import SettingsCommand, with_config
@@ -31,6 +32,13 @@ from cointrader.cli.run import JOURNALS
     help="The journal that `run` will write.  "
     "[default: journals/live.db, testnet.db or rehearsal.db]",
 )
+@click.option(
+    "--verdict",
+    "verdict_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --live: the verdict that allows trading.  "
+    "[default: the one of this configuration in verdicts/]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable, on stdout.")
 @with_config
 def preflight(
@@ -40,6 +48,7 @@ def preflight(
     exchange_url: str | None,
     key_file: Path | None,
     journal_path: Path | None,
+    verdict_path: Path | None,
     as_json: bool,
 ) -> int:
     """Look at the key, the account, the symbols, the streams and this machine. Changes nothing.
@@ -54,7 +63,8 @@ def preflight(
     access = access_of(
         config, testnet=testnet, live=live, exchange_url=exchange_url, key_file=key_file
     )
-    plan = LivePlan(config, access, Path(), speed=speed_of(access))
+    asked = Asked(verdict_path)
+    plan = LivePlan(config, access, Path(), speed=speed_of(access), verdict=asked)
     plan = replace(plan, journal_path=journal_path or JOURNALS / f"{plan.mode}.db")
     with asyncio.Runner(loop_factory=loop_factory(plan.access, plan.speed)) as runner:
         checks = runner.run(_examined(plan))
@@ -77,6 +87,7 @@ async def _examined(plan: LivePlan) -> list[Check]:
         clock,
         look_around(plan.journal_path, plan.access),
         is_known=knows(plan.journal_path),
+        asked=plan.verdict,
     )
     if not is_refused(judged(facts, plan.config)):
         facts = replace(facts, streams=await try_streams(plan.config, plan.access, clock))

@@ -23,6 +23,7 @@ from cointrader.cli.access import access_of, with_access
 from cointrader.cli.main import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.preflight_output import check_lines
+from cointrader.cli.verdict_options import asked_verdict, with_override
 from cointrader.domain.errors import JournalError
 from cointrader.domain.records import Alert, PositionOpened, Record
 from cointrader.journal.reader import JournalReader
@@ -42,6 +43,7 @@ JOURNALS = Path("journals")
     help="Where everything is written down; a run goes on where the last one ended.  "
     "[default: journals/live.db, testnet.db or rehearsal.db]",
 )
+@with_override
 @click.option("--quiet", "-q", is_flag=True, help="No line for each event.")
 @with_config
 def run(
@@ -51,14 +53,18 @@ def run(
     exchange_url: str | None,
     key_file: Path | None,
     journal_path: Path | None,
+    verdict_path: Path | None,
+    override_reason: str | None,
+    override_days: int | None,
     quiet: bool,
 ) -> int:
     """Trade the configured symbols until stopped.
 
     First a preflight: whatever speaks against trading is told, and nothing is sent. Ctrl-C or a
     polite stop ends it with exit code 130; open positions keep their stop on the exchange, and
-    the next start takes them up again. --live trades REAL MONEY. Without a model it makes no
-    entries, unless NO_ML_FILTER=true says that this is meant.
+    the next start takes them up again. --live trades REAL MONEY, and asks for the verdict `edge`
+    of a backtest with the same settings. Without a model there are no entries, unless
+    NO_ML_FILTER=true says that this is meant.
 
     \b
       cointrader run --testnet
@@ -66,10 +72,11 @@ def run(
       cointrader run --exchange http://127.0.0.1:18080 --no-ml-filter
     """
     configure_logs()
+    asked = asked_verdict(verdict_path, override_reason, override_days, is_live=live)
     access = access_of(
         config, testnet=testnet, live=live, exchange_url=exchange_url, key_file=key_file
     )
-    plan = LivePlan(config, access, Path(), speed=speed_of(access))
+    plan = LivePlan(config, access, Path(), speed=speed_of(access), verdict=asked)
     path = journal_path or JOURNALS / f"{plan.mode}.db"
     teller = Teller(config, path, quiet=quiet)
     with ExitStack() as open_until_done:

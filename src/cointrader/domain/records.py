@@ -166,6 +166,23 @@ class ExchangeState:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictOverridden:
+    """A person lets a configuration trade that no verdict speaks for, up to a moment.
+
+    It counts for this configuration and model alone, and once: the same `reason` never counts for
+    longer than this, however often it is given.
+    """
+
+    at_ms: int
+    until_ms: int  # excluded
+    configuration: str  # by hash, as a verdict names it
+    model: str
+    found: str  # what spoke against it then
+    reason: str  # in the person's own words
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something a person should know. `level`: info, warning, critical."""
 
@@ -189,5 +206,6 @@ Record = (
     | RiskState
     | BotState
     | ExchangeState
+    | VerdictOverridden
     | Alert
 )

@@ -24,6 +24,7 @@ from cointrader.domain.records import (
     RiskState,
     RunStarted,
     TradeClosed,
+    VerdictOverridden,
 )
 from cointrader.journal import rows, schema, tables
 from cointrader.journal.rows import Condition
@@ -101,6 +102,10 @@ class JournalReader:
         with explaining(self._where):
             states = rows.last_of_each(self._connection, tables.BOTS, "symbol")
             return {state.symbol: state for state in states}
+
+    def verdict_overrides(self) -> Iterator[VerdictOverridden]:
+        """Every time a person let trade what no verdict speaks for, oldest first."""
+        return self._select(tables.VERDICT_OVERRIDES)
 
     def open_position(self, symbol: str) -> PositionOpened | None:
         """The position of `symbol` as its bot last wrote it down; None when flat."""

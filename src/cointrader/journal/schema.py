@@ -168,7 +168,19 @@ CREATE TABLE exchange_state (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+CREATE TABLE verdict_overrides (
+    at_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    configuration TEXT NOT NULL,
+    model TEXT NOT NULL,
+    found TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    who TEXT NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 
 
 def version(connection: sqlite3.Connection, where: str, *, known: int = len(MIGRATIONS)) -> int:

@@ -31,10 +31,20 @@ from cointrader.domain.records import (
     Record,
     RiskState,
     TradeClosed,
+    VerdictOverridden,
 )
 from cointrader.journal import rows, schema
 from cointrader.journal.lock import WriterLock
-from cointrader.journal.tables import BOTS, DECISIONS, INTENTS, ORDERS, RISK_STATE, RUNS, TRADES
+from cointrader.journal.tables import (
+    BOTS,
+    DECISIONS,
+    INTENTS,
+    ORDERS,
+    RISK_STATE,
+    RUNS,
+    TRADES,
+    VERDICT_OVERRIDES,
+)
 from cointrader.journal.trouble import explained, explaining, version_warning
 
 MEMORY = ":memory:"
@@ -223,6 +233,10 @@ class SqliteJournal:
     def risk_state(self) -> RiskState | None:
         """The last state of the shared book."""
         return self._read(lambda: rows.newest(self._connection, RISK_STATE))
+
+    def verdict_overrides(self) -> Sequence[VerdictOverridden]:
+        """Every time a person let trade what no verdict speaks for, oldest first."""
+        return self._read(lambda: list(rows.select(self._connection, VERDICT_OVERRIDES)))
 
     def trades(self, symbol: str | None = None) -> Sequence[TradeClosed]:
         """Closed trades by exit time."""

@@ -33,6 +33,7 @@ from cointrader.domain.records import (
     RiskState,
     RunStarted,
     TradeClosed,
+    VerdictOverridden,
 )
 
 R = TypeVar("R")
@@ -187,6 +188,7 @@ RISK_EVENTS = Table(RiskEvent, "risk_events", time="at_ms")
 RISK_STATE = Table(RiskState, "risk_state", time="at_ms", key=("id",), doubles="last")
 BOTS = Table(BotState, "bots", time="at_ms")
 EXCHANGE_STATE = Table(ExchangeState, "exchange_state", time="at_ms", key=("id",), doubles="last")
+VERDICT_OVERRIDES = Table(VerdictOverridden, "verdict_overrides", time="at_ms")
 ALERTS = Table(Alert, "alerts", time="at_ms")
 
 TABLES: Mapping[type[Record], Table[Any]] = {
@@ -205,6 +207,7 @@ TABLES: Mapping[type[Record], Table[Any]] = {
         RISK_STATE,
         BOTS,
         EXCHANGE_STATE,
+        VERDICT_OVERRIDES,
         ALERTS,
     )
 }

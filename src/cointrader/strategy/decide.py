@@ -37,7 +37,7 @@ class FilterAnswer:
 
     passed: bool
     probability: float | None = None
-    refusal: str = ""  # "filter" or "no-model"
+    refusal: str = ""  # "filter", "no-model" or "no-verdict"
     detail: str = ""
 
 

@@ -17,6 +17,7 @@ QUICK = ["--symbols", "XRPUSDT,TRXUSDT", "--to", "2026-01-08"]
 @pytest.fixture(autouse=True)
 def _nothing_of_this_machine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in ("SYMBOLS", "PROFILE", "SIGNAL", "SIZING", "INTERVAL"):
         monkeypatch.delenv(name, raising=False)
 
@@ -44,7 +45,9 @@ def test_the_same_command_gives_the_same_result(capsys):
     first, _ = told(capsys)
     second, _ = told(capsys)
 
-    assert {**first, "elapsed_s": 0} == {**second, "elapsed_s": 0}
+    for result in (first, second):
+        result["elapsed_s"] = result["verdict"]["occasion"]["made_ms"] = 0
+    assert first == second
 
 
 def test_trades_go_to_a_csv_file_with_the_columns_of_paper(capsys, tmp_path):
@@ -102,3 +105,25 @@ def test_too_few_candles_are_an_exit_code_of_their_own(capsys, tmp_path):
 
     assert main(["backtest", "--data", str(tmp_path), "--symbol", "XRPUSDT"]) == 3
     assert "300 warm the indicators up" in capsys.readouterr().err
+
+
+def test_a_report_is_one_page_with_the_verdict_or_without(capsys, tmp_path):
+    told(capsys, "--report", "judged.html")
+    told(capsys, "--report", "played.html", "--no-verdict")
+
+    judged, played = (
+        (tmp_path / name).read_text("utf-8") for name in ("judged.html", "played.html")
+    )
+    assert judged.startswith("<!doctype html>")
+    assert "Not judged" in played
+    assert "Not judged" not in judged
+
+
+def test_a_report_that_could_not_be_written_is_told_before_anything_is_played(capsys, tmp_path):
+    code = main(["backtest", *QUICK, "--report", "nowhere/report.html"])
+
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    assert "nowhere" in err
+    assert not (tmp_path / "state").exists()  # no trial was counted

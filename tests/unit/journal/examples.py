@@ -30,6 +30,7 @@ from cointrader.domain.records import (
     RiskState,
     RunStarted,
     TradeClosed,
+    VerdictOverridden,
 )
 
 BAR_MS = 900_000
@@ -160,6 +161,7 @@ EVERY_KIND: tuple[Record, ...] = (
     RiskState(T0, {"slots": {"XRPUSDT": "LONG"}, "day": 19675, "halted": False, "peak": "1001.25"}),
     BotState(T0, "XRPUSDT", "crashed", "Unreachable: no answer"),
     ExchangeState(T0, {"sums": {"wallet": "1000.5"}, "resume_ms": T0}),
+    VerdictOverridden(T0, T0 + BAR_MS, "c" * 64, "", "the verdict is no edge", "a try", "alice"),
     Alert(T0, "warning", "XRPUSDT", "market stream lost"),
 )
-NEW_IN_VERSION_2 = (BotState, ExchangeState)
+NEW_SINCE_VERSION_1 = (BotState, ExchangeState, VerdictOverridden)

@@ -8,7 +8,7 @@ from cointrader.domain.errors import JournalError
 from cointrader.journal import schema
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.sqlite import SqliteJournal
-from tests.unit.journal.examples import EVERY_KIND, NEW_IN_VERSION_2
+from tests.unit.journal.examples import EVERY_KIND, NEW_SINCE_VERSION_1
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")  # a file as released: never edit it
 
@@ -59,7 +59,7 @@ def test_journal_of_version_1_opens_and_keeps_every_record(tmp_path):
             reader.risk_state(),
             next(reader.alerts()),
         ]
-    assert found == [record for record in EVERY_KIND if not isinstance(record, NEW_IN_VERSION_2)]
+    assert found == [record for record in EVERY_KIND if not isinstance(record, NEW_SINCE_VERSION_1)]
 
 
 def test_migration_runs_the_missing_steps_only_and_in_order(tmp_path):

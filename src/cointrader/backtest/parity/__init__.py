@@ -1,0 +1,1 @@
+"""Holds a journal against the kernel: the same candles, decision by decision."""

@@ -1,0 +1,357 @@
+"""A search and a walk-forward for people, for machines, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cointrader.app.paper_market import PaperMarket
+from cointrader.app.search_space import Space
+from cointrader.app.sweep import SweepResult
+from cointrader.app.walkforward import WalkForwardResult
+from cointrader.app.words import moment, money
+from cointrader.backtest.statistics.evidence import MEASURES
+from cointrader.backtest.sweep import ranking
+from cointrader.backtest.sweep.header import FUTURE, PAST, WHOLE
+from cointrader.backtest.sweep.ranking import CHOICES, Choice
+from cointrader.backtest.verdict_file import json_number
+from cointrader.cli.search_options import share, shown
+from cointrader.domain.errors import CointraderError, UsageError
+
+_FIGURES = ("trades", "mean_r", "t", "profit_factor", "win_ratio", "net", "longs")
+_TOLD = (  # of a walk-forward's tests
+    "trades", "net", "mean_r", "mean_r_low", "mean_r_high", "profit_factor", "win_ratio",
+    "mean_r_long", "mean_r_short", "sharpe", "deflated_sharpe", "luck", "max_drawdown",
+    "bearable_costs",
+)  # fmt: skip
+
+
+def choice(text: str) -> Choice:
+    """What cells are compared by, as it was typed."""
+    return CHOICES[[str(each) for each in CHOICES].index(text)]
+
+
+def require_room(path: Path) -> None:
+    """Say before a long run that a file cannot be written after it."""
+    target = path if path.exists() else path.parent
+    if not path.parent.is_dir() or not os.access(target, os.W_OK):
+        raise UsageError(
+            "the cells cannot be written there",
+            where="--out",
+            found=str(path),
+            todo="name a file in a folder that exists and is yours",
+        )
+
+
+# ------------------------------------------------------------------ sweep
+
+
+def sweep_lines(result: SweepResult, market: PaperMarket, by: str, top: int) -> Iterable[str]:
+    """A sweep for people: what it is worth first, its best cells below."""
+    head = result.header
+    yield ""
+    yield (
+        f"{head.cells:,} cells over {', '.join(result.space.base.symbols)}, {market.source.label}, "
+        f"{moment(result.from_ms)} to {moment(result.to_ms)} UTC, {result.space.base.sizing}"
+    )
+    left_out = _left_out(result.space)
+    if left_out:
+        yield f"left out: {left_out}"
+    yield ""
+    yield f"  trials             {head.trials:>9,}   configurations ever tried on these candles"
+    yield f"  enough trades      {head.enough:>9,}   cells with at least {head.least_trades}"
+    yield f"  profitable         {share(head.profitable):>9}   of these"
+    yield (
+        f"  best / median      {shown(head.best_mean_r, sign=True):>9} / "
+        f"{shown(head.median_mean_r, sign=True)} R a trade; the best by {by}"
+    )
+    yield (
+        f"  deflated Sharpe    {share(head.deflated_sharpe):>9}   probability that the best "
+        f"owes its Sharpe ratio to more than the luck of {head.trials:,} trials"
+    )
+    yield (
+        f"  overfitting        {share(head.overfitting):>9}   probability that the best of the "
+        "past is not in the better half after it"
+    )
+    yield f"  slump              {_slump(result)}"
+    yield from _best(result, by, top)
+
+
+def _left_out(space: Space) -> str:
+    told = []
+    if space.twins:
+        told.append(f"{space.twins:,} that are the same configuration as another")
+    if space.impossible:
+        told.append(f"{space.impossible:,} whose settings do not fit together")
+    return "; ".join(told)
+
+
+def _slump(result: SweepResult) -> str:
+    slump = result.header.slump
+    if slump is None:
+        return "too few trades to choose a cell in the past"
+    return (
+        f"chosen on candles before {moment(result.split_ms)}: "
+        f"{shown(slump.past_mean_r, sign=True)} R over {slump.past_trades:,} trades; "
+        f"after it {shown(slump.future_mean_r, sign=True)} R over {slump.future_trades:,}"
+    )
+
+
+def _best(result: SweepResult, by: str, top: int) -> Iterable[str]:
+    order = _ordered(result, by)[:top]
+    if not order:
+        return
+    names = [axis.name for axis in result.space.axes if len(axis.values) != 1]
+    titles = [*names, "trades", "mean R", "t", "factor", "won", "net"]
+    rows = []
+    columns = _columns(result, WHOLE)
+    for cell in order:
+        values = result.space.cells[cell]
+        rows.append(
+            [
+                *(values[name] for name in names),
+                f"{columns['trades'][cell]:,}",
+                shown(columns["mean_r"][cell], sign=True),
+                shown(columns["t"][cell], 2, sign=True),
+                shown(columns["profit_factor"][cell], 2),
+                share(columns["win_ratio"][cell]),
+                money(float(columns["net"][cell])),
+            ]
+        )
+    yield ""
+    yield from _table(titles, rows)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    wide = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        yield "  " + "  ".join(text.rjust(width) for text, width in zip(row, wide, strict=True))
+
+
+def _columns(result: SweepResult, window: int) -> dict[str, Any]:
+    figures = result.table.figures[:, window]
+    return {
+        "trades": figures["trades"],
+        "mean_r": ranking.mean_r(figures),
+        "t": ranking.t_value(figures),
+        "profit_factor": ranking.profit_factor(figures),
+        "win_ratio": ranking.win_ratio(figures),
+        "net": figures["net"],
+        "longs": figures["longs"],
+    }
+
+
+def _ordered(result: SweepResult, by: str) -> list[int]:
+    """Cells with enough trades, the best first; of equals the first."""
+    figures = result.table.figures[:, WHOLE]
+    values = ranking.values_of(figures, choice(by))
+    is_fit = (figures["trades"] >= result.header.least_trades) & ~np.isnan(values)
+    order = np.argsort(-values, kind="stable")
+    return [int(cell) for cell in order if is_fit[cell]]
+
+
+def sweep_as_plain(
+    result: SweepResult, market: PaperMarket, by: str, top: int
+) -> dict[str, object]:
+    """A sweep as JSON values; the best `top` cells."""
+    head, slump = result.header, result.header.slump
+    return {
+        "market": market.source.label,
+        "symbols": list(result.space.base.symbols),
+        "from_ms": result.from_ms,
+        "to_ms": result.to_ms,
+        "sizing": result.space.base.sizing,
+        "data": result.data.hash,
+        "by": by,
+        "trials": head.trials,
+        "new_trials": result.new_trials,
+        "cells": head.cells,
+        "remembered": result.remembered,
+        "twins": result.space.twins,
+        "impossible": result.space.impossible,
+        "least_trades": head.least_trades,
+        "enough_trades": head.enough,
+        "profitable": json_number(head.profitable),
+        "best_mean_r": json_number(head.best_mean_r),
+        "median_mean_r": json_number(head.median_mean_r),
+        "deflated_sharpe": json_number(head.deflated_sharpe),
+        "luck": json_number(head.luck),
+        "overfitting": json_number(head.overfitting),
+        "slump": None
+        if slump is None
+        else {
+            "split_ms": result.split_ms,
+            "settings": dict(result.space.cells[slump.cell]),
+            "past_trades": slump.past_trades,
+            "past_mean_r": json_number(slump.past_mean_r),
+            "past_profit_factor": json_number(slump.past_profit_factor),
+            "future_trades": slump.future_trades,
+            "future_mean_r": json_number(slump.future_mean_r),
+            "future_profit_factor": json_number(slump.future_profit_factor),
+        },
+        "top": [_cell(result, cell) for cell in _ordered(result, by)[:top]],
+    }
+
+
+def _cell(result: SweepResult, cell: int) -> dict[str, object]:
+    columns = _columns(result, WHOLE)
+    return {
+        "settings": dict(result.space.cells[cell]),
+        "configuration": result.space.identities[cell],
+        **{name: json_number(columns[name][cell]) for name in _FIGURES},
+    }
+
+
+def write_cells(result: SweepResult, path: Path) -> None:
+    """All cells as CSV, in the order of the search; empty where a figure cannot be told."""
+    names = [axis.name for axis in result.space.axes]
+    whole, past, future = (_columns(result, window) for window in (WHOLE, PAST, FUTURE))
+    head = [*names, *_FIGURES]
+    head += [f"{when}_{name}" for when in ("past", "future") for name in _FIGURES[:3]]
+    try:
+        with path.open("w", newline="", encoding="utf-8") as target:
+            writer = csv.writer(target)
+            writer.writerow([*head, "configuration"])
+            for cell, values in enumerate(result.space.cells):
+                numbers = [json_number(whole[name][cell]) for name in _FIGURES]
+                for columns in (past, future):
+                    numbers += [json_number(columns[name][cell]) for name in _FIGURES[:3]]
+                row = ["" if number is None else number for number in numbers]
+                writer.writerow(
+                    [*(values[name] for name in names), *row, result.space.identities[cell]]
+                )
+    except OSError as error:
+        raise CointraderError(
+            "the cells could not be written",
+            where=str(path),
+            found=error.strerror,
+            todo="free the disk or name another file; finished cells are kept",
+        ) from error
+
+
+# ------------------------------------------------------------------ walk-forward
+
+
+def walk_lines(result: WalkForwardResult, market: PaperMarket) -> Iterable[str]:
+    """A walk-forward for people: fold by fold, then all tests together."""
+    plan = result.plan
+    kind = "anchored" if plan.anchored else f"rolling, {plan.train:g} days"
+    yield ""
+    yield (
+        f"{len(result.space.cells):,} cells over {', '.join(result.space.base.symbols)}, "
+        f"{market.source.label}, {result.space.base.sizing}; training {kind}, "
+        f"tests of {plan.test:g} days, embargo {plan.embargo:g}"
+    )
+    yield ""
+    yield from _table(
+        ["trained from", "to", "tested from", "to", "trades", "mean R", "factor",
+         "trades", "mean R", "factor"],
+        [_fold(each) for each in result.tested],
+    )  # fmt: skip
+    yield ""
+    for number, each in enumerate(result.tested, 1):
+        cell = result.space.cells[each.cell]
+        told = " ".join(f"{name}={text}" for name, text in cell.items())
+        yield f"  {number}: {told}"
+    yield ""
+    yield (
+        f"  tested             {share(result.coverage)} of the time from "
+        f"{moment(result.folds[0].test_from_ms)}; no bar twice"
+    )
+    yield f"  trials             {result.trials:,} configurations ever tried on these candles"
+    if not result.measures:
+        yield "  all tests together made no trade"
+        return
+    yield "  all tests together:"
+    for name in _TOLD:
+        value = result.measures[name]
+        yield f"    {MEASURES[name].words:<58} {_told(value, MEASURES[name].unit)}"
+
+
+def _told(value: float, unit: str) -> str:
+    match unit:
+        case "count":
+            return f"{value:,.0f}"
+        case "share":
+            return share(value)
+        case "money":
+            return shown(value, 2)
+        case "R":
+            return f"{shown(value, sign=True)} R"
+        case _:
+            return shown(value, 2)
+
+
+def _fold(each: Any) -> list[str]:
+    fold, train, test = each.fold, each.train, each.test
+    return [
+        moment(fold.train_from_ms),
+        moment(fold.train_to_ms),
+        moment(fold.test_from_ms),
+        moment(fold.test_to_ms),
+        *_few(train),
+        *_few(test),
+    ]
+
+
+def _few(figures: Any) -> list[str]:
+    return [
+        f"{int(figures['trades'][0]):,}",
+        shown(float(ranking.mean_r(figures)[0]), sign=True),
+        shown(float(ranking.profit_factor(figures)[0]), 2),
+    ]
+
+
+def walk_as_plain(result: WalkForwardResult, market: PaperMarket) -> dict[str, object]:
+    """A walk-forward as JSON values."""
+    return {
+        "market": market.source.label,
+        "symbols": list(result.space.base.symbols),
+        "sizing": result.space.base.sizing,
+        "data": result.data.hash,
+        "cells": len(result.space.cells),
+        "trials": result.trials,
+        "anchored": result.plan.anchored,
+        "train_days": result.plan.train,
+        "test_days": result.plan.test,
+        "embargo_days": result.plan.embargo,
+        "coverage": result.coverage,
+        "folds": [_fold_as_plain(result, each) for each in result.tested],
+        "measures": {name: json_number(value) for name, value in result.measures.items()},
+        "equity": {
+            "days_ms": result.equity.time_ms[_last_of_day(result)].tolist(),
+            "value": result.equity.value[_last_of_day(result)].tolist(),
+        },
+    }
+
+
+def _last_of_day(result: WalkForwardResult) -> list[int]:
+    day = result.equity.time_ms // 86_400_000
+    return [int(place) for place in np.flatnonzero(np.append(np.diff(day) > 0, True))]
+
+
+def _fold_as_plain(result: WalkForwardResult, each: Any) -> Mapping[str, object]:
+    fold = each.fold
+    return {
+        "train_from_ms": fold.train_from_ms,
+        "train_to_ms": fold.train_to_ms,
+        "test_from_ms": fold.test_from_ms,
+        "test_to_ms": fold.test_to_ms,
+        "settings": dict(result.space.cells[each.cell]),
+        "train": _few_as_plain(each.train),
+        "test": _few_as_plain(each.test),
+    }
+
+
+def _few_as_plain(figures: Any) -> dict[str, object]:
+    return {
+        "trades": int(figures["trades"][0]),
+        "mean_r": json_number(float(ranking.mean_r(figures)[0])),
+        "profit_factor": json_number(float(ranking.profit_factor(figures)[0])),
+        "net": json_number(float(figures["net"][0])),
+    }
