@@ -19,13 +19,13 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from cointrader.app.config import Config
 from cointrader.domain.order import Leg, client_order_id
 from tests.campaign.stage import BALANCE, Booked, Stage
 
 _TRIES = 3
 _TIMEOUT_S = 10
 _KEEP_ALIVE_S = 1_800
-_MOST_POSITIONS, _MOST_OF_A_SIDE = 3, 2
 _MOST_LOST = Decimal("0.04") * BALANCE
 _WORTH = BALANCE / 3 * Decimal("1.4")  # of one position
 _DECIMALS = {"XRPUSDT": (4, 1), "TRXUSDT": (5, 0), "DOGEUSDT": (5, 0)}  # of price and quantity
@@ -89,16 +89,16 @@ class Naive:
             if held is not None and held.side != side:
                 await self._close(api, symbol, held)
             async with self.entering:
-                if symbol not in self.held and self._may_enter(side):
+                if symbol not in self.held and self._may_enter(stage.config, side):
                     price = Decimal(kline["c"])
                     distances = rule.stop_distance or 0.0, rule.target_distance or 0.0
                     await self._enter(api, symbol, side, kline["t"], price, distances)
         except Exception:  # it goes on, as such bots do
             self.flat.pop(symbol, None)
 
-    def _may_enter(self, side: int) -> bool:
+    def _may_enter(self, config: Config, side: int) -> bool:
         same = sum(position.side == side for position in self.held.values())
-        is_full = len(self.held) >= _MOST_POSITIONS or same >= _MOST_OF_A_SIDE
+        is_full = len(self.held) >= config.max_positions or same >= config.max_same_direction
         return not is_full and self.lost < _MOST_LOST
 
     async def _enter(

@@ -110,7 +110,6 @@ class TradingBot:
                 f"the bot of {self.symbol} has no exchange to trade on",
                 todo="pass exchange=, feed=, journal= and clock=, as `cointrader paper` does",
             )
-        prepare(self.rule, self.settings.periods)
         self._loop = _Loop(self, exchange, feed, journal, clock)
         try:
             await self._loop.run()
@@ -199,6 +198,8 @@ class _Loop:
         resume_ms = min(self._first_unanswered_ms(now_bar_ms), now_bar_ms)
         await self._recovery.finish()  # a position's stop needs no candle and waits for none
         self._recovered.set()
+        # Beside the loop: other bots have positions to look after, and compiling takes seconds.
+        await asyncio.to_thread(prepare, self._rule, self._settings.periods)
         await self._stream.warm_up(self._feed, before_ms=resume_ms)
         with suppress(ExchangeError):  # known before the first entry; else that one asks
             await self._keeper.learn_filters()
