@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -20,6 +21,7 @@ from cointrader.exchange.binance.endpoints import LIVE, TESTNET, Endpoints, endp
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 LIVE_KEY, TESTNET_KEY, GUARD_KEY = "BINANCE_API", "BINANCE_TESTNET_API", "BINANCE_GUARD_API"
+_BINANCE = ("binance.com", "binancefuture.com", "binance.us")
 _ONE_OF = "--testnet, --live or --exchange URL"
 
 
@@ -81,6 +83,15 @@ def _place(testnet: bool, live: bool, url: str | None) -> tuple[str, Endpoints]:
     if testnet:
         return Place.TESTNET.value, TESTNET
     endpoints = endpoints_at(url or "")
+    host = urlsplit(endpoints.rest).hostname or ""
+    if any(f".{host}".endswith(f".{own}") for own in _BINANCE):  # its money may be real
+        raise UsageError(
+            "Binance itself is no exchange to rehearse on",
+            where="--exchange",
+            found=host,
+            allowed="another exchange with its protocol",
+            todo="say --live or --testnet",
+        )
     return endpoints.rest, endpoints
 
 

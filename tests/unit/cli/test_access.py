@@ -52,6 +52,16 @@ def test_exactly_one_place_must_be_named(asked):
         of(KEYS, **asked)
 
 
+@pytest.mark.parametrize("host", ["fapi.binance.com", "BINANCE.com", "testnet.binancefuture.com"])
+def test_binance_itself_is_no_rehearsal(host):
+    with pytest.raises(UsageError, match="say --live or --testnet"):
+        of(KEYS, exchange_url=f"https://{host}")
+
+
+def test_a_host_that_only_sounds_like_binance_is_another_exchange():
+    assert of(KEYS, exchange_url="http://notbinance.com").name == "http://notbinance.com"
+
+
 def test_a_missing_key_is_told_by_the_names_of_its_variables():
     with pytest.raises(ConfigError) as refused:
         of({}, live=True)
