@@ -19,10 +19,10 @@ from cointrader.app.search_space import Cell, Part, configured, parted
 from cointrader.backtest.columns import Floats
 from cointrader.backtest.market import Market, Stretch
 from cointrader.backtest.run import run
+from cointrader.backtest.score_history import can_share
 from cointrader.backtest.settings import BacktestSettings
 from cointrader.backtest.signals import SymbolSignals
 from cointrader.backtest.sweep.cells import FIGURES, Sheet, Windows, counted, day_of
-from cointrader.backtest.sweep.scores import can_share
 from cointrader.backtest.sweep.shared import SharedSignals, alone, share
 from cointrader.exchange.simulated.instruments import plausible_instrument, unconstrained
 from cointrader.signals.configured import configured_rule

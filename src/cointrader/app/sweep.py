@@ -18,11 +18,12 @@ from cointrader.app.paper_market import PaperMarket
 from cointrader.app.search_play import Job, Player, Task, TaskResult, play_task
 from cointrader.app.search_space import Part, Space, parted
 from cointrader.app.search_store import ResultStore, default_folder
+from cointrader.backtest import score_history
 from cointrader.backtest.columns import Floats
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.backtest.kernel import play_compiled
 from cointrader.backtest.market import Market
-from cointrader.backtest.sweep import cells, scores
+from cointrader.backtest.sweep import cells
 from cointrader.backtest.sweep.cells import FIGURES, FOREVER, day_of
 from cointrader.backtest.sweep.data import data_set_of
 from cointrader.backtest.sweep.header import CellTable, SearchHeader, header_of
@@ -183,7 +184,9 @@ def _keys(job: Job, space: Space, data: DataSet) -> list[str]:
     """By what a cell's result is found again."""
     common = {
         "version": __version__,
-        "rules": [each.digest() for each in (play_compiled, *cells.COMPILED, *scores.COMPILED)],
+        "rules": [
+            each.digest() for each in (play_compiled, *cells.COMPILED, *score_history.COMPILED)
+        ],
         "data": data.hash,
         "symbols": list(job.market.symbols),
         "start": data.start_ms,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cointrader.backtest.columns import Bytes, Longs
+from cointrader.backtest.score_history import can_share, score_sides_of
 from cointrader.backtest.signals import SymbolSignals, signals_of
-from cointrader.backtest.sweep.scores import can_share, score_sides_of
 from cointrader.market.frame import Frame
 from cointrader.risk.limits import ALLOWED
 from cointrader.signals.indicators import Periods
@@ -61,7 +61,7 @@ def alone(own: SymbolSignals) -> SharedSignals:
 def share(rules: Sequence[SignalRule], frame: Frame, periods: Periods) -> SharedSignals:
     """Signals of `rules` over one frame, a variant for each.
 
-    Many rules share where `scores.can_share` says so; of any other kind there is one.
+    Many rules share where `score_history.can_share` says so; of any other kind there is one.
     Raises `ValueError` for several that cannot, `DataError` as `signals_of`.
     """
     scores = [rule for rule in rules if isinstance(rule, ScoreRule)]
