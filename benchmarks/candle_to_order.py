@@ -37,7 +37,9 @@ import talib
 from numpy.typing import NDArray
 
 from cointrader.app.config import Config
+from cointrader.app.live import FLUSH_AFTER_S
 from cointrader.app.settled_memory import settle_memory
+from cointrader.app.thread_turns import take_short_turns
 from cointrader.app.virtual_time import LoopClock
 from cointrader.app.wiring import Access, BinanceDesk
 from cointrader.bot.bot import TradingBot
@@ -58,7 +60,7 @@ BAR_MS = 900_000
 ENTRIES = 3
 CONTEXT = ("BTCUSDT", "ETHUSDT")
 _PATIENCE_S = 60.0
-_CALM_S = 0.4  # after a bar's last decision: stops are placed, sockets fall silent
+_CALM_S = 0.2 + FLUSH_AFTER_S  # after a bar: stops are placed, all is on disk, sockets are silent
 
 Floats = NDArray[np.float64]
 
@@ -239,7 +241,12 @@ class _Scene:
             now_ms = (await self._control(owner, "state"))["now_ms"]
             clock.start_at(now_ms)
             journal = stack.enter_context(
-                SqliteJournal(self.journal_path, threaded=True, listeners=(hear,))
+                SqliteJournal(
+                    self.journal_path,
+                    threaded=True,
+                    flush_after_s=FLUSH_AFTER_S,
+                    listeners=(hear,),
+                )
             )
             config = self._config()
             risk = RiskManager(config, clock=clock, journal=journal)
@@ -254,8 +261,9 @@ class _Scene:
             group = await stack.enter_async_context(asyncio.TaskGroup())
             tasks = [group.create_task(bot.run()) for bot in bots]
             await _until(lambda: all(bot.stream.bars_stored for bot in bots))
-            await asyncio.sleep(5 * _CALM_S)
+            await asyncio.sleep(2)
             settle_memory()  # as `cointrader run` does in the middle of its first bar
+            take_short_turns()
             round_trips = []
             for bar in range(self.bars):
                 bar_ms = now_ms + bar * BAR_MS

@@ -112,6 +112,9 @@ class FaultyExchange:
             raise OutcomeUnknown("the answer was lost")
         return report
 
+    def look_ahead(self) -> None:
+        self._exchange.look_ahead()
+
     async def account(self) -> Any:
         return await self._exchange.account()
 

@@ -76,6 +76,9 @@ class MortalExchange:
     def account_events(self, symbol: str) -> Any:
         return self._exchange.account_events(symbol)
 
+    def look_ahead(self) -> None:
+        self._exchange.look_ahead()
+
     def candles(self, symbols: Any) -> Any:
         return self._exchange.candles(symbols)
 

@@ -27,6 +27,7 @@ from cointrader.app.preflight_reading import look_from_inside, no_events, read_f
 from cointrader.app.rehearsal import clock_of, is_rehearsal, loop_factory
 from cointrader.app.settled_memory import settle_memory_once
 from cointrader.app.supervisor import Supervisor
+from cointrader.app.thread_turns import take_short_turns
 from cointrader.app.transfers_since import Anchor, transfers_anchor
 from cointrader.app.verdict_live import Asked, VerdictState, WhileAllowed
 from cointrader.app.verdict_told import tell_end_of, told_of
@@ -49,7 +50,7 @@ from cointrader.signals.rules import SignalRule
 from cointrader.strategy.decide import EntryFilter, NoEntries
 
 REHEARSAL = "rehearsal"
-_FLUSH_S = 0.5  # decisions without an order are on disk this soon
+FLUSH_AFTER_S = 0.5  # decisions without an order are on disk this soon
 _NO_MODEL = "no model is loaded; NO_ML_FILTER=true would trade without one"
 
 
@@ -193,7 +194,7 @@ async def opened(plan: LivePlan, clock: Clock) -> AsyncIterator[LivePorts]:
             SqliteJournal(
                 plan.journal_path,
                 threaded=True,
-                flush_after_s=_FLUSH_S,
+                flush_after_s=FLUSH_AFTER_S,
                 survives_power_loss=not plan.is_rehearsal,
                 listeners=plan.listeners,
             )
@@ -289,6 +290,7 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
                 without_entries=without,
             )
         )
+        take_short_turns()
         courses = {"memory": settle_memory_once(clock, bots[0].settings.interval_ms)}
         if ports.verdict is not None:
             courses["verdict"] = tell_end_of(ports.verdict, clock, journal)

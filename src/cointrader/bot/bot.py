@@ -26,7 +26,7 @@ from cointrader.domain.candle import Candle
 from cointrader.domain.errors import ConfigError, DataError, ExchangeError
 from cointrader.domain.events import FeedEvent
 from cointrader.domain.order import Side
-from cointrader.domain.ports import Clock, Exchange, InputAges, Journal, MarketFeed, Quote
+from cointrader.domain.ports import BestPrices, Clock, Exchange, InputAges, Journal, MarketFeed
 from cointrader.domain.records import Alert
 from cointrader.domain.records import Decision as DecisionRecord
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
@@ -57,7 +57,7 @@ from cointrader.strategy.decide import (
 from cointrader.strategy.plan import Exits
 from cointrader.strategy.state import State
 
-_QUOTE_GOOD_FOR_MS = 250  # asked for beside a look at what is open, which may take longer
+_LOOK_GOOD_FOR_MS = 250  # prices, and what is open, for an entry: the one may wait for the other
 _NO_SIGNAL = Signal(side=None, strength=0, reasons=())
 
 
@@ -287,8 +287,11 @@ class _Loop:
         if not (self._keeper.saw_foreign or self._foreign.is_in_the_way):
             decision = self._decide(view)
             if isinstance(decision, Enter):  # while the account is being read
-                looking = asyncio.create_task(self._looked(bar), name=f"look:{self._symbol}")
+                looking = asyncio.create_task(
+                    self._looked(bar, since_ms=now_open_ms), name=f"look:{self._symbol}"
+                )
         try:
+            self._exchange.look_ahead()
             await self._risk.begin_bar(now_open_ms)
             if self._keeper.saw_foreign or self._foreign.is_in_the_way:
                 await self._mind_foreign(open_ms)
@@ -329,7 +332,7 @@ class _Loop:
         view: MarketView,
         now_open_ms: int,
         decision: Decision,
-        looked: Quote | Refusal,
+        looked: BestPrices | Refusal,
     ) -> None:
         if isinstance(looked, Refusal):
             await self._risk.submit(now_open_ms, self._symbol, None)
@@ -358,24 +361,29 @@ class _Loop:
             reason = "late" if refused.code == TOO_LATE else "rejected"
             self._journal.note(_record(view, decision, reason, str(refused)))
 
-    async def _looked(self, bar: Bar) -> Quote | Refusal:
-        """The price to enter at, or what speaks against an entry; both are asked at once."""
+    async def _looked(self, bar: Bar, since_ms: int | None = None) -> BestPrices | Refusal:
+        """The price to enter at, or what speaks against an entry; both are asked at once.
+
+        What the symbol has is looked at now; a look since `since_ms` will do if it is young.
+        """
         refusal = self._why_no_entry(bar)
         if refusal is not None:
             return refusal
         asked_ms = self._clock.now_ms()
-        refusal, quote = await asyncio.gather(
-            self._why_foreign(), self._exchange.quote(self._symbol)
+        if since_ms is not None:
+            since_ms = max(since_ms, asked_ms - _LOOK_GOOD_FOR_MS)
+        refusal, prices = await asyncio.gather(
+            self._why_foreign(since_ms), self._exchange.best_prices(self._symbol)
         )
         if refusal is not None:
             return refusal
-        if self._clock.now_ms() - asked_ms > _QUOTE_GOOD_FOR_MS:  # it was looked twice
-            quote = await self._exchange.quote(self._symbol)
-        return quote
+        if self._clock.now_ms() - asked_ms > _LOOK_GOOD_FOR_MS:  # it was looked twice
+            prices = await self._exchange.best_prices(self._symbol)
+        return prices
 
-    async def _why_foreign(self) -> Refusal | None:
+    async def _why_foreign(self, since_ms: int | None) -> Refusal | None:
         try:
-            found = await self._foreign.look()
+            found = await self._foreign.look(since_ms)
         except ExchangeError as error:
             return Refusal("foreign", f"what is open could not be looked up: {error.what}")
         return None if found is None else Refusal("foreign", f"not ours: {found}")

@@ -7,7 +7,6 @@ alone (and trade on once it is gone), `adopt` a position (protect and manage it 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,13 +42,16 @@ class Foreign:
         return " and ".join(parts)
 
 
-async def find_foreign(exchange: Exchange, symbol: str) -> Foreign | None:
-    """What `symbol` has, asked while this program itself holds nothing of it."""
-    position, resting = await asyncio.gather(
-        exchange.position(symbol), exchange.open_orders(symbol)
-    )
-    orders = tuple(o for o in resting if not is_ours(o.client_order_id))
-    return Foreign(symbol, position, orders) if position or orders else None
+async def find_foreign(
+    exchange: Exchange, symbol: str, *, since_ms: int | None = None
+) -> Foreign | None:
+    """What `symbol` has, asked while this program itself holds nothing of it.
+
+    As of a moment after the call, or of any since `since_ms`.
+    """
+    found = await exchange.holdings(symbol, since_ms=since_ms)
+    orders = tuple(o for o in found.orders if not is_ours(o.client_order_id))
+    return Foreign(symbol, found.position, orders) if found.position or orders else None
 
 
 async def refuse_foreign(exchange: Exchange, journal: Journal, symbols: Iterable[str]) -> None:
@@ -88,16 +90,19 @@ class ForeignWatch:
         """Whether something was there at the last look."""
         return bool(self._told)
 
-    async def look(self) -> Foreign | None:
-        """What is there now, told; to be asked while the bot holds nothing."""
-        found = await self.find()
+    async def look(self, since_ms: int | None) -> Foreign | None:
+        """What is there since `since_ms`, told; to be asked while the bot holds nothing."""
+        found = await self.find(since_ms)
         self.tell(found)
         return found
 
-    async def find(self) -> Foreign | None:
-        """What is there. A position that has just been closed may still be shown: it is looked
-        for again before anything is said."""
-        found = await find_foreign(self._exchange, self._symbol)
+    async def find(self, since_ms: int | None = None) -> Foreign | None:
+        """What is there now, or since `since_ms`.
+
+        A position that has just been closed may still be shown: it is looked for again before
+        anything is said.
+        """
+        found = await find_foreign(self._exchange, self._symbol, since_ms=since_ms)
         if found is None or found.position is None or self._told:
             return found
         await self._clock.sleep_ms(_LOOK_AGAIN_MS)

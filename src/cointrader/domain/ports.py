@@ -55,12 +55,26 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """What a market order would fill at now: `ask` to buy, `bid` to sell; and the mark price."""
+class BestPrices:
+    """What a small market order would fill at now: `ask` to buy, `bid` to sell."""
 
     bid: Decimal
     ask: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Quote(BestPrices):
+    """The best prices, and the mark price."""
+
     mark: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What one symbol has: its position, and orders that may still execute, whoever sent them."""
+
+    position: Position | None
+    orders: Sequence[OrderReport]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +117,17 @@ class Exchange(Protocol):
         """The open position of `symbol`, None when flat."""
         ...
 
+    async def holdings(self, symbol: str, *, since_ms: int | None = None) -> Holdings:
+        """`position` and `open_orders`; where `since_ms` is given, as of any moment since then."""
+        ...
+
+    def look_ahead(self) -> None:
+        """A bar has closed: begin to read what entries will ask for, where that saves time."""
+        ...
+
     async def account(self) -> Account: ...
+
+    async def best_prices(self, symbol: str) -> BestPrices: ...
 
     async def quote(self, symbol: str) -> Quote: ...
 

@@ -97,6 +97,7 @@ class SqliteJournal:
         self._failure: JournalError | None = None
         self._flush_after_s = flush_after_s
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._commit: asyncio.Future[None] | None = None  # that others may still join
         self._by_checkpoints = by_checkpoints
         self._listeners = tuple(listeners)
         with explaining(self._where):
@@ -147,12 +148,27 @@ class SqliteJournal:
         for record in records:
             for listener in self._listeners:
                 listener(record)
-        self._seal()
         if self._thread is None:
+            self._seal()
             self._write()
-        else:
-            loop = asyncio.get_running_loop()
-            await asyncio.shield(loop.run_in_executor(self._thread, self._write))
+            return
+        if self._commit is None:  # whoever commits in this turn of the loop joins
+            self._commit = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(self._commit_now)
+        await asyncio.shield(self._commit)
+
+    def _commit_now(self) -> None:
+        """Let the thread write what was committed in the turn of the loop that has passed."""
+        assert self._thread is not None
+        done, self._commit = self._commit, None
+        assert done is not None  # made by whoever asked for this
+        self._seal()
+        try:
+            written = asyncio.get_running_loop().run_in_executor(self._thread, self._write)
+        except RuntimeError:  # closed meanwhile: closing wrote it
+            done.set_result(None)
+            return
+        written.add_done_callback(lambda _: _pass_on(written, done))
 
     def checkpoint(self, *records: Record) -> None:
         """Write all that was noted and `records`; from here a process that dies goes on."""
@@ -386,6 +402,18 @@ class SqliteJournal:
             found=self._failure.what,
             todo=self._failure.todo,
         ) from self._failure
+
+
+def _pass_on(written: asyncio.Future[None], done: asyncio.Future[None]) -> None:
+    """What became of a write is what became of every commit that it was made for."""
+    if done.done():
+        return
+    error = None if written.cancelled() else written.exception()
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+        done.exception()  # nobody may be left to hear it
 
 
 def _opened(where: str, full_sync: bool) -> sqlite3.Connection:

@@ -29,6 +29,7 @@ __all__ = ["AccountReader", "EntryRequest", "Refusal", "Reservation", "RiskManag
 
 _UNREADABLE = Refusal("unknown-result", "the account could not be read")
 
+_READING_GOOD_FOR_MS = 250  # of the account, for entries, while nothing of ours closed
 READING_DEADLINE_S = 5.0  # closes wait for a reading of the account, but not for ever
 
 
@@ -54,6 +55,7 @@ class RiskManager(LiveBook):
         self._exchange: AccountReader | None = None
         self._bots: set[str] = set()
         self._auction: Auction | None = None
+        self._read_ms = NEVER_MS  # when the account was asked for last
         self._seen_ms = NEVER_MS  # the last bar for which an account reading was tried
         self._promised_ms = NEVER_MS  # a bar that somebody is about to begin
         self._early: set[str] = set()  # who reported that bar before it was begun
@@ -301,7 +303,9 @@ class RiskManager(LiveBook):
             return False
         if not auction.is_open or self._is_stale:
             # Taken before a restart it is not read again, but what closed since then counts.
-            if standing.snapshot_ms != auction.bar_ms or self._is_stale:
+            if not self._is_current(auction) and (
+                standing.snapshot_ms != auction.bar_ms or self._is_stale
+            ):
                 account = await self._read_account(exchange)
                 if account is None:
                     return False
@@ -313,6 +317,11 @@ class RiskManager(LiveBook):
             auction.is_marked = await self._read_marks(exchange)
             return auction.is_marked
         return True
+
+    def _is_current(self, auction: Auction) -> bool:
+        """Whether the reading that this bar began with still says what the account has."""
+        is_young = self._clock.now_ms() - self._read_ms <= _READING_GOOD_FOR_MS
+        return is_young and not self._is_stale and self._standing.bar_ms == auction.bar_ms
 
     def _open(self, auction: Auction) -> None:
         """The account as last read is this bar's snapshot."""
@@ -329,6 +338,7 @@ class RiskManager(LiveBook):
     async def _read_account(self, exchange: AccountReader) -> Account | None:
         self._is_stale = False  # what closes while we read is newer than what we get
         try:
+            self._read_ms = self._clock.now_ms()
             async with asyncio.timeout(READING_DEADLINE_S):
                 return await exchange.account()
         except (ExchangeError, DataError, TimeoutError) as error:

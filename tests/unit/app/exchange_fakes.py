@@ -17,7 +17,7 @@ from cointrader.domain.order import (
     OrderStatus,
     Side,
 )
-from cointrader.domain.ports import Account, Quote
+from cointrader.domain.ports import Account, BestPrices, Holdings, Quote
 from cointrader.domain.position import Position
 
 XRP, TRX = "XRPUSDT", "TRXUSDT"
@@ -78,6 +78,16 @@ class FakeExchange:
 
     async def position(self, symbol: str) -> Position | None:
         return self.positions.get(symbol)
+
+    async def holdings(self, symbol: str, *, since_ms: int | None = None) -> Holdings:
+        del since_ms
+        return Holdings(await self.position(symbol), await self.open_orders(symbol))
+
+    def look_ahead(self) -> None:
+        """Nothing to gain."""
+
+    async def best_prices(self, symbol: str) -> BestPrices:
+        return await self.quote(symbol)
 
     async def account(self) -> Account:
         return Account(Decimal(1000), Decimal(1000), Decimal(1000))

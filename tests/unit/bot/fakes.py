@@ -35,7 +35,7 @@ from cointrader.domain.order import (
     Side,
     client_order_id,
 )
-from cointrader.domain.ports import Account, Quote
+from cointrader.domain.ports import Account, BestPrices, Holdings, Quote
 from cointrader.domain.position import Position
 from cointrader.domain.records import (
     BotState,
@@ -346,6 +346,16 @@ class FakeExchange:
         if side is None:
             return None
         return Position(symbol, side, abs(self.held), self.price, self.now())
+
+    async def holdings(self, symbol: str, *, since_ms: int | None = None) -> Holdings:
+        del since_ms
+        return Holdings(await self.position(symbol), await self.open_orders(symbol))
+
+    def look_ahead(self) -> None:
+        """Nothing to gain."""
+
+    async def best_prices(self, symbol: str) -> BestPrices:
+        return await self.quote(symbol)
 
     async def account(self) -> Account:
         return Account(Decimal(1000), Decimal(1000), Decimal(1000))

@@ -83,13 +83,33 @@ def given(answer: Answer) -> Reservation:
 async def test_an_entry_is_sized_by_the_snapshot_after_the_closes():
     desk = await Desk().begin(XRP)
     await desk.risk.begin_bar(MONDAY_MS)
-    desk.account.wallet = 900.0  # a close by opposite signal cost 100
+    desk.account.wallet = 900.0
+    await desk.risk.close_position(TRX, -100)  # by opposite signal
     desk.settings.max_daily_loss = 0.5
 
     entry = given(await desk.risk.submit(MONDAY_MS, XRP, an_entry(price=2.0)))
 
     assert entry.quantity == Decimal("750.0")  # 900 / 3 x 0.5 x 10 / 2
     assert (entry.symbol, entry.side, entry.margin) == (XRP, LONG, Decimal("150.0"))
+    assert desk.account.readings == 3  # start, begin_bar, snapshot
+
+
+async def test_without_a_close_the_reading_that_the_bar_began_with_is_the_snapshot():
+    desk = await Desk().begin(XRP)
+    await desk.risk.begin_bar(MONDAY_MS)
+
+    given(await desk.risk.submit(MONDAY_MS, XRP, an_entry()))
+
+    assert desk.account.readings == 2  # start, begin_bar
+
+
+async def test_a_reading_that_has_grown_old_is_no_snapshot():
+    desk = await Desk().begin(XRP)
+    await desk.risk.begin_bar(MONDAY_MS)
+    await desk.clock.advance_to(MONDAY_MS + 251)
+
+    given(await desk.risk.submit(MONDAY_MS, XRP, an_entry()))
+
     assert desk.account.readings == 3  # start, begin_bar, snapshot
 
 
@@ -214,6 +234,7 @@ async def test_a_bot_that_crashes_while_waiting_takes_nothing_and_stops_nobody()
 async def test_whoever_serves_and_crashes_leaves_the_serving_to_the_next():
     desk = await Desk(Settings(max_positions=1)).begin(XRP, TRX)
     await desk.risk.begin_bar(MONDAY_MS)
+    await desk.risk.close_position("DOGEUSDT", 0)  # so the account has to be read again
     desk.account.answers.clear()
     first = asyncio.create_task(desk.risk.submit(MONDAY_MS, XRP, an_entry()))
     second = asyncio.create_task(desk.risk.submit(MONDAY_MS, TRX, an_entry()))

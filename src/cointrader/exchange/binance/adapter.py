@@ -17,7 +17,7 @@ from cointrader.domain.errors import ConfigError, Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Fill, OrderReport, OrderRequest, OrderStatus
-from cointrader.domain.ports import Account, Quote, Settlement
+from cointrader.domain.ports import Account, BestPrices, Holdings, Quote, Settlement
 from cointrader.domain.position import Position
 from cointrader.exchange.binance import translate
 from cointrader.exchange.binance.api import BinanceApi
@@ -32,6 +32,7 @@ from cointrader.exchange.binance.transfers import Transfers
 AccountEvents = Callable[[str], AsyncIterator[AccountEvent]]
 
 _IS_GONE = NO_SUCH_ORDER | {"-4117"}  # or is being triggered at this moment
+_AHEAD_MS = 1_000  # bots that close one bar within it share one look ahead
 _READINGS = 3  # of a wallet that goes on moving
 
 
@@ -64,9 +65,8 @@ class BinanceExchange:
         self.rules = Rules(api, clock)
         self._ids = OrderIds()
         self._executions = Executions(api, self._ids)
-        self._open_algo_orders = Together(api.open_algo_orders)
-        self._open_orders = Together(api.open_orders)
-        self._position_risk = Together(api.position_risk)
+        self._open_orders = Together(self._all_open_orders, clock)
+        self._position_risk = Together(api.position_risk, clock)
 
     @property
     def is_remote(self) -> bool:
@@ -118,14 +118,21 @@ class BinanceExchange:
         return None if order is None else self._algo(order)
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        # Conditional ones first: one that triggers meanwhile is then seen in both, not in neither.
-        algos = await self._open_algo_orders.of(symbol)
-        plains = await self._open_orders.of(symbol)
-        reports = {order.client_algo_id: self._algo(order) for order in algos}
-        known = {translate.became(order) for order in algos}
+        return await self._open_orders.of(symbol)
+
+    async def _all_open_orders(self, symbol: str | None) -> Sequence[OrderReport]:
+        """Plain and conditional ones, of `symbol` or of all.
+
+        Conditional ones first: one that triggers meanwhile is then seen in both, not in neither.
+        """
+        algos = await self._api.open_algo_orders(symbol)
+        plains = await self._api.open_orders(symbol)
+        reports = {(order.symbol, order.client_algo_id): self._algo(order) for order in algos}
+        known = {(order.symbol, translate.became(order)) for order in algos}
         for order in plains:
-            if order.order_id not in known and order.client_order_id not in reports:
-                reports[order.client_order_id] = self._plain(order)
+            name = order.symbol, order.client_order_id
+            if (order.symbol, order.order_id) not in known and name not in reports:
+                reports[name] = self._plain(order)
         return list(reports.values())
 
     async def _cancel_plain(self, symbol: str, client_order_id: str) -> OrderReport | None:
@@ -180,6 +187,17 @@ class BinanceExchange:
     async def position(self, symbol: str) -> Position | None:
         return translate.position(await self._position_risk.of(symbol), symbol)
 
+    async def holdings(self, symbol: str, *, since_ms: int | None = None) -> Holdings:
+        risks, orders = await asyncio.gather(
+            self._position_risk.of(symbol, since_ms=since_ms),
+            self._open_orders.of(symbol, since_ms=since_ms),
+        )
+        return Holdings(translate.position(risks, symbol), orders)
+
+    def look_ahead(self) -> None:
+        self._position_risk.look_ahead(_AHEAD_MS)
+        self._open_orders.look_ahead(_AHEAD_MS)
+
     async def account(self) -> Account:
         """Wallet and transfers of one moment: read again where money moved in between.
 
@@ -220,6 +238,10 @@ class BinanceExchange:
         return self._account_events(symbol)
 
     # -- the market -------------------------------------------------------------------------------
+
+    async def best_prices(self, symbol: str) -> BestPrices:
+        book = await self._api.book_ticker(symbol)
+        return BestPrices(bid=book.bid_price, ask=book.ask_price)
 
     async def quote(self, symbol: str) -> Quote:
         book, index = await asyncio.gather(

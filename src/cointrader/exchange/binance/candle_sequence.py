@@ -26,6 +26,9 @@ class CandleSequence:
         """Take a candle that the stream told; what can be handed out now, in order."""
         if candle.open_time_ms < self.next_open_ms:
             return []
+        if candle.open_time_ms == self.next_open_ms and not self._held:
+            self.next_open_ms += self.interval_ms
+            return [candle]
         self._held[candle.open_time_ms] = candle
         if len(self._held) > MOST_HELD:
             del self._held[min(self._held)]

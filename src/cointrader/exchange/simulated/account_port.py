@@ -11,6 +11,7 @@ from dataclasses import replace
 from cointrader.domain.errors import Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.order import Fill, OrderReport
+from cointrader.domain.ports import Holdings
 from cointrader.domain.position import Position
 from cointrader.exchange.simulated.account import SimulatedAccount
 from cointrader.exchange.simulated.margin import liquidation_level
@@ -47,6 +48,14 @@ class AccountPort:
             return None
         level = liquidation_level(held, self._account.instruments[symbol])
         return replace(held, liquidation_price=level)
+
+    async def holdings(self, symbol: str, *, since_ms: int | None = None) -> Holdings:
+        """As of now, which nothing is later than."""
+        del since_ms
+        return Holdings(await self.position(symbol), await self.open_orders(symbol))
+
+    def look_ahead(self) -> None:
+        """Whatever is asked here is answered at once."""
 
     async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
         """Executions at or after `since_ms`, as far as they are remembered."""

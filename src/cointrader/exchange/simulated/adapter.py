@@ -18,7 +18,7 @@ from cointrader.domain.clock import Clock
 from cointrader.domain.errors import ConfigError, Rejected
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import DetailedReport, Fill, OrderReport, OrderRequest, OrderSide
-from cointrader.domain.ports import Account, CandleSource, Quote, Settlement
+from cointrader.domain.ports import Account, BestPrices, CandleSource, Quote, Settlement
 from cointrader.domain.position import Position
 from cointrader.exchange.simulated.account import Siblings, SimulatedAccount
 from cointrader.exchange.simulated.account_port import AccountPort
@@ -204,6 +204,9 @@ class SimulatedExchange(AccountPort):
                 ledger.transfers,
             )
         return self._marked
+
+    async def best_prices(self, symbol: str) -> BestPrices:
+        return self.price(symbol)
 
     async def quote(self, symbol: str) -> Quote:
         return self.price(symbol)

@@ -20,7 +20,7 @@ from cointrader.domain.clock import HOUR_MS, MINUTE_MS, Clock
 from cointrader.domain.errors import ExchangeError, MissingCandles
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.order import OrderReport, OrderRequest, OrderSide
-from cointrader.domain.ports import Account, Quote, Settlement
+from cointrader.domain.ports import Account, BestPrices, Quote, Settlement
 from cointrader.domain.position import slipped
 from cointrader.exchange.simulated.account import SimulatedAccount
 from cointrader.exchange.simulated.account_port import AccountPort
@@ -141,6 +141,9 @@ class LiveMarketExchange(AccountPort):
         return Account(
             ledger.wallet, ledger.equity(marks), self._account.available(), ledger.transfers
         )
+
+    async def best_prices(self, symbol: str) -> BestPrices:
+        return await self.quote(symbol)
 
     async def quote(self, symbol: str) -> Quote:
         """The market's best prices, each moved by the slippage against who takes it."""

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from cointrader.app.virtual_time import LoopClock
 from cointrader.domain.errors import Unreachable
 from cointrader.exchange.binance.together import Together
 
@@ -27,15 +28,19 @@ class Exchange:
         return [Row(each) for each in ("XRPUSDT", "TRXUSDT", "DOGEUSDT") if symbol in (None, each)]
 
 
+def together_of(exchange: Exchange) -> Together[Row]:
+    return Together(exchange.rows, LoopClock())
+
+
 async def test_one_symbol_is_asked_for_by_name():
     exchange = Exchange()
-    assert await Together(exchange.rows).of("XRPUSDT") == [Row("XRPUSDT")]
+    assert await together_of(exchange).of("XRPUSDT") == [Row("XRPUSDT")]
     assert exchange.asked == ["XRPUSDT"]
 
 
 async def test_symbols_asked_for_in_one_moment_share_a_request_and_each_hears_its_own():
     exchange = Exchange()
-    together = Together(exchange.rows)
+    together = together_of(exchange)
 
     answers = await asyncio.gather(together.of("XRPUSDT"), together.of("DOGEUSDT"))
 
@@ -45,7 +50,7 @@ async def test_symbols_asked_for_in_one_moment_share_a_request_and_each_hears_it
 
 async def test_whoever_asks_after_a_request_has_left_gets_a_newer_answer():
     exchange = Exchange()
-    together = Together(exchange.rows)
+    together = together_of(exchange)
     first = asyncio.create_task(together.of("XRPUSDT"))
     while not exchange.asked:
         await asyncio.sleep(0)
@@ -57,7 +62,7 @@ async def test_whoever_asks_after_a_request_has_left_gets_a_newer_answer():
 
 
 async def test_one_that_gives_up_does_not_take_the_answer_from_the_others():
-    together = Together(Exchange().rows)
+    together = together_of(Exchange())
     gone, waiting = (asyncio.create_task(together.of(s)) for s in ("XRPUSDT", "TRXUSDT"))
     await asyncio.sleep(0)
     gone.cancel()
@@ -66,7 +71,7 @@ async def test_one_that_gives_up_does_not_take_the_answer_from_the_others():
 
 
 async def test_everybody_hears_that_the_exchange_did_not_answer():
-    together = Together(Exchange(is_down=True).rows)
+    together = together_of(Exchange(is_down=True))
 
     answers = await asyncio.gather(
         together.of("XRPUSDT"), together.of("TRXUSDT"), return_exceptions=True
@@ -75,3 +80,49 @@ async def test_everybody_hears_that_the_exchange_did_not_answer():
     assert [type(answer) for answer in answers] == [Unreachable, Unreachable]
     with pytest.raises(Unreachable):
         await together.of("XRPUSDT")
+
+
+async def test_a_look_ahead_answers_whoever_asks_for_that_moment_or_an_earlier_one():
+    exchange, clock = Exchange(), LoopClock()
+    together = Together(exchange.rows, clock)
+    before_ms = clock.now_ms()
+    together.look_ahead(1_000)
+
+    answers = [await together.of(s, since_ms=before_ms) for s in ("XRPUSDT", "TRXUSDT")]
+
+    assert answers == [[Row("XRPUSDT")], [Row("TRXUSDT")]]
+    assert exchange.asked == [None]
+
+
+async def test_a_look_ahead_is_too_old_for_what_happened_after_it():
+    exchange, clock = Exchange(), LoopClock()
+    together = Together(exchange.rows, clock)
+    together.look_ahead(1_000)
+    await clock.sleep_ms(5)
+
+    await together.of("XRPUSDT", since_ms=clock.now_ms())
+    await together.of("XRPUSDT")
+
+    assert exchange.asked == [None, "XRPUSDT", "XRPUSDT"]
+
+
+async def test_one_look_ahead_is_enough_for_all_who_would_begin_one_in_a_moment():
+    exchange = Exchange()
+    together = together_of(exchange)
+    for _ in range(3):
+        together.look_ahead(1_000)
+        await asyncio.sleep(0.002)
+
+    assert exchange.asked == [None]
+
+
+async def test_after_a_look_ahead_that_failed_the_exchange_is_asked_again():
+    exchange, clock = Exchange(is_down=True), LoopClock()
+    together = Together(exchange.rows, clock)
+    before_ms = clock.now_ms()
+    together.look_ahead(1_000)
+    await asyncio.sleep(0.005)
+    exchange.is_down = False
+
+    assert await together.of("XRPUSDT", since_ms=before_ms) == [Row("XRPUSDT")]
+    assert exchange.asked == [None, "XRPUSDT"]
