@@ -71,6 +71,8 @@ def with_search(command: _Command) -> _Command:
         click.option("--no-store", is_flag=True, help="Keep no finished cell, and use none."),
         click.option("--ledger", type=click.Path(path_type=Path, dir_okay=False),
                      help="File in which trials are counted.  [default: in your state folder]"),
+        click.option("--report", "report_path", type=click.Path(path_type=Path, dir_okay=False),
+                     help="Write all of it to this HTML file, charts included."),
         click.option("--quiet", "-q", is_flag=True, help="Only the result: no progress."),
         click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines."),
     ]  # fmt: skip

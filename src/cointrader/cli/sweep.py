@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import click
@@ -83,6 +84,7 @@ def sweep(
     store: Path | None,
     no_store: bool,
     ledger: Path | None,
+    report_path: Path | None,
     quiet: bool,
     as_json: bool,
     balance: str,
@@ -111,8 +113,12 @@ def sweep(
         from cointrader.cli.search_output import require_room
 
         require_room(out)
-    config, market = chosen_market(config, data, range_ms, seed, planted_edge)
-    space = chosen_space(config, axes, draws, random_seed)
+    if report_path is not None:
+        from cointrader.app.report_file import require_report_writable
+
+        require_report_writable(report_path)
+    own_size, market = chosen_market(config, data, range_ms, seed, planted_edge)
+    space = chosen_space(own_size, axes, draws, random_seed)
     where = chosen_place(jobs, cluster, store, ledger, no_store=no_store)
     from cointrader.app.sweep import sweep as play
     from cointrader.cli import search_output
@@ -130,6 +136,13 @@ def sweep(
         )
     if out is not None:
         search_output.write_cells(result, out)
+    if report_path is not None:
+        from cointrader.app.search_report import write_sweep_report
+
+        traded = config.replace(correlation_symbols=own_size.correlation_symbols)
+        write_sweep_report(
+            report_path, result, traded, market, balance=wallet, made_ms=time.time_ns() // 1_000_000
+        )
     if as_json:
         click.echo(json.dumps(search_output.sweep_as_plain(result, market, by, top), indent=2))
     else:

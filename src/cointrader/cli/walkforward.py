@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import click
@@ -77,6 +78,7 @@ def walkforward(
     store: Path | None,
     no_store: bool,
     ledger: Path | None,
+    report_path: Path | None,
     quiet: bool,
     as_json: bool,
     train: float,
@@ -99,8 +101,12 @@ def walkforward(
     if with_model:
         refuse_model()
     range_ms = range_of(from_, to)
-    config, market = chosen_market(config, data, range_ms, seed, planted_edge)
-    space = chosen_space(config, axes, draws, random_seed)
+    if report_path is not None:
+        from cointrader.app.report_file import require_report_writable
+
+        require_report_writable(report_path)
+    own_size, market = chosen_market(config, data, range_ms, seed, planted_edge)
+    space = chosen_space(own_size, axes, draws, random_seed)
     where = chosen_place(jobs, cluster, store, ledger, no_store=no_store)
     from cointrader.app.walkforward import Plan, walk_forward
     from cointrader.cli import search_output
@@ -115,6 +121,12 @@ def walkforward(
             where=where,
             on_progress=advance,
         )
+    if report_path is not None:
+        from cointrader.app.search_report import write_walk_report
+
+        traded = config.replace(correlation_symbols=own_size.correlation_symbols)
+        made_ms = time.time_ns() // 1_000_000
+        write_walk_report(report_path, result, traded, market, made_ms=made_ms)
     if as_json:
         click.echo(json.dumps(search_output.walk_as_plain(result, market), indent=2))
     else:

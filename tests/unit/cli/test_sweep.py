@@ -116,6 +116,26 @@ def test_a_file_that_cannot_be_written_is_told_before(capsys):
     assert "cells cannot be written there" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "lengths", "title"),
+    [("sweep", (), "Sweep"), ("walkforward", ("--train", "15", "--test", "5"), "Walk-forward")],
+)
+def test_a_report_shows_what_was_searched(folder, command, lengths, title):
+    assert swept(*lengths, "--report", "page.html", "--quiet", command=command) == 0
+
+    page = (folder / "page.html").read_text()
+    assert f">{title}</h2>" in page
+    assert "ATR_SL_MULT" in page
+    assert "The account was traded" in page
+
+
+@pytest.mark.parametrize("command", ["sweep", "walkforward"])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_played(capsys, command):
+    assert swept("--report", "nowhere/page.html", command=command) == 2
+
+    assert "nowhere" in capsys.readouterr().err
+
+
 def test_too_few_candles_have_an_exit_code(capsys):
     assert swept("--train", "3000", command="walkforward") == 3
 
