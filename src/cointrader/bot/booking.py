@@ -38,6 +38,7 @@ from cointrader.strategy.state import State, Step, after
 ASK_AGAIN_S = 1.0  # how long fills may stay away before they are asked for
 FILL_PATIENCE = 10  # times
 _ASKING_S = 5.0  # one question to the exchange, at the longest
+_FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 500, 32_000  # before funding is asked for again
 _SETTLES_WITHIN_MS = MINUTE_MS  # of the full hour: so late may a payment be booked
 
 log = structlog.get_logger()
@@ -80,6 +81,7 @@ class Booking:
         self._protection = protection
         self._slippage = slippage
         self._before: Holding | None = None  # the position that was booked last
+        self._told_unknown = ""  # the trade whose funding a person was told to be unknown
         self._changed = asyncio.Event()  # something about the holding moved
         self._booking = asyncio.Lock()  # a trade is being booked, which awaits in between
 
@@ -235,10 +237,37 @@ class Booking:
             await self._book(self.holding)
 
     async def _learn_last_funding(self) -> None:
-        """A payment just before the end is told after it, and would be nobody's then."""
-        with suppress(ExchangeError, TimeoutError):
+        """A payment just before the end is told after it, and would be nobody's then.
+
+        A trade is not booked by a guess: while the exchange does not say what was paid, the
+        result is unknown, and no symbol gets an entry.
+        """
+        pause_ms = _FIRST_PAUSE_MS
+        while not await self._knows_funding():
+            self.result_unknown()
+            if pause_ms == _FIRST_PAUSE_MS:
+                await self._sweep()  # what protected the position waits for no payment
+            elif pause_ms == _LONGEST_PAUSE_MS:
+                await self._tell_unknown()
+            await self._clock.sleep_ms(pause_ms)
+            pause_ms = min(2 * pause_ms, _LONGEST_PAUSE_MS)
+
+    async def _knows_funding(self) -> bool:
+        try:
             async with asyncio.timeout(_ASKING_S):
                 await self.count_funding()
+        except (ExchangeError, TimeoutError):
+            return False
+        return True
+
+    async def _tell_unknown(self) -> None:
+        holding = self.holding
+        if holding is not None and holding.trade_id != self._told_unknown:
+            self._told_unknown = holding.trade_id
+            await self.alert(
+                f"{self.symbol} is flat, and the exchange does not say what funding it paid: "
+                "no entries until it does"
+            )
 
     async def _book(self, holding: Holding) -> None:
         trade = holding.to_trade(self._slippage)

@@ -319,7 +319,8 @@ class Watch:
         booking = self._booking
         with suppress(ExchangeError):
             await booking.catch_up()
-        if booking.holding is None or booking.holding.trade_id != holding.trade_id:
+        now = booking.holding
+        if now is None or now.trade_id != holding.trade_id or now.is_closed:
             return
         booking.result_unknown()
         if self._told_unknown != holding.trade_id:

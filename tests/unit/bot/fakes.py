@@ -189,6 +189,7 @@ class FakeExchange:
     looks: list[Exception | None] = field(default_factory=list)  # at the open orders
     position_looks: list[Exception | None] = field(default_factory=list)
     is_remote: bool = False
+    funding_looks: list[Exception] = field(default_factory=list)  # raised, one after the other
     allows_one_close_position: bool = False  # of a kind, as the real exchange does
     invisible_look_ups: int = 0  # so many look-ups do not see an order yet
     carried_out_after_ms: int = 0
@@ -372,6 +373,8 @@ class FakeExchange:
         return [fill for fill in self.executions if fill.at_ms >= since_ms]
 
     async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
+        if self.funding_looks:
+            raise self.funding_looks.pop(0)
         return [payment for payment in self.funded if payment.at_ms >= since_ms]
 
     async def account_events(self, symbol: str) -> AsyncIterator[AccountEvent]:

@@ -427,3 +427,41 @@ def test_orders_of_others_are_no_protection_and_are_not_touched():
         return resting(life)
 
     assert play(scenario) == {STOP_AGAIN, TARGET, "web_1"}
+
+
+# ---------------------------------------------------------------------- what it was paid for
+
+
+def test_a_trade_is_booked_once_the_exchange_says_what_funding_it_paid():
+    async def scenario(life):
+        life.exchange.fund(opens(1) + 30_000, "-7")  # nobody tells the bot
+        await life.clock.sleep_until_ms(opens(1) + 60_000)
+        life.exchange.funding_looks = [DOWN, RateLimited("busy", retry_after_ms=9), DOWN]
+        life.exchange.trigger(STOP)
+        await asyncio.sleep(1)
+        while_unknown = (
+            life.journal.written(TradeClosed),
+            [*life.exchange.resting],
+            reason_of(await life.risk.reserve("DOGEUSDT", LONG)),
+        )
+        await asyncio.sleep(10)
+        [closed] = life.journal.written(TradeClosed)
+        reservation = await life.risk.reserve("DOGEUSDT", LONG)
+        return while_unknown, closed.trade.funding, bool(reservation)
+
+    assert play(scenario, is_remote=True) == (([], [], "unknown-result"), -7, True)
+
+
+def test_a_person_is_told_once_that_funding_stays_unknown():
+    async def scenario(life):
+        life.exchange.funding_looks = [DOWN] * 20
+        life.exchange.trigger(STOP)
+        await asyncio.sleep(3_600)
+        alerts = [a.text for a in life.journal.written(Alert) if "funding" in a.text]
+        return len(alerts), len(life.journal.written(TradeClosed))
+
+    assert play(scenario, is_remote=True) == (1, 1)
+
+
+def reason_of(answer):
+    return getattr(answer, "reason", "")

@@ -48,6 +48,7 @@ from cointrader.exchange.binance.schemas import (
 _WEEK_MS = 7 * DAY_MS
 _OPEN_OF_ALL = weight(40)  # open orders of all symbols; of one symbol it is 1
 _PAGE = 1_000
+_STATISTICS_KEPT_MS = 31 * DAY_MS
 _STATISTICS_PAGE = 500
 _ONE_OR_MANY_BRACKETS: Any = list[SymbolBrackets] | SymbolBrackets
 _MARGIN_TYPES = {True: "ISOLATED", False: "CROSSED"}
@@ -159,9 +160,15 @@ class BinanceApi:
     async def open_interest_history(
         self, symbol: str, period: str, *, start_ms: int, end_ms: int
     ) -> list[OpenInterestRow]:
-        """Rows of [start_ms, end_ms), ascending. Binance keeps them for a month only."""
+        """Rows of [start_ms, end_ms), ascending. Binance keeps them for a month only.
+
+        Asked for in windows that hold no more than fits one answer: of a fuller one some servers
+        give the newest rows, others the oldest.
+        """
         rows: list[OpenInterestRow] = []
-        while start_ms < end_ms:
+        window_ms = (_STATISTICS_PAGE - 1) * interval_ms(period)
+        for from_ms in range(max(start_ms, end_ms - _STATISTICS_KEPT_MS), end_ms, window_ms):
+            to_ms = min(from_ms + window_ms, end_ms)
             page = await self._futures.call(
                 "GET",
                 "/futures/data/openInterestHist",
@@ -169,18 +176,13 @@ class BinanceApi:
                 {
                     "symbol": symbol,
                     "period": period,
-                    "startTime": start_ms,
-                    "endTime": end_ms - 1,
+                    "startTime": from_ms,
+                    "endTime": to_ms - 1,
                     "limit": _STATISTICS_PAGE,
                 },
                 cost={Pool.STATISTICS: 1},
             )
-            # Where a window holds more rows than the limit, its newest are given.
-            fresh = [row for row in page if start_ms <= row.timestamp < end_ms]
-            rows = fresh + rows
-            if len(page) < _STATISTICS_PAGE or not fresh:
-                break
-            end_ms = fresh[0].timestamp
+            rows += [row for row in page if from_ms <= row.timestamp < to_ms]
         return rows
 
     async def premium_index(self, symbol: str) -> PremiumIndex:

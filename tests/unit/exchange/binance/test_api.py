@@ -177,17 +177,28 @@ async def test_funding_rates_are_asked_in_pages():
         assert [row.funding_time for row in found] == list(range(1_001))
 
 
-async def test_open_interest_is_asked_backwards_from_the_newest_page():
+async def test_open_interest_is_asked_in_windows_that_fit_one_answer():
     async with a_scene() as scene:
         rows = [{**payloads.OPEN_INTEREST_ROW, "timestamp": n * 300_000} for n in range(700)]
-        scene.server.on("GET", "/futures/data/openInterestHist", rows[200:], rows[:200])
+        scene.server.on("GET", "/futures/data/openInterestHist", rows[:499], rows[499:])
 
         found = await scene.api.open_interest_history(
             "XRPUSDT", "5m", start_ms=0, end_ms=700 * 300_000
         )
 
         assert [row.timestamp for row in found] == [n * 300_000 for n in range(700)]
-        assert scene.server.asked[1].query["endTime"] == str(200 * 300_000 - 1)
+        asked = [(q.query["startTime"], q.query["endTime"]) for q in scene.server.asked]
+        middle_ms = 499 * 300_000
+        assert asked == [("0", str(middle_ms - 1)), (str(middle_ms), str(700 * 300_000 - 1))]
+
+
+async def test_open_interest_older_than_a_month_is_not_asked_for():
+    async with a_scene() as scene:
+        scene.server.on("GET", "/futures/data/openInterestHist", [])
+
+        await scene.api.open_interest_history("XRPUSDT", "5m", start_ms=0, end_ms=90 * DAY)
+
+        assert scene.server.asked[0].query["startTime"] == str(59 * DAY)
 
 
 async def test_income_pages_overlap_and_count_each_row_once():
