@@ -33,6 +33,7 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "paper": Lazy("cointrader.cli.trade:paper", "Trade on paper: no key, no network."),
+    "fetch": Lazy("cointrader.cli.fetch:fetch", "Fetch history of the exchange."),
     "backtest": Lazy(
         "cointrader.cli.backtest:backtest", "Play stored candles by the rules of live trading."
     ),

@@ -1,6 +1,6 @@
 """Parquet files of candles: read as they are, written whole or not at all.
 
-The only module that knows polars, which belongs to the optional extra `research`; it is imported
+polars belongs to the optional extra `research`; it is imported
 when a file is touched, not before. What the columns mean is known to `market.combined`.
 """
 
