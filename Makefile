@@ -62,6 +62,23 @@ format: $(DEV) ## Let ruff mend and format the code
 bench: $(DEV) ## Measure: benchmarks/ with pytest-benchmark
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only $(ARGS)
 
+.PHONY: scale
+scale: $(DEV) ## Ten years of 50 symbols on one account, and less: time and memory
+	@$(BIN)/python -m benchmarks.scale $(ARGS)
+
+.PHONY: peers
+peers: $(DEV) ## Other backtesters beside this one; those of benchmarks/peers/requirements.txt
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
+.PHONY: power
+power: $(DEV) ## How often a verdict finds an edge, and one that is not there; half an hour
+	@$(BIN)/python -m benchmarks.power
+	@$(BIN)/python -m benchmarks.power_markets
+
+.PHONY: mutants
+mutants: $(DEV) ## Put mistakes into the backtester: which test notices? make mutants COUNT=300
+	@$(BIN)/python -m tests.mutants --count $(or $(COUNT),100) $(ARGS)
+
 .PHONY: kill-test
 kill-test: $(DEV) ## Kill paper runs at 100 random moments, resume them, expect the same trades
 	@COINTRADER_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest tests/system/test_kill_and_resume.py -q $(ARGS)

@@ -1,0 +1,24 @@
+"""Mistakes that change nothing that anybody could see, and why."""
+
+from __future__ import annotations
+
+from tests.mutants.mutating import Mutant
+
+# (file, function, before, after): why no test can fail.
+EQUIVALENT: dict[tuple[str, str, str, str], str] = {
+    ("risk/switches.py", "_slow_trips", "0", "1"): (
+        "the bit is shifted out before the fifteenth trade, the first that is looked at"
+    ),
+    (
+        "backtest/bar.py",
+        "trail",
+        "(wanted - held['stop']) * sign",
+        "((wanted - held['stop']) / sign)",
+    ): "a sign is +1 or -1",
+}
+
+
+def reason_of(mutant: Mutant) -> str:
+    """Why a mutant cannot be told from the original, "" where it can."""
+    key = (mutant.file, mutant.function, mutant.before, mutant.after)
+    return EQUIVALENT.get(key, "")

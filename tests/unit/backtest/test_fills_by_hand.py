@@ -1,0 +1,378 @@
+"""Fills, exits, costs and funding of single positions, worked out by hand.
+
+A notional of 1,000 at 100 is 10 pieces. Stop 2, target 4, no costs, where a test says nothing else.
+"""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from cointrader.backtest.codes import FILTER, LATE, NO_MODEL
+from tests.markets import BAR_MS, START_MS
+from tests.unit.backtest.by_hand import answers, exits, flat, money, play
+
+AAA, BBB = "AAAUSDT", "BBBUSDT"
+
+
+def test_a_long_at_its_target_with_fees_in_trade_wallet_and_equity():
+    rows = [*flat(100, 2), (101, 105, 99, 104), *flat(104)]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, taker_fee=0.001)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 2, 104.0, "TP")]
+    assert money(result) == [(40.0, 2.04, 0.0, 37.96, 20.0)]
+    assert result.wallet == pytest.approx([1000, 1000, 999, 1037.96])
+    assert result.equity == pytest.approx([1000, 1000, 1009, 1037.96])
+    assert result.final_wallet == pytest.approx(1037.96)
+    assert result.start_wallet == 1000.0
+    assert result.r_multiples == pytest.approx([1.898])
+
+
+def test_a_short_at_its_stop_with_slippage_on_both_fills():
+    """Sold at 99, 10 of them; bought at 101.00 and a hundredth more."""
+    rows = [*flat(100, 2), (100, 101, 99, 100), *flat(100)]
+
+    result = play({AAA: rows}, {AAA: {0: -1}}, slippage=0.01, taker_fee=0.001, sizing="fixed:990")
+
+    assert exits(result) == [(AAA, -1, 1, 99.0, 2, 102.01, "SL")]
+    assert money(result) == [(-30.1, 2.0101, 0.0, -32.1101, 20.0)]
+
+
+def test_a_short_earns_as_the_price_falls_and_its_equity_tells():
+    rows = [*flat(100, 2), (97, 98, 96, 97), *flat(97)]
+
+    result = play({AAA: rows}, {AAA: {0: -1}})
+
+    assert exits(result) == [(AAA, -1, 1, 100.0, 2, 96.0, "TP")]
+    assert result.equity == pytest.approx([1000, 1000, 1030, 1040])
+    assert result.wallet == pytest.approx([1000, 1000, 1000, 1040])
+
+
+@pytest.mark.parametrize(
+    ("side", "bar", "expected"),
+    [
+        (1, (97.0, 99.0, 96.0, 98.0), (2, 97.0, "SL_GAP")),
+        (1, (98.0, 99.0, 96.0, 98.0), (2, 98.0, "SL")),
+        (1, (99.0, 104.0, 98.0, 99.0), (2, 98.0, "SL")),
+        (1, (99.0, 103.99, 98.01, 99.0), (3, 100.0, "END")),
+        (-1, (103.0, 103.0, 102.5, 103.0), (2, 103.0, "SL_GAP")),
+        (-1, (102.0, 103.0, 101.0, 102.0), (2, 102.0, "SL")),
+        (-1, (100.0, 101.0, 96.0, 100.0), (2, 96.0, "TP")),
+    ],
+)
+def test_which_level_a_later_bar_touches(side, bar, expected):
+    result = play({AAA: [*flat(100, 2), bar, *flat(100)]}, {AAA: {0: side}})
+
+    assert exits(result) == [(AAA, side, 1, 100.0, *expected)]
+
+
+@pytest.mark.parametrize(
+    ("side", "bar", "expected"),
+    [(1, (100, 101, 96, 97), (1, 98.0, "SL")), (-1, (100, 103, 95, 99), (1, 102.0, "SL"))],
+)
+def test_the_entry_bar_counts(side, bar, expected):
+    result = play({AAA: [*flat(100), bar, *flat(100)]}, {AAA: {0: side}})
+
+    assert exits(result) == [(AAA, side, 1, 100.0, *expected)]
+
+
+def test_an_opposite_signal_closes_and_opens_at_the_same_price():
+    rows = [*flat(100, 3), (101, 101, 101, 101), *flat(101, 2)]
+
+    result = play({AAA: rows}, {AAA: {0: 1, 2: -1}}, taker_fee=0.001, slippage=0.001)
+
+    assert [row[:6] for row in exits(result)] == [
+        (AAA, 1, 1, 100.1, 3, 100.899),
+        (AAA, -1, 3, 100.899, 5, 101.101),
+    ]
+    assert [row[-1] for row in exits(result)] == ["REVERSE", "END"]
+    assert answers(result) == [(AAA, 1, "ENTER", ""), (AAA, 3, "REVERSE", "")]
+
+
+@pytest.mark.parametrize(
+    ("code", "word", "flat_action", "held_action"),
+    [
+        (FILTER, "filter", "HOLD", "EXIT"),
+        (NO_MODEL, "no-model", "HOLD", "EXIT"),
+        (LATE, "late", "ENTER", "REVERSE"),
+    ],
+)
+def test_a_refused_signal_opens_nothing_but_closes_what_it_is_against(
+    code, word, flat_action, held_action
+):
+    signals, refused = {0: -1, 1: 1, 3: -1}, {0: code, 3: code}
+
+    result = play({AAA: flat(100, 7)}, {AAA: signals}, refused={AAA: refused})
+
+    assert exits(result) == [(AAA, 1, 2, 100.0, 4, 100.0, "REVERSE")]
+    assert answers(result) == [
+        (AAA, 1, flat_action, word),
+        (AAA, 2, "ENTER", ""),
+        (AAA, 4, held_action, word),
+    ]
+    assert result.refusals == {word: 2}
+
+
+def test_a_signal_of_the_same_side_changes_nothing():
+    result = play({AAA: flat(100, 6)}, {AAA: {0: 1, 1: 1, 2: 1}})
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 5, 100.0, "END")]
+    assert answers(result)[1:] == [(AAA, 2, "HOLD", ""), (AAA, 3, "HOLD", "")]
+
+
+def test_a_symbol_ends_at_its_own_last_candle_and_another_goes_on():
+    rows = {AAA: [*flat(100, 3), (100, 101, 99, 101)], BBB: [*flat(100, 6), (100, 105, 100, 100)]}
+
+    result = play(rows, {AAA: {0: 1}, BBB: {0: 1}})
+
+    assert exits(result) == [
+        (AAA, 1, 1, 100.0, 3, 101.0, "END"),
+        (BBB, 1, 1, 100.0, 6, 104.0, "TP"),
+    ]
+    assert result.equity == pytest.approx([1000] * 4 + [1010] * 3)
+    assert result.bars == 3 + 6  # decisions: the last candle of each decides nothing
+
+
+def test_a_symbol_that_begins_later_trades_on_the_others_bars():
+    rows = {AAA: flat(100, 6), BBB: flat(50, 3)}
+
+    result = play(rows, {AAA: {3: 1}, BBB: {0: -1}}, first={BBB: 2})
+
+    assert exits(result) == [
+        (BBB, -1, 3, 50.0, 4, 50.0, "END"),
+        (AAA, 1, 4, 100.0, 5, 100.0, "END"),
+    ]
+    assert result.entry_ms.tolist() == [START_MS + 3 * BAR_MS, START_MS + 4 * BAR_MS]
+    assert result.exit_ms.tolist() == [START_MS + 4 * BAR_MS, START_MS + 5 * BAR_MS]
+
+
+def test_of_three_open_positions_the_middle_one_ends_and_the_others_are_still_marked():
+    names = [AAA, BBB, "CCCUSDT"]
+    rows = {
+        AAA: [*flat(100, 3), *flat(101, 3)],
+        BBB: [*flat(100, 2), (100, 104, 100, 100), *flat(100, 3)],
+        "CCCUSDT": [*flat(100, 3), *flat(103, 3)],
+    }
+
+    result = play(rows, {name: {0: 1} for name in names})
+
+    assert [row[0] for row in exits(result)] == [BBB, AAA, "CCCUSDT"]
+    assert result.equity == pytest.approx([1000, 1000, 1000, 1080, 1080, 1080])
+
+
+def test_nothing_open_means_the_wallet_is_the_equity_until_the_next_fill():
+    rows = [*flat(100, 2), (100, 104, 100, 104), *flat(104, 3), *flat(105, 2)]
+
+    result = play({AAA: rows}, {AAA: {0: 1, 5: 1}}, target=4.0)
+
+    assert result.equity == pytest.approx([1000, 1000, 1000, 1040, 1040, 1040, 1040, 1040])
+    assert len(result.trades) == 2
+
+
+# ---------------------------------------------------------------------- funding
+
+
+def test_funding_is_paid_by_whoever_was_in_before_the_bar():
+    """Bar 1 is the entry's own and bar 5 the exit's: neither pays. Bar 3 has a mark price."""
+    rows = [*flat(100, 2), *flat(101, 4), *flat(101)]
+    told = [(0, 0.5), (1, 0.5), (2, 0.001), (3, -0.002, 200.0), (5, 0.5)]
+
+    result = play({AAA: rows}, {AAA: {0: 1, 4: -1}}, funding={AAA: told}, taker_fee=0.001)
+
+    assert money(result)[0] == (10.0, 2.01, 2.99, 10.98, 20.0)  # -1.01, then +4
+    assert result.wallet[:5] == pytest.approx([1000, 1000, 999, 997.99, 1001.99])
+
+
+def test_a_short_receives_what_a_long_pays():
+    result = play({AAA: flat(100, 5)}, {AAA: {0: -1}}, funding={AAA: [(2, 0.001), (3, 0.002)]})
+
+    assert money(result) == [(0.0, 0.0, 3.0, 3.0, 20.0)]
+
+
+def test_each_symbol_and_each_position_pays_its_own():
+    rows = {AAA: flat(100, 8), BBB: flat(100, 8)}
+    told = {
+        AAA: [(2, 0.001), (3, 0.5), (6, 0.002)],
+        BBB: [(1, 0.5), (4, 0.003)],
+    }
+    signals = {AAA: {0: 1, 2: -1, 4: 1}, BBB: {0: 1}}
+
+    result = play(rows, signals, funding=told, refused={AAA: {2: FILTER}})
+
+    assert [(row[0], row[2]) for row in exits(result)] == [(AAA, 1), (AAA, 5), (BBB, 1)]
+    assert [row[2] for row in money(result)] == [-1.0, -2.0, -3.0]
+
+
+# ---------------------------------------------------------------------- a stop that follows
+
+
+def test_a_trailing_stop_follows_the_best_close_and_never_goes_back():
+    rows = [
+        *flat(100, 2),
+        (100, 104, 100, 104),  # 99 from the close before; 102.96 from the next bar on
+        (104, 104, 103.5, 103.5),
+        (103.5, 103.6, 102.9, 103),
+        *flat(103),
+    ]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=5.0, target=50.0, trail=0.01)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 4, 102.96, "SL")]
+    assert money(result)[0][-1] == 50.0  # R counts from the first stop
+
+
+def test_a_trailing_stop_of_a_short_comes_down():
+    rows = [
+        *flat(100, 2),
+        (100, 100, 96, 96),
+        (96, 96.5, 96, 96.5),
+        (96.5, 97.1, 96.4, 97),
+        *flat(97),
+    ]
+
+    result = play({AAA: rows}, {AAA: {0: -1}}, stop=5.0, target=50.0, trail=0.01)
+
+    assert exits(result) == [(AAA, -1, 1, 100.0, 4, 96.96, "SL")]
+
+
+@pytest.mark.parametrize(
+    ("side", "close", "opened"), [(1, 104.0, 102.0), (-1, 96.0, 98.0), (1, 104.0, 102.9)]
+)
+def test_an_open_past_the_moved_stop_closes_there(side, close, opened):
+    bar = (100.0, max(100.0, close), min(100.0, close), close)
+    rows = [*flat(100, 2), bar, (opened, opened, opened, opened), *flat(opened)]
+
+    result = play({AAA: rows}, {AAA: {0: side}}, stop=5.0, target=50.0, trail=0.01)
+
+    assert exits(result) == [(AAA, side, 1, 100.0, 3, opened, "SL_GAP")]
+
+
+def test_a_stop_that_need_not_move_is_not_past():
+    """The close of bar 2 is below the best one; the open of bar 3 reaches the stop of bar 2."""
+    rows = [*flat(100, 3), (100, 100, 99.5, 99.5), (99, 99.4, 98.9, 99.2), *flat(99)]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=5.0, target=50.0, trail=0.01)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 4, 99.0, "SL")]
+
+
+def test_a_trailing_stop_moves_under_signals_of_its_own_side_too():
+    rows = [*flat(100, 2), (100, 104, 100, 104), (104, 104, 102.9, 103), *flat(103)]
+
+    result = play({AAA: rows}, {AAA: {0: 1, 2: 1}}, stop=5.0, target=50.0, trail=0.01)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 3, 102.96, "SL")]
+
+
+def test_slippage_beyond_the_moved_stop_is_what_makes_it_past():
+    """Bar 3 opens at 103.5; a stop is asked for against 104.535, what buying would cost."""
+    rows = [*flat(100, 2), (100, 104, 100, 104), (102.5, 103.5, 102.5, 103.5), *flat(103)]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=5.0, target=50.0, trail=0.01, slippage=0.01)
+
+    # 102.5 is below the stop of 102.96 and 103.525 above it: the order rests, and is gapped over.
+    assert exits(result)[0][4:] == (3, 101.475, "SL_GAP")
+    assert exits(result)[0][3] == 101.0
+
+
+# ---------------------------------------------------------------------- liquidation
+
+KEPT = {"maintenance_margin_ratio": Decimal("0.01")}  # a long at 100 with 10 of margin: 90.909...
+
+
+def test_a_position_is_liquidated_where_its_margin_ends():
+    rows = [*flat(100, 2), (100, 100, 90.5, 91), *flat(91)]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=15.0, instrument=KEPT)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 2, 90.0, "LIQUIDATED")]
+    assert money(result) == [(-100.0, 0.0, 0.0, -100.0, 150.0)]
+
+
+def test_liquidation_of_a_short_leaves_its_fee_in_the_price():
+    """109 / 1.01 = 108.91 is its level; at 110 / 1.001 the margin of 100 pays the fee as well."""
+    rows = [*flat(100, 2), (100, 109, 100, 108), *flat(108)]
+
+    result = play({AAA: rows}, {AAA: {0: -1}}, stop=15.0, instrument=KEPT, taker_fee=0.001)
+
+    assert exits(result) == [(AAA, -1, 1, 100.0, 2, 109.89010989, "LIQUIDATED")]
+    assert money(result)[0][3] == -101.0  # the entry fee of 1, and the margin
+
+
+def test_funding_that_was_paid_brings_liquidation_nearer():
+    """20 of 100 are gone: 92 / 0.99 = 92.93 instead of 90.91, and 92 is all that is left."""
+    rows = [*flat(100, 3), (100, 100, 92.5, 93), *flat(93)]
+
+    result = play(
+        {AAA: rows}, {AAA: {0: 1}}, stop=15.0, instrument=KEPT, funding={AAA: [(2, 0.02)]}
+    )
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 3, 92.0, "LIQUIDATED")]
+    assert money(result) == [(-80.0, 0.0, -20.0, -100.0, 150.0)]
+
+
+def test_without_brackets_nothing_is_liquidated():
+    rows = [*flat(100, 2), (100, 100, 5, 91), *flat(91)]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=99.0)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 3, 91.0, "END")]
+
+
+# ---------------------------------------------------------------------- grids
+
+
+def test_levels_stand_on_the_tick_and_quantities_on_the_step():
+    """1,000 / 101 is 9.9, rounded down to 9.5; 98.97 and 105.03 go towards the fill of 101."""
+    rows = [*flat(101, 2), (101, 101, 99, 100), *flat(100)]
+    grid = {"tick_size": Decimal("0.1"), "step_size": Decimal("0.5")}
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=2.03, target=4.03, instrument=grid)
+
+    assert exits(result) == [(AAA, 1, 1, 101.0, 2, 99.0, "SL")]
+    assert result.trades["quantity"].tolist() == [9.5]
+    assert money(result)[0][-1] == 19.0
+
+
+def test_a_target_stands_on_the_tick_nearer_to_the_fill():
+    rows = [*flat(101, 2), (101, 105.0, 101, 105), *flat(105)]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, target=4.03, instrument={"tick_size": Decimal("0.1")})
+
+    assert exits(result) == [(AAA, 1, 1, 101.0, 2, 105.0, "TP")]
+
+
+@pytest.mark.parametrize(("most", "quantity"), [("4.2", 4.0), ("20", 10.0)])
+def test_more_than_one_order_may_carry_is_cut_off(most, quantity):
+    limits = {"max_quantity": Decimal(most), "step_size": Decimal("0.5")}
+
+    result = play({AAA: flat(100, 4)}, {AAA: {0: 1}}, instrument=limits)
+
+    assert result.trades["quantity"].tolist() == [quantity]
+
+
+def test_a_trade_that_risks_nothing_has_no_r():
+    """Its stop stands at its fill, and is touched by the entry bar."""
+    result = play({AAA: flat(100, 4)}, {AAA: {0: 1}}, stop=0.0, taker_fee=0.001)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 1, 100.0, "SL")]
+    assert money(result) == [(0.0, 2.0, 0.0, -2.0, 0.0)]
+    assert np.isnan(result.r_multiples).tolist() == [True]
+
+
+def test_a_signal_of_the_last_bar_is_not_asked_and_one_before_it_is_filled():
+    result = play({AAA: flat(100, 3)}, {AAA: {1: 1, 2: -1}})
+
+    assert exits(result) == [(AAA, 1, 2, 100.0, 2, 100.0, "END")]
+    assert len(result.decisions) == 1
+
+
+def test_results_without_trades_are_empty_and_whole():
+    result = play({AAA: flat(100, 3)}, {AAA: {}})
+
+    assert len(result.trades) == 0
+    assert result.equity.tolist() == [1000.0] * 3
+    assert result.r_multiples.shape == (0,)
+    assert np.array_equal(result.wallet, result.equity)
+    assert result.reasons == result.refusals == {}
