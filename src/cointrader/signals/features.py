@@ -13,7 +13,9 @@ Missing is NaN, never 0: 0 is an ordinary value of nearly every column here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,14 +23,18 @@ from numpy.typing import ArrayLike, NDArray
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import ConfigError
 from cointrader.market.frame import Frame
-from cointrader.signals.indicators import Floats, Indicators, window_mean
-from cointrader.signals.rules import Signal
+from cointrader.signals.compiled import compiled
+from cointrader.signals.indicators import Floats, Indicators, Value, mean_of, stacked
+from cointrader.signals.newest import NewestBar
+from cointrader.signals.rules import WARM_UP_BARS, Signal
+from cointrader.signals.zscores import zscores
 
 FEATURES_VERSION = 1  # raised with every change of a name, the order, or a value
 RETURN_BARS = (1, 3, 5)
 MIN_PERIODS = 20
-_FLAT = 1e-12  # a standard deviation below this share of the mean is rounding, not movement
-_BLOCK_VALUES = 1 << 17  # z-score windows worked on at a time: 1 MiB, which fits the cache
+_OI_MEAN = 5  # bars
+_LEVELS = 6  # features that are used as they stand; they come first
+_SIGNAL = _LEVELS + 2 + len(RETURN_BARS)  # place of the signal's own
 
 Rows = NDArray[np.integer] | Sequence[int]
 
@@ -94,29 +100,31 @@ def features(
     """
     if len(indicators) != len(frame):
         raise ValueError("features need indicators of the whole frame, not of its last bars")
-    every = np.arange(len(frame))
-    wanted = every if rows is None else every[np.asarray(rows, np.intp)]
-    columns = [
-        *_indicator_columns(frame, indicators, wanted),
-        *_signal_columns(side, strength),
-        *_correlation_columns(frame, wanted),
-        *_derivative_columns(frame, wanted),
-        zscore(indicators.adx, _long_window(frame), rows=wanted),
-        *(extra or {}).values(),
-    ]
-    names = feature_names(tuple(frame.correlated), tuple(extra or ()))
-    table = np.empty((len(wanted), len(names)))
-    for i, column in enumerate(columns):
-        table[:, i] = column
-    return table
+    wanted = None if rows is None else np.arange(len(frame))[np.asarray(rows, np.intp)]
+    levels = _levels(indicators, indicators.macd_line, indicators.macd_signal)
+    if wanted is not None:
+        levels = [column[wanted] for column in levels]
+    table = _table(frame, indicators, wanted, levels, side, strength, extra or {})
+    return np.ascontiguousarray(table.T)
 
 
 def feature_row(frame: Frame, indicators: Indicators, signal: Signal, *, row: int = -1) -> Floats:
-    """The features of one bar's signal, shape (n_features,); by default of the newest bar."""
+    """The features of one bar's signal, shape (n_features,); by default of the newest bar.
+
+    Of the newest bar they are made from no more bars than they need, and are the same floats.
+    """
     sign = 0 if signal.side is None else signal.side.sign
-    return features(
-        frame, indicators, sign, signal.strength, rows=[row], extra=signal.extra
-    ).reshape(-1)
+    periods, n_bars = indicators.periods, len(frame)
+    if row not in (-1, n_bars - 1) or n_bars <= max(periods.reach, WARM_UP_BARS):
+        return features(
+            frame, indicators, sign, signal.strength, rows=[row], extra=signal.extra
+        ).reshape(-1)
+    newest = Indicators(frame, periods, last=1)
+    near = Indicators(frame, periods, last=_long_window(frame))
+    bar = NewestBar(frame.candles, periods)
+    levels = _levels(bar, newest.macd_line[0], newest.macd_signal[0])
+    last = np.array([len(near) - 1])
+    return _table(frame, near, last, levels, sign, signal.strength, signal.extra).reshape(-1)
 
 
 def zscore(
@@ -133,103 +141,154 @@ def zscore(
 
     Returns
     -------
-    float64 array of shape (n_rows,). Population standard deviation, two exact passes per window:
-    no running sum, so a value depends on its window alone, to the last bit. 0 where the standard
+    float64 array of shape (n_rows,). Population standard deviation, of every window by itself (see
+    `signals.zscores`): a value depends on its window alone, to the last bit. 0 where the standard
     deviation is at most ``1e-12 * max(1, |mean|)``; NaN where the value itself, or too much of its
     window, is missing.
     """
-    values = np.asarray(values, np.float64)
-    wanted = np.arange(len(values)) if rows is None else np.asarray(rows, np.intp)
-    result = np.full(len(wanted), np.nan)
-    for part, windows in _window_blocks(values, window, wanted):
-        is_known = ~np.isnan(windows)
-        n_known = is_known.sum(axis=1)
-        counted = np.maximum(n_known, 1)
-        mean = np.where(is_known, windows, 0.0).sum(axis=1) / counted
-        offsets = np.where(is_known, windows - mean[:, np.newaxis], 0.0)
-        deviation = np.sqrt((offsets * offsets).sum(axis=1) / counted)
-        is_flat = deviation <= _FLAT * np.maximum(1.0, np.abs(mean))
-        scores = np.divide(offsets[:, -1], deviation, out=np.zeros(len(mean)), where=~is_flat)
-        is_missing = ~is_known[:, -1] | (n_known < min(min_periods, window))
-        scores[is_missing] = np.nan
-        result[part] = scores
-    return result
+    wanted = None if rows is None else np.arange(len(values))[np.asarray(rows, np.intp)]
+    table = np.array(values, np.float64, ndmin=2)  # a copy: it may be written to
+    scores: Floats = zscores(table, [window], [min(min_periods, window)], wanted)[0]
+    return scores
 
 
-def _window_blocks(
-    values: Floats, window: int, rows: NDArray[np.intp]
-) -> Iterator[tuple[slice, Floats]]:
-    """The windows that end at `rows`, one per line, some lines at a time; NaN before the start."""
-    padded = np.concatenate([np.full(window - 1, np.nan), values])
-    windows: Floats = np.ndarray((len(values), window), np.float64, padded, strides=(8, 8))
-    n_lines = max(1, _BLOCK_VALUES // window)
-    for start in range(0, len(rows), n_lines):
-        part = slice(start, start + n_lines)
-        yield part, np.ascontiguousarray(windows[rows[part]])  # `take` would copy every window
+def _levels(seen: Indicators | NewestBar, macd_line: Value, macd_signal: Value) -> list[Value]:
+    """The first features, which are used as they stand: of all bars, or of the newest alone."""
+    width = seen.band_upper - seen.band_lower
+    has_none = width == 0.0
+    share = (seen.close - seen.band_lower + 0.5 * has_none) / (width + has_none)
+    slow = seen.ema_slow
+    stack = stacked(seen.ema_fast, seen.ema_mid, slow) + (slow - slow)  # NaN as long as they are
+    return [
+        seen.rsi,
+        (macd_line - macd_signal) / seen.close,
+        share,
+        stack,
+        seen.stoch_k,
+        seen.stoch_d,
+    ]
 
 
-def _indicator_columns(
-    frame: Frame, indicators: Indicators, rows: NDArray[np.intp]
-) -> Iterator[Floats]:
-    close, window = frame.candles.close, _long_window(frame)
-    yield indicators.rsi[rows]
-    yield ((indicators.macd_line - indicators.macd_signal) / close)[rows]
-    yield _band_share(indicators)[rows]
-    yield np.where(np.isnan(indicators.ema_slow), np.nan, indicators.ema_stack)[rows]
-    yield indicators.stoch_k[rows]
-    yield indicators.stoch_d[rows]
-    yield zscore(indicators.atr / close, window, rows=rows)
-    mean = indicators.volume_mean
-    volume_ratio = np.divide(
-        frame.candles.volume, mean, out=np.full(len(frame), np.nan), where=mean > 0.0
-    )
-    yield zscore(volume_ratio, window, rows=rows)
-    for bars in RETURN_BARS:
-        yield zscore(_returns(close, bars), window, rows=rows)
+def _table(
+    frame: Frame,
+    indicators: Indicators,
+    rows: NDArray[np.intp] | None,
+    levels: Sequence[ArrayLike],
+    side: ArrayLike,
+    strength: ArrayLike,
+    extra: Mapping[str, ArrayLike],
+) -> Floats:
+    """Features of some rows, shape (n_features, n_rows).
+
+    `rows` count from the first bar that `indicators` shows, None for all of these; `levels` and
+    what comes after it are theirs.
+    """
+    n_own = len(_names_of(frame, tuple(extra)))
+    first, n_others = indicators.first, len(frame.correlated)
+    period = indicators.periods.volume
+    seen = slice(max(0, first - max(*RETURN_BARS, _OI_MEAN, period)), None)
+    others = np.empty((n_others, len(frame) - seen.start))
+    for i, other in enumerate(frame.correlated.values()):
+        others[i] = other.close[seen]
+    table = np.empty((n_own, len(indicators)))
+    _moves(
+        np.array(frame.candles.close[seen]), np.array(frame.candles.volume[seen]), others,
+        np.array(frame.oi_change[seen]), np.array(frame.funding_rate[seen]),
+        np.array(indicators.atr), np.array(indicators.adx), period, table,
+    )  # fmt: skip
+    long, day = _long_window(frame), _day_window(frame)
+    n_moves, n_of_others = _SIGNAL - _LEVELS, n_others * (len(RETURN_BARS) + 1)
+    windows = [0] * _LEVELS + [long] * n_moves + [0, 0] + [long] * n_of_others
+    oi_change = len(windows)
+    windows += [day] * 3 + [0, long] + [0] * len(extra)
+    table = zscores(table, windows, [min(MIN_PERIODS, window) for window in windows], rows)
+    for place, column in enumerate(levels):
+        table[place] = column
+    side = np.asarray(side)
+    table[_SIGNAL] = np.where(side == 0, np.nan, strength)
+    table[_SIGNAL + 1] = np.where(side == 0, np.nan, np.where(side > 0, 1.0, 0.0))
+    # How far open interest moved beyond the price.
+    np.subtract(table[oi_change], table[_LEVELS + 2], out=table[oi_change + 3])
+    for place, column in enumerate(extra.values(), oi_change + 5):
+        table[place] = column
+    return table
 
 
-def _signal_columns(side: ArrayLike, strength: ArrayLike) -> Iterator[Floats]:
-    side, strength = np.asarray(side), np.asarray(strength, np.float64)
-    yield np.where(side == 0, np.nan, strength)
-    yield np.where(side == 0, np.nan, np.where(side > 0, 1.0, 0.0))
+def _names_of(frame: Frame, extra: tuple[str, ...]) -> tuple[str, ...]:
+    """`feature_names` of a frame; a running bot asks at every signal."""
+    return _names(tuple(frame.correlated), extra)
 
 
-def _correlation_columns(frame: Frame, rows: NDArray[np.intp]) -> Iterator[Floats]:
-    window = _long_window(frame)
-    closes = [columns.close for columns in frame.correlated.values()]
-    for close in closes:
-        for bars in RETURN_BARS:
-            yield zscore(_returns(close, bars), window, rows=rows)
-    own = _returns(frame.candles.close, 1)
-    for close in closes:
-        yield zscore(own - _returns(close, 1), window, rows=rows)
+_names = lru_cache(maxsize=256)(feature_names)
 
 
-def _derivative_columns(frame: Frame, rows: NDArray[np.intp]) -> Iterator[Floats]:
-    """Open interest and funding, and how far open interest moved beyond the price."""
-    window = _day_window(frame)
-    oi_change = zscore(frame.oi_change, window, rows=rows)
-    yield oi_change
-    yield zscore(frame.funding_rate, window, rows=rows)
-    yield zscore(window_mean(frame.oi_change, 5), window, rows=rows)
-    yield oi_change - zscore(_returns(frame.candles.close, 1), _long_window(frame), rows=rows)
+def moves(
+    close: Floats,
+    volume: Floats,
+    others: Floats,
+    oi_change: Floats,
+    funding_rate: Floats,
+    atr: Floats,
+    adx: Floats,
+    volume_period: int,
+    out: Floats,
+) -> None:
+    """What z-scores are taken of, written to its place in `out`, shape (n_features, n_shown).
+
+    Candles and context may begin before the bars shown, as `others`, shape (n_others, n_bars),
+    does; ATR and ADX do not. Other features are set to NaN.
+    """
+    n_shown, n_others, n_returns = out.shape[1], len(others), len(RETURN_BARS)
+    hidden = len(close) - n_shown
+    atr_ratio, volume_ratio, returns = out[_LEVELS], out[_LEVELS + 1], out[_LEVELS + 2 :]
+    of_others = out[_SIGNAL + 2 :]
+    apart = of_others[n_others * n_returns :]
+    context = apart[n_others:]
+    for place in range(_LEVELS):
+        fill(out[place])
+    for place in range(_SIGNAL, _SIGNAL + 2):
+        fill(out[place])
+    for place in range(5, len(context)):
+        fill(context[place])
+    fill(context[3])
+    for i in range(n_shown):
+        at = hidden + i
+        atr_ratio[i] = atr[i] / close[at]
+        context[0, i] = oi_change[at]
+        context[1, i] = funding_rate[at]
+        context[2, i] = math.nan
+        context[4, i] = adx[i]
+        if at + 1 >= _OI_MEAN:
+            context[2, i] = mean_of(oi_change[at + 1 - _OI_MEAN : at + 1])
+        volume_ratio[i] = math.nan
+        if at + 1 >= volume_period:
+            mean = mean_of(volume[at + 1 - volume_period : at + 1])
+            if mean > 0.0:
+                volume_ratio[i] = volume[at] / mean
+    for place in range(n_returns):
+        put_returns(close, RETURN_BARS[place], returns[place])
+        for other in range(n_others):
+            put_returns(others[other], RETURN_BARS[place], of_others[other * n_returns + place])
+    for other in range(n_others):
+        theirs = of_others[other * n_returns]
+        for i in range(n_shown):
+            apart[other, i] = returns[0, i] - theirs[i]
 
 
-def _band_share(indicators: Indicators) -> Floats:
-    """Where the close stands between the bands: 0 lower, 1 upper, 0.5 when they have no width."""
-    width = indicators.band_upper - indicators.band_lower
-    middle = width * 0.0 + 0.5  # and NaN stays NaN
-    share: Floats = np.divide(
-        indicators.close - indicators.band_lower, width, out=middle, where=width > 0.0
-    )
-    return share
+def fill(out: Floats) -> None:
+    for i in range(len(out)):
+        out[i] = math.nan
 
 
-def _returns(close: Floats, bars: int) -> Floats:
-    """Change of the close over `bars` bars as a fraction; NaN where either close is missing."""
-    result = np.full(len(close), np.nan)
-    result[bars:] = close[bars:] / close[:-bars] - 1.0
-    return result
+def put_returns(close: Floats, bars: int, out: Floats) -> None:
+    """Changes of the close over some bars, as fractions; NaN where either close is missing."""
+    hidden = len(close) - len(out)
+    for i in range(len(out)):
+        at = hidden + i
+        out[i] = close[at] / close[at - bars] - 1.0 if at >= bars else math.nan
+
+
+_moves = compiled(moves)
 
 
 def _long_window(frame: Frame) -> int:

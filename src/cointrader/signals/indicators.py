@@ -86,8 +86,8 @@ class Periods:
 
 DEFAULT_PERIODS = Periods()
 
-_remembered = compiled(recursion.remembered)
-_exponential_mean = compiled(recursion.exponential_mean)
+_fill_remembered = compiled(recursion.fill_remembered)
+_fill_exponential_mean = compiled(recursion.fill_exponential_mean)
 
 
 class lazy(Generic[Answer]):  # noqa: N801 - read as a decorator
@@ -261,14 +261,14 @@ class Indicators:
 
 
 def remembered(close: Floats, periods: Periods = DEFAULT_PERIODS) -> Floats:
-    """RSI, EMAs, MACD and its signal: see `signals.recursion.remembered`.
+    """RSI, EMAs, MACD and its signal: see `signals.recursion.fill_remembered`.
 
     Raises `DataError` when a close is not finite.
     """
-    p = periods
-    rows: Floats = _remembered(
-        require_finite(close, "close"), len(close),
-        p.rsi, p.ema_fast, p.ema_mid, p.ema_slow, p.macd_fast, p.macd_slow, p.macd_signal,
+    p, rows = periods, np.empty((6, len(close)))
+    _fill_remembered(
+        require_finite(close, "close"),
+        p.rsi, p.ema_fast, p.ema_mid, p.ema_slow, p.macd_fast, p.macd_slow, p.macd_signal, rows,
     )  # fmt: skip
     return rows
 
@@ -314,7 +314,8 @@ def ema(values: Floats, period: int) -> Floats:
 
     NaN for the first `period - 1` values of a float64 array of shape (n_bars,).
     """
-    result: Floats = _exponential_mean(require_finite(values, "values"), period)
+    result = np.empty(len(values))
+    _fill_exponential_mean(require_finite(values, "values"), period, result)
     return result
 
 

@@ -31,7 +31,7 @@ from cointrader.signals.recursion import (
     MACD_LINE,
     MACD_SIGNAL,
     RSI,
-    remembered,
+    fill_remembered,
 )
 
 
@@ -62,6 +62,7 @@ class NewestBar:
     def __init__(self, candles: Columns, periods: Periods) -> None:
         p = self._periods = periods
         self._candles = candles
+        reach = p.stoch + p.stoch_k + p.stoch_d - 2  # at least 4: the cross looks at two bars
         self.close: float
         self.rsi: float
         self.macd_cross: int
@@ -81,7 +82,7 @@ class NewestBar:
         ) = _newest(
             candles.close, candles.volume, p.rsi, p.ema_fast, p.ema_mid, p.ema_slow,
             p.macd_fast, p.macd_slow, p.macd_signal, p.band, p.band_width,
-            p.stoch, p.stoch_k, p.stoch_d, p.volume,
+            p.stoch, p.stoch_k, p.stoch_d, p.volume, np.empty((6, reach)), np.empty((2, reach)),
         )  # fmt: skip
         if not (math.isfinite(self.ema_slow) and math.isfinite(self.volume_mean)):
             require_finite(candles.close, "close")  # an EMA carries it to the end
@@ -119,19 +120,25 @@ def newest(
     stoch_k: int,
     stoch_d: int,
     volume_period: int,
+    rows: Floats,
+    room: Floats,
 ) -> tuple[float, float, int, float, float, float, float, float, float, float, float, float]:
-    """The attributes of `NewestBar`, from close to volume_mean, of arrays of shape (n_bars,)."""
-    reach = stoch + stoch_k + stoch_d - 2  # at least 4: the cross looks at two bars
-    rows = remembered(
-        close, reach, rsi_period, ema_fast, ema_mid, ema_slow, macd_fast, macd_slow, macd_signal
+    """The attributes of `NewestBar`, from close to volume_mean, of arrays of shape (n_bars,).
+
+    `rows` and `room`, of shapes (6, reach) and (2, reach) with a reach of stoch + stoch_k + stoch_d
+    - 2 bars, are for what is between, and their content is of no use.
+    """
+    fill_remembered(
+        close, rsi_period, ema_fast, ema_mid, ema_slow, macd_fast, macd_slow, macd_signal, rows
     )
-    ahead = rows[MACD_LINE, -2:] - rows[MACD_SIGNAL, -2:]
+    before = rows[MACD_LINE, -2] - rows[MACD_SIGNAL, -2]
+    now = rows[MACD_LINE, -1] - rows[MACD_SIGNAL, -1]
     upper, _, lower = window_bands(close[-band:], band_width)
-    k, d = newest_stoch(rows[RSI], stoch, stoch_k)
+    k, d = newest_stoch(rows[RSI], stoch, stoch_k, room[0], room[1])
     return (
         close[-1],
         rows[RSI, -1],
-        crossed(ahead[0], ahead[1]),
+        crossed(before, now),
         upper,
         lower,
         rows[EMA_FAST, -1],
@@ -144,16 +151,23 @@ def newest(
     )
 
 
-def newest_stoch(rsi: Floats, period: int, k_period: int) -> tuple[float, float]:
-    """K and D of the last bar, from just the values of RSI that they need."""
-    raw = np.empty(len(rsi) - period + 1)
-    for i in range(len(raw)):
-        window = rsi[i : i + period]
-        raw[i] = stoch_share(window[-1], window.min(), window.max())
-    k = np.empty(len(raw) - k_period + 1)
-    for i in range(len(k)):
+def newest_stoch(
+    rsi: Floats, period: int, k_period: int, raw: Floats, k: Floats
+) -> tuple[float, float]:
+    """K and D of the last bar, from just the values of RSI that they need.
+
+    `raw` and `k` are room for what is between.
+    """
+    n_raw = len(rsi) - period + 1
+    n_k = n_raw - k_period + 1
+    for i in range(n_raw):
+        low = high = rsi[i]
+        for place in range(i + 1, i + period):
+            low, high = min(low, rsi[place]), max(high, rsi[place])
+        raw[i] = stoch_share(rsi[i + period - 1], low, high)
+    for i in range(n_k):
         k[i] = mean_of(raw[i : i + k_period])
-    return k[-1], mean_of(k)
+    return k[n_k - 1], mean_of(k[:n_k])
 
 
 _newest = compiled(newest)

@@ -15,9 +15,8 @@ RSI, EMA_FAST, EMA_MID, EMA_SLOW, MACD_LINE, MACD_SIGNAL = range(6)
 _NO_CHANGE = 1e-14  # mean gain and loss together: below this TA-Lib takes them for none at all
 
 
-def remembered(
+def fill_remembered(
     close: NDArray[np.float64],
-    shown: int,
     rsi_period: int,
     ema_fast: int,
     ema_mid: int,
@@ -25,18 +24,18 @@ def remembered(
     macd_fast: int,
     macd_slow: int,
     macd_signal: int,
-) -> NDArray[np.float64]:
-    """Rows `RSI` to `MACD_SIGNAL` of the last bars, shape (6, shown); closes have shape (n_bars,).
+    out: NDArray[np.float64],
+) -> None:
+    """Fill rows `RSI` to `MACD_SIGNAL` of the last bars of closes of shape (n_bars,).
 
-    RSI (Wilder, 1978) is 50 where there is no change at all. NaN before an indicator's first
-    value. A close that is not finite spoils every later row. `macd_fast` is below `macd_slow`,
-    every period at least 2.
+    `out`, of shape (6, shown), has no more bars than there are. RSI (Wilder, 1978) is 50 where
+    there is no change at all. NaN before an indicator's first value. A close that is not finite
+    spoils every later row. `macd_fast` is below `macd_slow`, every period at least 2.
     """
     n_bars = len(close)
-    out = np.empty((6, shown))
     if n_bars == 0:
-        return out
-    hidden = n_bars - shown
+        return
+    hidden = n_bars - out.shape[1]
     gain, loss, share = 0.0, 0.0, 1.0 / rsi_period
     fast, mid, slow = 0.0, 0.0, 0.0
     line_fast, line_slow, signal = 0.0, 0.0, 0.0
@@ -103,18 +102,16 @@ def remembered(
             out[EMA_SLOW, at] = slow
             out[MACD_LINE, at] = line
             out[MACD_SIGNAL, at] = signal
-    return out
 
 
-def exponential_mean(values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
-    """EMA of values of shape (n_bars,), seeded by the first plain mean; NaN before it."""
-    out = np.full(len(values), np.nan)
+def fill_exponential_mean(
+    values: NDArray[np.float64], period: int, out: NDArray[np.float64]
+) -> None:
+    """EMA of values, seeded by the first plain mean; NaN before it. Both of shape (n_bars,)."""
     mean, weight = 0.0, 2.0 / (period + 1)
     for i in range(len(values)):
         mean = _mean_of_first(mean, values[i], i, period, weight)
-        if i >= period - 1:
-            out[i] = mean
-    return out
+        out[i] = mean if i >= period - 1 else np.nan
 
 
 def _smoothed(

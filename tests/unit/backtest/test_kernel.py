@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cointrader.backtest.kernel import play_compiled
 from cointrader.backtest.market import Market
 from cointrader.backtest.run import run
 from cointrader.backtest.settings import BacktestSettings
@@ -74,6 +75,7 @@ def test_compiled_and_uncompiled_are_the_same_to_the_bit(limits):
     assert compiled.equity.tobytes() == plain.equity.tobytes()
     assert compiled.decisions.action.tobytes() == plain.decisions.action.tobytes()
     assert compiled.decisions.refusal.tobytes() == plain.decisions.refusal.tobytes()
+    assert play_compiled.is_native
     assert compiled.final_wallet == plain.final_wallet
     assert compiled.halted_days == plain.halted_days
 
@@ -125,14 +127,18 @@ def test_importing_a_backtest_imports_no_compiler():
 
 
 PROGRAM = """
+import sys
 from tests.metamorphic.backtests import Scene
-print(repr(Scene.random(3).play(slippage=0.001).final_wallet))
+print(repr(Scene.random(3).play(slippage=0.001).final_wallet), "numba" in sys.modules)
 """
 
 
 @pytest.mark.slow
 def test_an_edited_rule_is_the_rule_of_the_next_run(tmp_path):
-    """A rule of another file than the kernel's, in a copy of the package; the cache is kept."""
+    """A rule of another file than the kernel's, in a copy of the package; the cache is kept.
+
+    Where nothing was edited, the machine code that is there is run, and numba is not imported.
+    """
     shutil.copytree(SOURCE / "cointrader", tmp_path / "src" / "cointrader")
     environment = {
         **os.environ,
@@ -141,15 +147,18 @@ def test_an_edited_rule_is_the_rule_of_the_next_run(tmp_path):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
-    def wallet():
+    def played():
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return float(done.stdout)
+        wallet, compiles = done.stdout.split()
+        return float(wallet), compiles == "True"
 
-    before = wallet()
+    before, compiles = played()
+    assert compiles
+    assert played() == (before, False)
     rule = tmp_path / "src" / "cointrader" / "domain" / "position.py"
     text = rule.read_text()
     assert "price * slippage * order_sign" in text
@@ -157,4 +166,6 @@ def test_an_edited_rule_is_the_rule_of_the_next_run(tmp_path):
         text.replace("price * slippage * order_sign", "price * slippage * 2 * order_sign")
     )
 
-    assert wallet() < before
+    after, compiles = played()
+    assert compiles
+    assert after < before

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cointrader.backtest.score_history import can_be_quick, score_sides
+from cointrader.backtest.score_history import COMPILED, can_be_quick, score_sides
 from cointrader.market.frame import Columns, Frame, missing
 from cointrader.market.source import FolderSource
 from cointrader.signals.indicators import DEFAULT_PERIODS, Indicators, Periods
@@ -69,10 +69,36 @@ def test_other_periods_give_the_rules_own_sides_too(seed):
     assert_same(ScoreRule(ScoreSettings(2, 1.0)), a_frame(rng, 700), periods)
 
 
+def test_volumes_of_very_different_sizes_and_ties_at_the_gate_are_judged_to_the_last_digit():
+    rng = np.random.default_rng(3)
+    frame = a_frame(rng, 3000)
+    volume = frame.candles.volume
+    volume[:] = rng.choice([0.0, 1e-9, 1.0, 1.5, 2.0, 1e12], len(volume))
+    volume[1000:2000] = 7.0  # its own mean: loud at no multiplier from 1 on
+
+    for multiplier in (0.0, 0.5, 1.0, 1.5):
+        assert_same(ScoreRule(ScoreSettings(2, multiplier)), frame, DEFAULT_PERIODS)
+
+
+@pytest.mark.parametrize("width", [0.001, 2.0, 1e6])
+def test_closes_at_their_bands_are_judged_to_the_last_digit(width):
+    rng = np.random.default_rng(4)
+    frame = a_frame(rng, 3000, tick=0.25, flat=0.9)
+
+    assert_same(ScoreRule(ScoreSettings(1, 0.0)), frame, Periods(band=5, band_width=width))
+
+
+def test_all_of_it_runs_without_numba():
+    score_sides(ScoreRule(), a_frame(np.random.default_rng(2), 600), DEFAULT_PERIODS)
+
+    assert all(each.is_native for each in COMPILED)
+
+
 @pytest.mark.parametrize("column", ["close", "volume"])
-def test_where_a_candle_is_no_number_it_does_not_answer(column):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0])
+def test_where_a_candle_holds_no_usable_number_it_does_not_answer(column, value):
     frame = a_frame(np.random.default_rng(1), 400)
-    getattr(frame.candles, column)[350] = np.nan
+    getattr(frame.candles, column)[350] = value
 
     assert score_sides(ScoreRule(), frame, DEFAULT_PERIODS) is None
 

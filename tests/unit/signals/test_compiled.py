@@ -1,18 +1,28 @@
-"""Functions that become machine code, and where it is kept."""
+"""Functions that become machine code, how they are called, and where they are kept."""
 
 from __future__ import annotations
 
+import dis
+import inspect
 import math
 import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from cointrader.signals.compiled import cache_folder, compiled
+from cointrader.backtest import kernel, score_history
+from cointrader.backtest.sweep import cells
+from cointrader.signals import reach
+from cointrader.signals.compiled import compiled
+from cointrader.signals.native import cache_folder
 
 SOURCE = Path(__file__).parents[3] / "src"
 _STEP = 1e-9
@@ -32,7 +42,7 @@ def total(values):
     return answer
 
 assert "numba" not in sys.modules
-print(total(np.arange(4.0)), sum(total.dispatcher()._cache_hits.values()))
+print(total(np.arange(4.0)), "numba" in sys.modules)
 """
 
 
@@ -73,6 +83,176 @@ def test_a_compiled_function_keeps_its_name_and_the_function_it_was_made_from():
     assert made.plain is on_grid
 
 
+# ------------------------------------------------------------------ arguments and answers
+
+
+class Pair(NamedTuple):
+    grid: np.ndarray
+    weights: np.ndarray
+
+
+ROW = np.dtype([("total", np.float64), ("small", np.int8), ("large", np.int64)])
+
+
+def weighed(pair, rows, place, factor, is_told):
+    total = 0.0
+    for i in range(pair.grid.shape[0]):
+        for j in range(pair.grid.shape[1]):
+            total += pair.grid[i, j] * pair.weights[j]
+    row = rows[place]
+    row["total"], row["small"], row["large"] = total, -3, 2**40
+    return total * factor, len(pair.weights), is_told, row["small"], total > 0.0
+
+
+def test_tuples_rows_and_arrays_of_any_layout_are_taken_and_written():
+    made, grid = compiled(weighed), np.arange(12.0).reshape(3, 4)
+    grids = grid, np.asfortranarray(grid), np.repeat(grid, 2, axis=1)[:, ::2]
+    rows = np.zeros(3, ROW)
+
+    for each in grids:
+        for weights in (np.ones(4), np.arange(8.0)[::2]):
+            answer = made(Pair(each, weights), rows, 1, 2.5, True)
+            expected = float((grid * weights).sum())
+            assert answer == (expected * 2.5, 4, True, -3, expected > 0.0)
+            assert rows[1].tolist() == (expected, -3, 2**40)
+    assert made.known == 6
+    assert made.is_native
+
+
+def test_what_comes_back_is_of_the_types_of_python():
+    def answers(whole, number):
+        return whole, number, whole > 3
+
+    def nothing(values):
+        values[0] = 5.0
+
+    told, values = compiled(answers)(2, 0.5), np.zeros(2)
+
+    assert [type(each) for each in told] == [int, float, bool]
+    assert compiled(nothing)(values) is None
+    assert values.tolist() == [5.0, 0.0]
+
+
+def test_numbers_of_numpy_and_bools_are_numbers():
+    def doubled(value):
+        return value * 2
+
+    made = compiled(doubled)
+
+    assert [made(each) for each in (3, np.int64(3), 1.5, np.float64(1.5), True, np.int8(3))] == [
+        6, 6, 3.0, 3.0, 2, 6,
+    ]  # fmt: skip
+    assert made.is_native
+
+
+def test_a_whole_number_that_needs_more_than_64_bits_is_refused():
+    def same(value):
+        return value
+
+    with pytest.raises(OverflowError):
+        compiled(same)(2**63)
+
+
+def test_an_array_that_may_not_be_written_is_not_written():
+    def cleared(values):
+        values[0] = 0.0
+
+    made, values = compiled(cleared), np.ones(2)
+    made(values)
+    shown = np.ones(2)
+    shown.flags.writeable = False
+
+    with pytest.raises(Exception, match="readonly"):
+        made(shown)
+    assert shown.tolist() == [1.0, 1.0]
+
+
+def test_equal_kinds_of_arrays_are_one_kind_whoever_made_them():
+    def first(rows):
+        return rows[0]["large"]
+
+    class Own(np.ndarray):
+        pass
+
+    made, rows = compiled(first), np.zeros(2, ROW)
+    rows["large"] = 7
+    again = rows.astype(np.dtype(ROW.descr))  # as those that come from another process
+
+    assert again.dtype is not ROW
+    assert made(rows) == made(again) == made(rows.view(Own)) == 7
+    assert made.known == 1
+
+
+def test_no_or_too_many_arguments_are_an_error_and_no_crash():
+    def same(value):
+        return value
+
+    made = compiled(same)
+    made(1)
+
+    for wrong in ((), (1, 2)):
+        with pytest.raises(TypeError):
+            made(*wrong)
+
+
+def test_other_threads_run_meanwhile():
+    def long(turns):
+        value = 0.0
+        for _ in range(turns):
+            value = value * 0.999 + 1.0
+        return value
+
+    made, looked = compiled(long), 0
+    made(1)
+    working = threading.Thread(target=made, args=(100_000_000,))
+    working.start()
+    while working.is_alive():
+        time.sleep(0.001)
+        looked += 1
+
+    assert looked > 10
+
+
+def test_a_failure_inside_is_told():
+    def picky(value):
+        if value > 3:
+            raise ValueError("too much")
+        return value
+
+    made = compiled(picky)
+
+    assert made(2) == 2
+    with pytest.raises(RuntimeError, match="plain function"):
+        made(5)
+
+
+def test_what_makes_arrays_of_its_own_is_called_by_numba():
+    def ones(count):
+        return np.ones(count)
+
+    made = compiled(ones)
+
+    assert made(3).tolist() == [1.0, 1.0, 1.0]
+    assert not made.is_native
+
+
+def test_words_are_no_arguments_of_machine_code():
+    def length(text):
+        return len(text)
+
+    assert compiled(length)("abc") == 3
+
+
+def test_keywords_are_left_to_numba():
+    def ratio(one, other):
+        return one / other
+
+    assert compiled(ratio)(1.0, other=2.0) == 0.5
+
+
+# ------------------------------------------------------------------ what belongs to a function
+
+
 def test_the_digest_changes_with_a_constant_of_a_function_that_is_called(monkeypatch):
     before = compiled(on_grid).digest()
 
@@ -81,9 +261,32 @@ def test_the_digest_changes_with_a_constant_of_a_function_that_is_called(monkeyp
     assert compiled(on_grid).digest() != before
 
 
+def test_the_names_a_function_looks_up_are_those_that_dis_tells():
+    def told(code):
+        inner = (part for part in code.co_consts if isinstance(part, CodeType))
+        own = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+        return own.union(*map(told, inner))
+
+    found = [
+        each.__code__
+        for module in (inspect, tempfile, subprocess, kernel, score_history, cells)
+        for each in vars(module).values()
+        if isinstance(each, FunctionType)
+    ]
+
+    assert len(found) > 100
+    assert [reach._names(code) for code in found] == [told(code) for code in found]
+
+
+# ------------------------------------------------------------------ what is kept
+
+
 @pytest.fixture
 def program(tmp_path):
-    """A kernel in one file, its rule in another; run in a process of its own."""
+    """A kernel in one file, its rule in another; run in a process of its own.
+
+    Tells the answer, and whether numba was imported.
+    """
     (tmp_path / "rule.py").write_text(RULE)
     (tmp_path / "kernel.py").write_text(KERNEL)
 
@@ -98,15 +301,15 @@ def program(tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        value, hits = done.stdout.split()
-        return float(value), int(hits)
+        value, compiles = done.stdout.split()
+        return float(value), compiles == "True"
 
     return run
 
 
-def test_a_second_process_finds_what_the_first_compiled(program):
-    assert program() == (16.0, 0)
-    assert program() == (16.0, 1)
+def test_a_second_process_finds_what_the_first_compiled_and_needs_no_numba(program):
+    assert program() == (16.0, True)
+    assert program() == (16.0, False)
 
 
 def test_a_rule_edited_in_another_file_is_compiled_anew(program, tmp_path):
@@ -114,7 +317,7 @@ def test_a_rule_edited_in_another_file_is_compiled_anew(program, tmp_path):
 
     (tmp_path / "rule.py").write_text(RULE.replace("2.0", "3.0"))
 
-    assert program() == (22.0, 0)
+    assert program() == (22.0, True)
 
 
 def test_a_constant_edited_in_another_file_is_compiled_anew(program, tmp_path):
@@ -122,22 +325,40 @@ def test_a_constant_edited_in_another_file_is_compiled_anew(program, tmp_path):
 
     (tmp_path / "rule.py").write_text(RULE.replace("1.0", "2.0"))
 
-    assert program() == (20.0, 0)
+    assert program() == (20.0, True)
 
 
-def test_a_broken_file_in_the_cache_is_no_matter(program, tmp_path):
+def test_another_setting_of_numba_is_compiled_anew(program):
     program()
-    for file in (tmp_path / "cache").rglob("*.nb?"):
-        file.write_bytes(b"broken")
 
-    assert program()[0] == 16.0
+    assert program(NUMBA_OPT="1") == (16.0, True)
 
 
-def test_without_a_folder_to_keep_it_in_it_is_compiled_every_time(program, tmp_path):
+def test_with_numbas_compiler_switched_off_nothing_is_compiled(program, tmp_path):
+    assert program(NUMBA_DISABLE_JIT="1")[0] == 16.0
+    assert not list((tmp_path / "cache").rglob("*.code"))
+
+
+@pytest.mark.parametrize("harm", [lambda found: b"broken", lambda found: found[:-1]])
+def test_a_broken_file_in_the_cache_is_compiled_anew(program, tmp_path, harm):
+    program()
+    (file,) = (tmp_path / "cache").rglob("*.code")
+    file.write_bytes(harm(file.read_bytes()))
+
+    assert program() == (16.0, True)
+    assert program() == (16.0, False)
+
+
+def test_without_a_folder_to_keep_it_in_it_is_compiled_all_the_same(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    nowhere = str(tmp_path / "file")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    values, steps = np.array([0.3, 7.77]), np.array([0.1, 0.25])
+    made = compiled(on_grid)
 
-    assert program(XDG_CACHE_HOME=nowhere, TMPDIR=nowhere)[0] == 16.0
+    assert cache_folder() is None
+    assert made(values, steps) == on_grid(values, steps)
+    assert made.is_native
 
 
 def test_where_the_users_cache_cannot_be_made_it_is_among_temporary_files(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from cointrader.signals.features import feature_names, feature_row, features, zs
 from cointrader.signals.indicators import Indicators
 from cointrader.signals.rules import Signal
 from cointrader.signals.score import ScoreRule
+from cointrader.signals.zscores import zscores
 from tests.unit.signals.frames import (
     closes_frame,
     columns_of,
@@ -150,6 +151,61 @@ def test_zscore_of_a_funding_rate_that_hardly_moves_is_finite():
     assert np.isfinite(zscore(rate, 96)[19:]).all()
 
 
+@pytest.mark.parametrize("window", [1, 2, 3, 5, 6, 18, 23, 24, 72, 96, 100, 255, 256, 288, 864])
+def test_zscore_of_any_window_equals_two_plain_passes(window):
+    """Windows are brought together from powers of two: every number of bars is another case."""
+    values = random_frame(1300, seed=21).candles.volume
+    values[400:410] = math.nan
+
+    scores = zscore(values, window)
+
+    rows = [*range(0, 900, 13), *range(1020, 1300, 7)]
+    expected = [z_by_hand(values, i, window) for i in rows]
+    np.testing.assert_allclose(scores[rows], expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("n_bars", [1, 17, 287, 288, 289, 1311, 1312, 2335, 2336, 2337])
+def test_zscore_is_the_same_floats_in_a_history_of_any_length(n_bars):
+    values = random_frame(2400, seed=22).candles.volume
+    values[[5, 700, 1023, 1024, 1600]] = math.nan
+
+    whole, part = zscore(values, 288), zscore(values[:n_bars], 288)
+
+    assert np.array_equal(part, whole[:n_bars], equal_nan=True)
+    alone = zscore(values, 288, rows=[n_bars - 1])
+    assert np.array_equal(alone, whole[[n_bars - 1]], equal_nan=True)
+
+
+def test_a_value_that_is_huge_spoils_no_window_without_it():
+    """A running sum never forgets it."""
+    values = random_frame(900, seed=23).candles.volume
+    spoiled = values.copy()
+    spoiled[300] = 1e30
+
+    assert np.array_equal(zscore(spoiled, 288)[588:], zscore(values, 288)[588:])
+
+
+def test_zscores_of_columns_of_their_own_windows_and_of_columns_left_as_they_are():
+    volume, close = random_frame(600, seed=24).candles.volume, random_frame(600).candles.close
+    told = ((288, 0, 96), (20, 0, 20))
+
+    for rows in (None, np.arange(600), np.array([599, 3, 40])):
+        found = zscores(np.array([volume, close, close]), *told, rows)
+        wanted = slice(None) if rows is None else rows
+        assert np.array_equal(found[0], zscore(volume, 288)[wanted], equal_nan=True)
+        assert found[1].tolist() == close[wanted].tolist()
+        assert np.array_equal(found[2], zscore(close, 96)[wanted], equal_nan=True)
+
+
+def test_zscore_leaves_its_values_as_they_are():
+    values = random_frame(400).candles.close
+    before = values.copy()
+
+    zscore(values, 288)
+
+    assert np.array_equal(values, before)
+
+
 # ------------------------------------------------------------------------------ features
 
 
@@ -266,6 +322,40 @@ def test_chosen_rows_are_the_same_floats_as_in_the_whole_table():
     for row in (*rows.tolist(), -1):
         one = feature_row(frame, indicators, signals.at(row), row=row)
         assert np.array_equal(one, whole[row], equal_nan=True)
+
+
+@pytest.mark.parametrize("bars", [40, 299, 301, 302, 400, 1000])
+@pytest.mark.parametrize("others", [0, 1, 2, 3])
+def test_the_newest_row_is_the_same_floats_made_alone(bars, others):
+    frame = random_frame(bars, seed=31)
+    columns = list(frame.correlated.values()) * 2
+    names = ("BTCUSDT", "ETHUSDT", "SOLUSDT")[:others]
+    frame = replace(frame, correlated=dict(zip(names, columns, strict=False)))
+    indicators = Indicators(frame)
+    signal = Signal(Side.SHORT, 4, extra={"range": 7.0})
+
+    whole = features(
+        frame, indicators, np.full(bars, -1), np.full(bars, 4), extra={"range": np.full(bars, 7.0)}
+    )
+
+    assert np.array_equal(feature_row(frame, indicators, signal), whole[-1], equal_nan=True)
+    assert np.array_equal(
+        feature_row(frame, indicators, signal, row=bars - 1), whole[-1], equal_nan=True
+    )
+
+
+def test_the_columns_of_a_window_that_nobody_may_write_to():
+    """A running bot's windows are such."""
+    frame = random_frame(400)
+    arrays = [*frame.candles.arrays(), frame.oi_change, frame.funding_rate]
+    expected = feature_row(frame, Indicators(frame), Signal(Side.LONG, 3))
+    for array in arrays + [a for other in frame.correlated.values() for a in other.arrays()]:
+        array.flags.writeable = False
+
+    found = feature_row(frame, Indicators(frame), Signal(Side.LONG, 3))
+
+    assert np.array_equal(found, expected)
+    assert found.flags.writeable
 
 
 @pytest.mark.parametrize("market", ["random", "XRPUSDT"])

@@ -1,7 +1,6 @@
-from typing import Any
-
 import numpy as np
 
+import cointrader.signals.indicators as indicators_module
 import cointrader.signals.newest as newest_module
 import cointrader.signals.score as score_module
 from cointrader.market.frame import Columns, Frame
@@ -13,14 +12,22 @@ from cointrader.signals.score import ScoreRule
 
 def test_the_first_real_bar_of_a_prepared_rule_waits_for_no_compiler():
     prepare(ScoreRule(), DEFAULT_PERIODS)
-    kept: list[Any] = [
-        compiled.dispatcher() for compiled in (newest_module._newest, score_module._judge_one)
-    ]
-    before = [len(dispatcher.signatures) for dispatcher in kept]
+    used = newest_module._newest, score_module._judge_one
+    before = [compiled.known for compiled in used]
     assert all(before)
 
     ScoreRule().answer(NewestBar(_candles(), DEFAULT_PERIODS))
-    assert [len(dispatcher.signatures) for dispatcher in kept] == before
+    assert [compiled.known for compiled in used] == before
+    assert all(compiled.is_native for compiled in used)
+
+
+def test_indicators_over_many_bars_run_without_numba():
+    closes = _candles().close
+    indicators_module.ema(closes, 9)
+    indicators_module.rsi(closes)
+
+    assert indicators_module._fill_exponential_mean.is_native
+    assert indicators_module._fill_remembered.is_native
 
 
 def test_the_newest_bar_is_the_last_row_of_the_indicators_to_the_bit():
@@ -42,6 +49,7 @@ def test_compiled_and_plain_it_is_the_same_to_the_bit():
     plain = newest(
         candles.close, candles.volume, p.rsi, p.ema_fast, p.ema_mid, p.ema_slow, p.macd_fast,
         p.macd_slow, p.macd_signal, p.band, p.band_width, p.stoch, p.stoch_k, p.stoch_d, p.volume,
+        np.empty((6, 18)), np.empty((2, 18)),
     )  # fmt: skip
     bar = NewestBar(candles, p)
     assert plain == (

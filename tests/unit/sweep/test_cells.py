@@ -13,7 +13,7 @@ from cointrader.backtest.market import Market
 from cointrader.backtest.run import run
 from cointrader.backtest.settings import BacktestSettings
 from cointrader.backtest.signals import SymbolSignals
-from cointrader.backtest.sweep.cells import FOREVER, Sheet, Windows, counted
+from cointrader.backtest.sweep.cells import COMPILED, FOREVER, Sheet, Windows, counted
 from cointrader.backtest.sweep.marking import marked_equity
 from cointrader.backtest.sweep.shared import ABSENT, SharedSignals
 from cointrader.domain.instrument import Instrument
@@ -169,6 +169,15 @@ def test_a_trade_is_counted_in_the_window_of_its_signal_unless_it_ends_too_late(
     ]  # fmt: skip
     assert figures["net"][0] == pytest.approx(purged["net"].sum())
     assert figures["net"][2] == pytest.approx(trades[signalled >= 150]["net"].sum())
+
+
+def test_all_of_it_runs_without_numba():
+    market, shared = a_market(2)
+    sheet = Sheet(market, shared)
+
+    counted(sheet.trades(given_settings(market, ExitSettings()), 0), sheet.stretch)
+
+    assert all(each.is_native for each in COMPILED)
 
 
 def test_variants_on_an_account_are_refused():
