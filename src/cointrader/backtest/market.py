@@ -17,7 +17,8 @@ from cointrader.backtest.columns import Candles, Floats, Longs, Payments
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.ports import CandleSource, Settlement
-from cointrader.market.frame import COLUMN_NAMES, Columns, Frame, join_on_time, missing
+from cointrader.market.context import Recorded
+from cointrader.market.frame import COLUMN_NAMES, Columns, Frame, join_on_time
 from cointrader.market.quality import utc
 
 _RECENT = 500  # candles whose prices tell the grid of a symbol without known filters
@@ -44,7 +45,8 @@ class Settled(NamedTuple):
 class Market:
     """Every stored candle of some symbols, in the configured order.
 
-    Frames are those that a running bot's rule is shown: candles and correlation symbols.
+    Frames are those that a running bot's rule is shown: candles, correlation symbols, funding and
+    open interest.
     """
 
     label: str
@@ -63,10 +65,8 @@ class Market:
         for symbol in symbols:
             times, columns = _columns_of(source, symbol)
             joined = {name: join_on_time(times, *other) for name, other in context.items()}
-            nothing = missing(len(times))
-            frames[symbol] = Frame(
-                symbol, source.interval_ms, times, columns, joined, nothing, nothing
-            )
+            known = Recorded(source, symbol).columns(times)
+            frames[symbol] = Frame(symbol, source.interval_ms, times, columns, joined, *known)
         settlements = {symbol: Settled.of(source.settlements(symbol)) for symbol in symbols}
         return Market(source.label, source.interval_ms, frames, settlements)
 

@@ -29,6 +29,7 @@ from cointrader.domain.order import Side
 from cointrader.domain.ports import BestPrices, Clock, Exchange, InputAges, Journal, MarketFeed
 from cointrader.domain.records import Alert
 from cointrader.domain.records import Decision as DecisionRecord
+from cointrader.market.context import Context
 from cointrader.risk.manager import EntryRequest, Refusal, RiskManager
 from cointrader.signals.checked import RULE_FAILED, RuleFailed
 from cointrader.signals.features import feature_row
@@ -73,6 +74,7 @@ class TradingBot:
     rule : the signal rule; the configured one by default
     entry_filter : judges signals; without one every signal passes
     inputs : says which input is too old for an entry; without it none is
+    context : knows funding and open interest, for rules and features; without it they are NaN
     """
 
     def __init__(
@@ -88,13 +90,14 @@ class TradingBot:
         rule: SignalRule | None = None,
         entry_filter: EntryFilter | None = None,
         inputs: InputAges | None = None,
+        context: Context | None = None,
     ) -> None:
         self.config = config
         self.symbol = symbol.upper()
         self.risk = risk
         self.settings = BotSettings.of(config, self.symbol)
         self.stream = BarStream(
-            self.symbol, self.settings.correlation_symbols, self.settings.interval_ms
+            self.symbol, self.settings.correlation_symbols, self.settings.interval_ms, context
         )
         self.rule = self.settings.rule if rule is None else rule
         self.ml_filter = entry_filter

@@ -16,6 +16,7 @@ from cointrader.domain.candle import Candle
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.events import CandleClosed, FeedEnded, FeedEvent
 from cointrader.domain.ports import Clock, MarketFeed
+from cointrader.market.context import Context
 from cointrader.market.frame import Columns, Frame
 from cointrader.market.window import CandleWindow, frame_of
 
@@ -47,11 +48,18 @@ class Attentive(Protocol):
 class BarStream:
     """Windows of one primary symbol and its correlation symbols, filled from a shared feed.
 
-    `buffers` maps lower-case symbols to their windows.
+    `buffers` maps lower-case symbols to their windows. `context` knows funding and open interest.
     """
 
-    def __init__(self, symbol: str, correlation_symbols: Sequence[str], interval_ms: int) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        correlation_symbols: Sequence[str],
+        interval_ms: int,
+        context: Context | None = None,
+    ) -> None:
         self.symbol = symbol
+        self._context = context
         self.interval_ms = interval_ms
         self._others = [other for other in correlation_symbols if other != symbol]
         self.buffers = {
@@ -71,7 +79,10 @@ class BarStream:
 
     def frame(self, *, alone: bool = False) -> Frame:
         """All windows joined on time, the primary symbol's bars leading; `alone`, only those."""
-        return frame_of(self._own, {} if alone else self._other_windows)
+        if alone:
+            return frame_of(self._own, {})
+        known = () if self._context is None else self._context.columns(self._own.open_time_ms)
+        return frame_of(self._own, self._other_windows, *known)
 
     def candles(self) -> Columns:
         """The primary symbol's own."""

@@ -18,6 +18,7 @@ from cointrader.market import doubts
 from cointrader.market.at_interval import AtInterval, read_at, stored_interval
 from cointrader.market.frame import (
     Columns,
+    Floats,
     Frame,
     Times,
     join_on_time,
@@ -185,6 +186,17 @@ class FolderSource:
         """Always empty: these files know changes of open interest, not its amount."""
         del symbol
         return ()
+
+    def open_interest_changes(self, symbol: str) -> tuple[Times, Floats]:
+        """Open times of the candles of `symbol`, and how open interest changed over each.
+
+        Fractions, NaN where they are not known. Empty for a symbol without a file of its own.
+        """
+        symbol = symbol.upper()
+        if not self.has_own_file(symbol):
+            return np.empty(0, np.int64), missing(0)
+        frame = self._file(symbol).frame
+        return frame.open_time_ms, frame.oi_change
 
     def frame(self, symbol: str) -> Frame:
         """All candles of `symbol` with the correlation symbols joined on time, for research.

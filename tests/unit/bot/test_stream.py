@@ -298,3 +298,21 @@ def test_an_absence_longer_than_a_window_is_refused():
 
     with pytest.raises(MissingCandles, match="away for 1001 bars"):
         in_virtual_time(main)
+
+
+class Known:
+    """Funding and open interest that count the bars."""
+
+    def columns(self, open_time_ms):
+        return open_time_ms.astype(float), -open_time_ms.astype(float)
+
+
+def test_a_frame_has_the_funding_and_open_interest_that_the_context_knows_of_its_bars():
+    stream = BarStream(XRP, (), BAR_MS, Known())
+    for number in range(3):
+        stream.buffers["xrpusdt"].append(candle(XRP, number))
+
+    frame = stream.frame()
+    assert len(frame) == 3
+    assert frame.funding_rate.tolist() == frame.open_time_ms.tolist()
+    assert frame.oi_change.tolist() == (-frame.open_time_ms).tolist()
