@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from cointrader.exchange.binance.user_feed import UserDataStream
     from cointrader.ops.discord import DiscordNotifier
     from cointrader.risk.manager import RiskManager
+    from cointrader.strategy.entry_filter import MLFilter
 
 __version__ = "0.1.0"
 __all__ = [
     "BinanceFuturesClient",
     "Config",
     "DiscordNotifier",
+    "MLFilter",
     "MultiSymbolStream",
     "RiskManager",
     "TradingBot",
@@ -32,19 +34,15 @@ _HOMES = {
     "BinanceFuturesClient": "cointrader.app.futures_client",
     "Config": "cointrader.app.config",
     "DiscordNotifier": "cointrader.ops.discord",
+    "MLFilter": "cointrader.strategy.entry_filter",
     "MultiSymbolStream": "cointrader.exchange.binance.market_feed",
     "RiskManager": "cointrader.risk.manager",
     "TradingBot": "cointrader.app.trading_bot",
     "UserDataStream": "cointrader.exchange.binance.user_feed",
-}
-_PLANNED = {
-    "MLFilter",
 }
 
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name in _PLANNED:
-        raise ImportError(f"cointrader {__version__} does not have {name} yet")
     raise AttributeError(f"module 'cointrader' has no attribute {name!r}")

@@ -11,8 +11,6 @@ from cointrader.domain.clock import SystemClock
 from cointrader.domain.errors import ConfigError
 from cointrader.risk.manager import Refusal
 
-PLANNED = ["MLFilter"]
-
 
 def a_config(**settings):
     return Config(overrides=settings, environ={}, folder="/nonexistent")
@@ -43,10 +41,13 @@ def test_the_public_names_are_imported_together():
     assert {"numba", "lightgbm", "onnxruntime"} & loaded == set()
 
 
-@pytest.mark.parametrize("name", PLANNED)
-def test_a_name_that_is_planned_says_that_it_is_not_there_yet(name):
-    with pytest.raises(ImportError, match=rf"does not have {name} yet"):
-        getattr(cointrader, name)
+def test_a_filter_is_made_from_a_folder_and_a_threshold_and_loads_nothing_yet():
+    loaded = modules_after(
+        "from cointrader import MLFilter; MLFilter(model_dir='models', threshold=0.6)"
+    )
+
+    assert "cointrader.strategy.entry_filter" in loaded
+    assert {"onnxruntime", "onnx", "lightgbm", "numba", "aiohttp"} & loaded == set()
 
 
 @pytest.mark.parametrize("name", ["TradingRobot", "config", "mlfilter"])

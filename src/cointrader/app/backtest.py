@@ -9,8 +9,11 @@ from decimal import Decimal
 import numpy as np
 
 from cointrader.app.config import Config
+from cointrader.app.filtered_rule import FilteredRule
+from cointrader.app.models import Models
 from cointrader.app.paper_market import PaperMarket, instruments_of
 from cointrader.app.summary import Summary, SymbolLine, max_drawdown
+from cointrader.backtest.filtered import filtered
 from cointrader.backtest.market import Market
 from cointrader.backtest.result import BacktestResult
 from cointrader.backtest.run import run
@@ -22,7 +25,7 @@ from cointrader.domain.errors import MissingCandles
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.ports import CandleSource
 from cointrader.risk.limits import RiskLimits
-from cointrader.signals.configured import configured_rule
+from cointrader.signals.configured import configured_rule, rule_identity
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
 
 
@@ -30,7 +33,8 @@ from cointrader.signals.rules import WARM_UP_BARS, SignalRule
 class Prepared:
     """What a backtest plays: made once, played with whatever size and limits are wanted.
 
-    `rules`, by symbol, stand in for the configured ones.
+    `rules`, by symbol, stand in for the configured ones; a rule whose signals a model judges is
+    another rule, counted and judged as such.
     """
 
     config: Config
@@ -56,12 +60,17 @@ def prepared(
     market: PaperMarket,
     rules: Mapping[str, SignalRule] | None = None,
     on_progress: Callable[[str], None] = lambda _text: None,
+    models: Models | None = None,
 ) -> Prepared:
-    """Candles and signals of the configured symbols. Raises what `backtest` raises."""
+    """Candles and signals of the configured symbols. Raises what `backtest` raises.
+
+    `models` judge the signals; `ModelBroken` where a running bot would make no entry, because a
+    model may not be used.
+    """
     candles = market_of(config, market.source)
     require_enough(candles, market.end_ms)
-    signals = configured_signals(config, candles, rules, on_progress)
-    return Prepared(config, market, candles, signals, rules or {})
+    signals = configured_signals(config, candles, rules, on_progress, models)
+    return Prepared(config, market, candles, signals, judged_rules(config, rules or {}, models))
 
 
 def backtest(
@@ -93,15 +102,40 @@ def configured_signals(
     market: Market,
     rules: Mapping[str, SignalRule] | None = None,
     on_progress: Callable[[str], None] = lambda _text: None,
+    models: Models | None = None,
 ) -> dict[str, SymbolSignals]:
-    """The signals of each symbol's configured rule over all of its candles."""
+    """The signals of each symbol's configured rule over all of its candles.
+
+    Each with the probability and the answer of its model, where `models` has one.
+    """
     found = {}
     for symbol in market.symbols:
         on_progress(f"signals of {symbol}")
         own = config.for_symbol(symbol)
         rule = (rules or {}).get(symbol) or configured_rule(own)
-        found[symbol] = signals_of(rule, market.frames[symbol], own.periods)
+        frame = market.frames[symbol]
+        found[symbol] = signals_of(rule, frame, own.periods)
+        judge = None if models is None else models.model_of(symbol)
+        if judge is not None:
+            on_progress(f"probabilities of {symbol}")
+            found[symbol] = filtered(found[symbol], rule, frame, *judge, own.periods)
     return found
+
+
+def judged_rules(
+    config: Config, rules: Mapping[str, SignalRule], models: Models | None
+) -> dict[str, SignalRule]:
+    """`rules`, and the rule of every symbol that has a model as the rule that it is with it."""
+    judged = dict(rules)
+    for symbol in config.symbols:
+        judge = None if models is None else models.model_of(symbol)
+        if judge is not None:
+            model, threshold = judge
+            own, in_code = config.for_symbol(symbol), rules.get(symbol)
+            identity = rule_identity(own) if in_code is None else repr(in_code)
+            rule = in_code or configured_rule(own)
+            judged[symbol] = FilteredRule(identity, model.manifest.sha256, threshold, rule)
+    return judged
 
 
 def settings_of(

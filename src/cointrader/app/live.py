@@ -21,6 +21,8 @@ from cointrader.app.closing import Closed, close_at_market, not_ours
 from cointrader.app.config import Config
 from cointrader.app.control import Controls, commanded
 from cointrader.app.ending import ended_politely
+from cointrader.app.model_words import BROKEN, NONE
+from cointrader.app.models import Models
 from cointrader.app.notices import NoticeBoard
 from cointrader.app.preflight import Check, Facts, Streams, is_refused, judged
 from cointrader.app.preflight_reading import look_from_inside, no_events, read_facts
@@ -45,13 +47,13 @@ from cointrader.exchange.binance.input_ages import OldestInputs
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 from cointrader.journal.sqlite import SqliteJournal
+from cointrader.model.folder import MODELS
 from cointrader.risk.manager import RiskManager
 from cointrader.signals.rules import SignalRule
-from cointrader.strategy.decide import EntryFilter, NoEntries
+from cointrader.strategy.decide import EntryFilter
 
 REHEARSAL = "rehearsal"
 FLUSH_AFTER_S = 0.5  # decisions without an order are on disk this soon
-_NO_MODEL = "no model is loaded; NO_ML_FILTER=true would trade without one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class LivePlan:
     locks: Path | None = None
     patience: Patience | None = None  # how long streams may be silent; by the kind of exchange
     verdict: Asked = field(default_factory=Asked)  # how real money looks up its verdict
+    models: Path = MODELS  # the folder of those that judge signals
 
     @property
     def is_rehearsal(self) -> bool:
@@ -116,7 +119,7 @@ class Ready:
     wallet: Decimal
     fee_ratio: Decimal  # the account's own taker fee, the highest of all symbols
     starts: int  # of this journal, this one included
-    without_entries: Sequence[str]  # symbols that have no model and may not trade without
+    without_entries: Sequence[str]  # symbols without a model that serves, where one is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,7 @@ class LivePorts:
     journal: SqliteJournal
     anchor: Anchor
     checks: Sequence[Check]
+    models: Models
     verdict: VerdictState | None = None  # None where no verdict is asked for
 
     def filtered(self, inner: EntryFilter | None) -> EntryFilter | None:
@@ -200,7 +204,8 @@ async def opened(plan: LivePlan, clock: Clock) -> AsyncIterator[LivePorts]:
             )
         )
         journal.ensure_same_account(plan.mode)
-        facts = await _passed(plan, clock, journal)
+        models = Models(config, plan.models, is_paper=False, rules=plan.rules)
+        facts = await _passed(plan, clock, journal, models)
         board = NoticeBoard(
             clock, leverage=config.leverage, quote_asset=QUOTE_ASSET, tell=journal.note
         )
@@ -225,6 +230,7 @@ async def opened(plan: LivePlan, clock: Clock) -> AsyncIterator[LivePorts]:
             journal,
             anchor,
             checks,
+            models,
             facts.verdict if facts.is_real_money else None,
         )
 
@@ -248,9 +254,10 @@ async def begin(plan: LivePlan, ports: LivePorts, risk: RiskManager) -> Decimal:
             base_balance=wallet,
             version=__version__,
             settings=config.shown(),
-            source={} if verdict is None else told_of(verdict),
+            source={**({} if verdict is None else told_of(verdict)), **ports.models.told()},
         )
     )
+    ports.models.tell_to(ports.journal, ports.desk.clock)
     await risk.start(exchange)
     if config.foreign_positions == ForeignPolicy.REFUSE:
         await refuse_foreign(exchange, ports.journal, config.symbols)
@@ -262,7 +269,8 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
     clock, exchange = desk.clock, desk.exchange
     risk = RiskManager(config, clock=clock, journal=journal)
     wallet = await begin(plan, ports, risk)
-    without = [symbol for symbol in config.symbols if not config.for_symbol(symbol).no_ml_filter]
+    states = ports.models.states()
+    without = [each.symbol for each in states if each.identity in (NONE, BROKEN)]
     bots = [
         TradingBot(
             config,
@@ -273,7 +281,7 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
             journal=journal,
             clock=clock,
             rule=plan.rules.get(symbol),
-            entry_filter=ports.filtered(no_model() if symbol in without else None),
+            entry_filter=ports.filtered(ports.models.filter_of(symbol)),
             inputs=desk.inputs,
         )
         for symbol in config.symbols
@@ -298,11 +306,6 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
             await Supervisor(clock, journal).run(bots)
 
 
-def no_model() -> EntryFilter:
-    """The filter of a symbol that has no model and may not trade without."""
-    return NoEntries(_NO_MODEL)
-
-
 def _market(plan: LivePlan) -> str:
     if plan.is_rehearsal:
         return f"the exchange at {plan.access.name}"
@@ -312,7 +315,7 @@ def _market(plan: LivePlan) -> str:
 # -- before trading -------------------------------------------------------------------------------
 
 
-async def _passed(plan: LivePlan, clock: Clock, journal: SqliteJournal) -> Facts:
+async def _passed(plan: LivePlan, clock: Clock, journal: SqliteJournal, models: Models) -> Facts:
     """The facts, once nothing in them speaks against trading."""
     machine = look_from_inside(plan.journal_path)
     facts = await read_facts(
@@ -323,6 +326,7 @@ async def _passed(plan: LivePlan, clock: Clock, journal: SqliteJournal) -> Facts
         is_known=lambda order_id: journal.intent(order_id) is not None,
         asked=plan.verdict,
         in_code=sorted(plan.rules),
+        models=models,
     )
     checks = judged(facts, plan.config)
     if is_refused(checks):

@@ -20,6 +20,7 @@ from cointrader import __version__
 from cointrader.app.config import Config
 from cointrader.app.control import Controls, commanded
 from cointrader.app.ending import politely
+from cointrader.app.models import Models
 from cointrader.app.paper_market import instruments_of
 from cointrader.app.paper_ports import PaperPorts, in_process
 from cointrader.app.supervisor import Supervisor
@@ -35,6 +36,7 @@ from cointrader.exchange.simulated.adapter import SimulatedExchange
 from cointrader.exchange.simulated.ledger import Costs
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.sqlite import SqliteJournal
+from cointrader.market.context import Recorded
 from cointrader.risk.manager import RiskManager
 from cointrader.risk.state import restored
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
@@ -67,11 +69,17 @@ class PaperPlan:
     rules: Mapping[str, SignalRule] = field(default_factory=dict)  # instead of the configured ones
     wire: bool = False  # through the real adapter and Binance's protocol, on this machine
     faults: FaultPlan | None = None  # of that wire
+    models: Path | None = None  # the folder of those that judge signals; None: nothing does
 
     @property
     def has_finished(self) -> bool:
         """Whether the run to be resumed has reached its end."""
         return self.resumed is not None and self.resumed["resume_ms"] is None
+
+    def filters(self) -> Models:
+        """What judges the signals of this run."""
+        begun = None if self.resumed is None else self.origin
+        return Models(self.config, self.models, is_paper=True, rules=self.rules, begun=begun)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,9 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
     ) as journal:
         risk = RiskManager(plan.config, clock=clock, journal=journal)
         journal.ensure_same_account("paper")
-        await journal.commit(_run_started(plan, exchange))
+        models = plan.filters()
+        await journal.commit(_run_started(plan, exchange, models))
+        models.tell_to(journal, clock)
         supervisor = Supervisor(clock, journal)
         try:
             async with _ports(plan, exchange, clock) as ports:
@@ -156,7 +166,9 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
                 if plan.config.foreign_positions == ForeignPolicy.REFUSE:
                     await refuse_foreign(ports.exchange, journal, plan.config.symbols)
                 symbols = plan.config.symbols
-                bots = [_bot(plan, symbol, ports, risk, journal, clock) for symbol in symbols]
+                bots = [
+                    _bot(plan, symbol, ports, risk, journal, clock, models) for symbol in symbols
+                ]
                 safe = _keep_safe(plan, clock, exchange, journal, on_progress)
                 async with _commands(plan, bots, ports, risk, journal, clock):
                     finished = await _trade(bots, ports, supervisor, safe)
@@ -217,6 +229,7 @@ def _bot(
     risk: RiskManager,
     journal: SqliteJournal,
     clock: LoopClock,
+    models: Models,
 ) -> TradingBot:
     return TradingBot(
         plan.config,
@@ -227,7 +240,9 @@ def _bot(
         journal=journal,
         clock=clock,
         rule=plan.rules.get(symbol),
+        entry_filter=models.filter_of(symbol),
         inputs=ports.inputs,
+        context=Recorded(plan.source, symbol),
     )
 
 
@@ -335,8 +350,9 @@ def _playing(
     )
 
 
-def _run_started(plan: PaperPlan, exchange: SimulatedExchange) -> RunStarted:
+def _run_started(plan: PaperPlan, exchange: SimulatedExchange, models: Models) -> RunStarted:
     config = plan.config
+    origin = {**plan.origin, **models.told()}
     return RunStarted(
         at_ms=exchange.timeline[0],
         mode="paper",
@@ -347,5 +363,5 @@ def _run_started(plan: PaperPlan, exchange: SimulatedExchange) -> RunStarted:
         base_balance=plan.balance,
         version=__version__,
         settings=config.shown(),
-        source={**plan.origin, WIRE: "loopback"} if plan.wire else plan.origin,
+        source={**origin, WIRE: "loopback"} if plan.wire else origin,
     )

@@ -285,6 +285,7 @@ class _Run:
         self._journal = journal
         self._on_progress = on_progress
         self._began_s = began_s
+        self._models = plan.filters()
         self._risk = RiskManager(plan.config, clock=clock, journal=journal)
         self._supervisor = Supervisor(clock, journal)
 
@@ -293,6 +294,7 @@ class _Run:
         config, exchange = self._plan.config, self._desk.exchange
         self._journal.ensure_same_account("paper")
         await self._journal.commit(self._started())
+        self._models.tell_to(self._journal, self._clock)
         await self._risk.start(exchange)
         if config.foreign_positions == ForeignPolicy.REFUSE:
             await refuse_foreign(exchange, self._journal, config.symbols)
@@ -341,6 +343,7 @@ class _Run:
             journal=self._journal,
             clock=self._clock,
             rule=self._plan.rules.get(symbol),
+            entry_filter=self._models.filter_of(symbol),
             inputs=self._desk.inputs,
         )
 
@@ -356,5 +359,5 @@ class _Run:
             base_balance=self._plan.balance,
             version=__version__,
             settings=config.shown(),
-            source=self._plan.origin,
+            source={**self._plan.origin, **self._models.told()},
         )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from cointrader.app.config import Config
+from cointrader.app.model_words import begun_with
 from cointrader.app.paper import PaperPlan
 from cointrader.domain.candle import Candle
 from cointrader.domain.clock import interval_ms
@@ -48,7 +49,12 @@ class UnwrittenSource:
 
 
 def live_market_plan(
-    config: Config, *, balance: Decimal, journal_path: Path, url: str | None = None
+    config: Config,
+    *,
+    balance: Decimal,
+    journal_path: Path,
+    url: str | None = None,
+    models: Path | None = None,
 ) -> PaperPlan:
     """A new run. `url` is of another server that speaks Binance's protocol."""
     return PaperPlan(
@@ -57,6 +63,7 @@ def live_market_plan(
         journal_path=journal_path,
         balance=balance,
         origin={_MARKET: LIVE, _URL: url or ""},
+        models=models,
     )
 
 
@@ -76,6 +83,7 @@ def resumed_live_market_plan(journal_path: Path) -> PaperPlan | None:
         balance=run.base_balance,
         origin=run.source,
         resumed=left.state,
+        models=begun_with(run.source),
     )
 
 

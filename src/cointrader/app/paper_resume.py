@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cointrader.app.config import Config
+from cointrader.app.model_words import begun_with
 from cointrader.app.paper import WIRE, PaperPlan
 from cointrader.app.paper_market import market_again
 from cointrader.domain.errors import UsageError
@@ -58,4 +59,5 @@ def _plan(
         speed=speed,
         origin=run.source,
         resumed=left.state,
+        models=begun_with(run.source),
     )

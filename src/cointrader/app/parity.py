@@ -18,6 +18,7 @@ from cointrader.app.paper_market import (
     market_again,
     with_known_correlations,
 )
+from cointrader.app.parity_models import JudgedAgain, judged_again
 from cointrader.app.status import required_run
 from cointrader.backtest.market import Market
 from cointrader.backtest.parity.answers import Answers
@@ -26,7 +27,6 @@ from cointrader.backtest.parity.facts import Facts, facts_of
 from cointrader.backtest.parity.replay import Case, Replay
 from cointrader.backtest.parity.report import ParityReport
 from cointrader.backtest.parity.whole import Whole, compare_whole
-from cointrader.backtest.signals import signals_of
 from cointrader.bot.settings import BotSettings
 from cointrader.domain.clock import interval_ms
 from cointrader.domain.errors import MissingCandles, UsageError
@@ -34,10 +34,6 @@ from cointrader.domain.instrument import Instrument
 from cointrader.domain.records import RunStarted
 from cointrader.journal.reader import JournalReader
 from cointrader.signals.rules import SignalRule
-from cointrader.strategy.decide import EntryFilter, NoEntries, Unfiltered
-
-_NO_MODEL = "no model is loaded"
-PAPER = "paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +94,21 @@ def compare(
     _require_decisions(reader, facts)
     wanted = _wanted(symbols, played.config)
     market = market_of(played.config, played.source)
-    case, instruments = _case(played, market, facts, run, on_progress)
+    judges = {
+        symbol: judged_again(
+            symbol,
+            facts,
+            market.frames[symbol],
+            played.config.for_symbol(symbol).periods,
+            is_off=played.config.for_symbol(symbol).no_ml_filter,
+        )
+        for symbol in played.config.symbols
+    }
+    case, instruments = _case(played, market, facts, judges, on_progress)
     found = Replay(case).play()
-    whole, why_no_whole = _whole(played, market, facts, case, instruments, found, on_progress)
+    whole, why_no_whole = _whole(
+        played, market, facts, case, instruments, judges, found, on_progress
+    )
     if whole is not None:
         found = sorted([*found, *whole.differences], key=lambda each: each.bar_ms)
 
@@ -130,7 +138,7 @@ def compare(
         differences=[each for each in found if is_told(each.symbol, each.bar_ms)],
         whole=whole,
         why_no_whole=why_no_whole,
-        notes=played.notes,
+        notes=(*played.notes, *filter(None, (judge.note for judge in judges.values()))),
     )
 
 
@@ -183,7 +191,7 @@ def _case(
     played: Played,
     market: Market,
     facts: Facts,
-    run: RunStarted,
+    judges: Mapping[str, JudgedAgain],
     on_progress: Callable[[str], None],
 ) -> tuple[Case, Mapping[str, Instrument]]:
     config, first = played.config, facts.runs[0]
@@ -198,31 +206,23 @@ def _case(
         end_ms=played.end_ms,
     )
     stretch = market.between(start_ms, played.end_ms)
-    answers, filters = {}, {}
+    answers = {}
     for symbol in config.symbols:
         on_progress(f"signals of {symbol}")
         own = BotSettings.of(config, symbol)
         rule = (played.rules or {}).get(symbol) or own.rule
         answers[symbol] = Answers(rule, market.frames[symbol], own.periods)
-        filters[symbol] = _filter(run, config)
     case = Case(
         facts=facts,
         stretch=stretch,
         settings=settings,
         answers=answers,
-        filters=filters,
+        filters=judges,
         ends_with_data=played.ends_with_data,
         is_probability_first=settings.limits.is_probability_first,
         on_progress=on_progress,
     )
     return case, instruments
-
-
-def _filter(run: RunStarted, config: Config) -> EntryFilter:
-    """What judged signals: on paper nothing does, live nothing may enter unless that is meant."""
-    if run.mode == PAPER or config.no_ml_filter:
-        return Unfiltered()
-    return NoEntries(_NO_MODEL)
 
 
 def _whole(
@@ -231,6 +231,7 @@ def _whole(
     facts: Facts,
     case: Case,
     instruments: Mapping[str, Instrument],
+    judges: Mapping[str, JudgedAgain],
     found: Sequence[Difference],
     on_progress: Callable[[str], None],
 ) -> tuple[Whole | None, str]:
@@ -238,7 +239,7 @@ def _whole(
     changed = _changed_settings(facts.runs)
     if changed:
         return None, f"settings changed between two starts: {', '.join(changed)}"
-    if not isinstance(case.filters[played.config.symbols[0]], Unfiltered):
+    if all(judge.passes_nothing for judge in judges.values()):
         return None, "no entry was allowed: there was no model"
     on_progress("playing the whole run")
     end_ms = facts.last_bar_ms + 2 * facts.bar_ms
@@ -251,17 +252,13 @@ def _whole(
         start_ms=case.settings.start_ms,
         end_ms=end_ms,
     )
-    if played.rules is None:
-        signals = configured_signals(played.config, market)
-    else:
-        signals = {
-            symbol: signals_of(
-                played.rules[symbol],
-                market.frames[symbol],
-                played.config.for_symbol(symbol).periods,
-            )
-            for symbol in played.config.symbols
-        }
+    signals = configured_signals(played.config, market, played.rules)
+    for symbol, judge in judges.items():
+        rule = (played.rules or {}).get(symbol) or BotSettings.of(played.config, symbol).rule
+        own = judge.over(signals[symbol], rule)
+        if own is None:
+            return None, f"the model of {symbol} changed meanwhile, or cannot be found any more"
+        signals[symbol] = own
     return compare_whole(facts, market, signals, settings, found), ""
 
 

@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from cointrader.app.model_words import BROKEN
+from cointrader.app.models import ModelState
 from cointrader.app.verdict_live import VerdictState
 from cointrader.app.words import moment
 from cointrader.domain.clock import MINUTE_MS
@@ -105,6 +107,7 @@ class Facts:
     machine: Machine
     streams: Streams | None = None  # None: not tried
     unfiltered: Mapping[str, bool] = field(default_factory=dict)  # symbol to NO_ML_FILTER
+    models: Sequence[ModelState] = ()  # of symbols that have one, whether it may be used or not
     is_real_money: bool = False
     verdict: VerdictState | None = None  # None: nobody asks for one
 
@@ -421,15 +424,7 @@ def _verdict(facts: Facts) -> Iterator[Check]:
 
 
 def _settings(facts: Facts, config: PreflightConfig) -> Iterator[Check]:
-    without = [symbol for symbol, is_meant in facts.unfiltered.items() if not is_meant]
-    if not without:
-        yield _warning("model", "none, and none is asked for: every signal trades (NO_ML_FILTER)")
-    else:
-        yield _warning(
-            "model",
-            f"there is none for {', '.join(without)}: no entries",
-            "NO_ML_FILTER=true trades every signal, if that is meant",
-        )
+    yield from _models(facts)
     if config.fixed_notional is not None and not facts.is_rehearsal:
         yield _failed(
             "sizing", f"SIZING = {config.sizing} knows no limit", "use SIZING=account or risk"
@@ -439,6 +434,36 @@ def _settings(facts: Facts, config: PreflightConfig) -> Iterator[Check]:
             "profile",
             f"{config.profile}: without open-risk bound, drawdown halt and liquidation distance",
             "use PROFILE=default",
+        )
+
+
+def _models(facts: Facts) -> Iterator[Check]:
+    """Never a reason not to start: what is open is managed without a model."""
+    for state in facts.models:
+        if state.identity == BROKEN:
+            yield _warning("model", f"{state.symbol}: {state.words}", state.todo)
+        else:
+            yield _ok("model", f"{state.symbol}: {state.words}")
+        if state.differences:
+            yield _warning(
+                "model",
+                f"{state.symbol}: trained with other settings: {'; '.join(state.differences)}",
+                "train it with these settings, or trade with those",
+            )
+    known = {state.symbol for state in facts.models}
+    meant = [symbol for symbol, is_meant in facts.unfiltered.items() if is_meant]
+    without = [symbol for symbol in facts.unfiltered if symbol not in (*known, *meant)]
+    if without:
+        yield _warning(
+            "model",
+            f"there is none for {', '.join(without)}: no entries",
+            "NO_ML_FILTER=true trades every signal, if that is meant",
+        )
+    if meant or not (known or without):
+        whose = f" for {', '.join(meant)}" if known or without else ""
+        yield _warning(
+            "model",
+            f"none{whose}, and none is asked for: every signal trades (NO_ML_FILTER)",
         )
 
 

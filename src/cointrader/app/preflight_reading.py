@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from cointrader.app.account_lock import account_holder
 from cointrader.app.config import Config
+from cointrader.app.model_words import BROKEN
+from cointrader.app.models import Models, ModelState
 from cointrader.app.preflight import Facts, Machine, Streams, SymbolFacts, Unread
 from cointrader.app.status import writer_of
 from cointrader.app.verdict_live import Asked, verdict_now
@@ -25,6 +27,8 @@ from cointrader.exchange.binance.adapter import BinanceExchange
 from cointrader.exchange.binance.api import BinanceApi
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
+from cointrader.model.folder import MODELS
+from cointrader.signals.rules import SignalRule
 
 _AT_ONCE = 4  # symbols asked about at the same time
 _HEARD_S = 10.0  # in which a market stream says something
@@ -43,11 +47,16 @@ async def read_facts(
     is_known: KnownOrder,
     asked: Asked | None = None,
     in_code: Sequence[str] = (),
+    models: Models | None = None,
 ) -> Facts:
     """Ask the exchange all there is to ask, without streams. What fails is in the facts.
 
     `asked` and `in_code` as in `verdict_live.verdict_now`; a rehearsal asks for no verdict.
+    `models` are those that will judge signals, by default those in the usual folder.
     """
+    if models is None:
+        models = Models(config, MODELS, is_paper=False)
+    states = [state for state in models.states() if state.is_served or state.identity == BROKEN]
     api = BinanceApi.at(access.endpoints, clock, access.credentials)
     exchange = BinanceExchange(api, clock, interval=config.interval, account_events=no_events)
     try:
@@ -75,6 +84,7 @@ async def read_facts(
                 symbol: config.for_symbol(symbol).no_ml_filter for symbol in config.symbols
             },
             is_real_money=access.name == Place.LIVE,
+            models=states,
             verdict=None
             if is_rehearsal
             else verdict_now(
@@ -83,10 +93,23 @@ async def read_facts(
                 now_ms=now_ms,
                 asked=asked,
                 in_code=in_code,
+                judged=judged_by(config, models, states),
             ),
         )
     finally:
         await api.close()
+
+
+def judged_by(
+    config: Config, models: Models, states: Sequence[ModelState]
+) -> dict[str, SignalRule]:
+    """The rules of symbols that have a model: their verdict is about both together."""
+    served = [state.symbol for state in states if state.is_served]
+    if not served:
+        return {}
+    from cointrader.app.backtest import judged_rules  # only where there is a model
+
+    return judged_rules(config.replace(symbols=served), {}, models)
 
 
 async def try_streams(config: DeskConfig, access: Access, clock: Clock) -> Streams:

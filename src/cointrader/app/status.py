@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from cointrader.app.model_words import served_in_words
 from cointrader.app.verdict_told import verdict_line
 from cointrader.app.words import r_multiple, result_at_stop
 from cointrader.domain.errors import JournalError
@@ -96,6 +97,7 @@ class Status:
     last_alerts: Sequence[Alert]
     last_trades: Sequence[NumberedTrade]
     verdict: str | None = None  # how it stands, where the run was asked for one
+    models: str | None = None  # what judged signals when the run began, where it tells
 
 
 def newest_journal(folder: Path, pattern: str = "*.db") -> Path:
@@ -192,6 +194,7 @@ def read_status(reader: JournalReader) -> Status:
             if number > len(trades) - _SHOWN
         ],
         verdict=verdict_line(run.source, to_ms),
+        models=served_in_words(run.source),
     )
 
 

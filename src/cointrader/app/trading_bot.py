@@ -14,7 +14,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from cointrader.app.config import Config
-from cointrader.app.live import LivePlan, LivePorts, begin, no_model, opened
+from cointrader.app.live import LivePlan, LivePorts, begin, opened
 from cointrader.app.rehearsal import clock_of
 from cointrader.app.wiring import Access, Place
 from cointrader.bot import bot
@@ -87,8 +87,8 @@ class TradingBot(bot.TradingBot):
             desk = ports.desk
             self._ports = (desk.exchange, desk.feed, ports.journal, desk.clock)
             self.inputs = self.inputs or desk.inputs
-            if self.ml_filter is None and not self._config.for_symbol(self.symbol).no_ml_filter:
-                self.ml_filter = no_model()
+            if self.ml_filter is None:
+                self.ml_filter = ports.models.filter_of(self.symbol)
             self.ml_filter = ports.filtered(self.ml_filter)
             try:
                 await super().run()

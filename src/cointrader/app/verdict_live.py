@@ -22,6 +22,7 @@ from cointrader.domain.errors import DataError, JournalError, UsageError
 from cointrader.domain.records import VerdictOverridden
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
+from cointrader.signals.rules import SignalRule
 from cointrader.strategy.decide import EntryFilter, FilterAnswer, MarketView, Unfiltered
 
 OLD_DAYS = 30  # since the last candle that was judged: a warning
@@ -116,6 +117,7 @@ def verdict_now(
     now_ms: int,
     asked: Asked | None = None,
     in_code: Sequence[str] = (),
+    judged: Mapping[str, SignalRule] | None = None,
 ) -> VerdictState:
     """Look up how the verdict on a configuration stands. Writes nothing.
 
@@ -123,9 +125,15 @@ def verdict_now(
     ----------
     journal : where overrides are written down; may not exist yet
     in_code : symbols whose rules no configuration names
+    judged : rules whose signals a model judges, as `app.backtest.judged_rules` has them
     """
     asked = asked or Asked()
     identity = Identity.of(config)
+    if judged:
+        from cointrader.app.verdict_trial import rule_in_code  # polars and more: only when needed
+
+        named = {f"SIGNAL_{symbol}": rule_in_code(rule) for symbol, rule in judged.items()}
+        identity = identity.with_settings(named)
     path = asked.file or default_path(identity.hash, asked.folder)
     refusal, todo = "", _MAKE_ONE
     kept: KeptVerdict | None = None

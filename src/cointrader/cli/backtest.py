@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from cointrader.app.config import Config
+from cointrader.cli.collector import uncollected
 from cointrader.cli.numbers import positive
-from cointrader.cli.options import SettingsCommand, with_config
+from cointrader.cli.options import SettingsCommand, with_config, with_models
 from cointrader.cli.times import range_of
 from cointrader.cli.verdict_options import Judging, judging_of, with_verdict
-from cointrader.domain.errors import ConfigError, UsageError
+from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from cointrader.app.paper_market import PaperMarket
@@ -40,12 +41,7 @@ _CLEAR = "\r\x1b[K"
     metavar="R",
     help="Make the synthetic market pay the rule this much a trade, in units of its risk.",
 )
-@click.option(
-    "--model/--no-model",
-    "with_model",
-    default=False,
-    help="Let the trained entry filter judge signals.  [default: no-model]",
-)
+@with_models(by_default=False)
 @click.option(
     "--trades",
     "trades_path",
@@ -62,6 +58,7 @@ _CLEAR = "\r\x1b[K"
 @click.option("--quiet", "-q", is_flag=True, help="Only the result: no word on how far it is.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
+@uncollected()
 def backtest(
     config: Config,
     data: Path | None,
@@ -71,6 +68,7 @@ def backtest(
     seed: int,
     planted_edge: float | None,
     with_model: bool,
+    models: Path,
     trades_path: Path | None,
     report_path: Path | None,
     verdict_path: Path | None,
@@ -92,13 +90,6 @@ def backtest(
       cointrader backtest --data data --sizing fixed:1000 --trades trades.csv
       cointrader backtest --data data --all --profile founding --json
     """
-    if with_model:
-        raise ConfigError(
-            "there is no entry filter to play with: none can be trained yet",
-            where="--model",
-            allowed="--no-model",
-            todo="leave --model out: signals are played unfiltered",
-        )
     start_ms, end_ms = range_of(from_, to)
     wallet = float(positive(balance, "--balance", most=1e12))
     if data is not None and planted_edge is not None:
@@ -131,13 +122,23 @@ def backtest(
         market = paper_market.folder_market(config, data, start_ms, end_ms)
     config, unknown = paper_market.with_known_correlations(config, market.source)
     return _play(
-        config, market, wallet, unknown, judging, tell, trades_path, report_path, as_json=as_json
+        config,
+        market,
+        models if with_model else None,
+        wallet,
+        unknown,
+        judging,
+        tell,
+        trades_path,
+        report_path,
+        as_json=as_json,
     )
 
 
 def _play(
     config: Config,
     market: PaperMarket,
+    models_in: Path | None,
     wallet: float,
     unknown: list[str],
     judging: Judging,
@@ -149,19 +150,22 @@ def _play(
 ) -> int:
     """Play it and tell what came of it."""
     from cointrader.app.backtest import prepared, summary_of
+    from cointrader.app.models import Models, state_lines
     from cointrader.app.verdict_trial import count_trial
     from cointrader.backtest.run import run
     from cointrader.cli.result_output import Course, result_as_plain, result_lines
     from cointrader.cli.trades_file import write_trades
 
     started_s = time.monotonic()
-    ready = prepared(config, market, on_progress=tell)
+    models = Models(config, models_in, is_paper=True)
+    ready = prepared(config, market, on_progress=tell, models=models)
     trial = count_trial(ready, ledger=judging.ledger, now_ms=time.time_ns() // 1_000_000)
     tell("playing")
     result = run(ready.candles, ready.signals, ready.settings(balance=wallet))
     elapsed_s = time.monotonic() - started_s
     judged = judging.judged(ready, trial, result, tell)
     tell.clear()
+    judges = list(state_lines(models.states()))
     summary = summary_of(result, config.slippage_bps / 10_000)
     course = Course(
         market=market.source.label,
@@ -191,14 +195,14 @@ def _play(
             made_ms=trial.at_ms,
             candles=ready.candles,
             judged=shown,
-            remarks=[without] if unknown else [],
+            remarks=[*([without] if unknown else []), *(judges if models_in else ())],
         )
         write_report(report_path, inputs)
     if as_json:
         plain = result_as_plain(course, summary)
         click.echo(json.dumps({**plain, "verdict": judged and judged.as_plain()}, indent=2))
         return 0
-    tell.announce(config, market, unknown)
+    tell.announce(config, market, unknown, judges)
     for line in judged.lines() if judged is not None else ():
         click.echo(line)
     for line in result_lines(course, summary):
@@ -223,7 +227,9 @@ class _Teller:
         if self._is_terminal and not self._quiet:
             self._say(_CLEAR, ends=False)
 
-    def announce(self, config: Config, market: PaperMarket, unknown: list[str]) -> None:
+    def announce(
+        self, config: Config, market: PaperMarket, unknown: list[str], models: list[str]
+    ) -> None:
         """What was played that the result does not say by itself."""
         from cointrader.app.config_check import idle
 
@@ -241,7 +247,7 @@ class _Teller:
             lines.append(
                 f"{market.doubts} doubt{many} about these candles: see cointrader data check"
             )
-        lines.append("no model is loaded: every signal trades unfiltered")
+        lines += models
         self._say("\n".join(lines), ends=True)
 
     def _say(self, text: str, *, ends: bool) -> None:

@@ -74,6 +74,8 @@ def status_lines(status: Status) -> Iterator[str]:
     yield f"journal {status.journal}"
     if status.verdict is not None:
         yield f"verdict: {status.verdict}"
+    if status.models is not None:
+        yield f"models when it began: {status.models}"
     yield ""
     yield from _account_lines(status.account)
     yield ""

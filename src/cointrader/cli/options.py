@@ -21,6 +21,7 @@ from cointrader.app.settings import GROUPS, PROFILES, TABLE, Setting
 from cointrader.app.settings_types import Choice, Flag, Number, Whole
 from cointrader.cli.main import EXIT_CODES
 from cointrader.domain.errors import UsageError
+from cointrader.model.folder import MODELS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SETTING_PREFIX = "setting_"  # keeps the flags of settings apart from a command's own parameters
@@ -83,6 +84,29 @@ class SettingsCommand(click.Command):
             if records:
                 with formatter.section(GROUPS[group]):
                     formatter.write_dl(records)
+
+
+def with_models(*, by_default: bool) -> Callable[[_Command], _Command]:
+    """Add `--model/--no-model` and `--models`: the command has ``with_model=`` and ``models=``."""
+    judges = "Let the trained entry filter judge signals"
+    if by_default:
+        judges += " where there is one, as live trading does"
+
+    def added(command: _Command) -> _Command:
+        command = click.option(
+            "--models",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=MODELS,
+            help=f"Folder of models, one sub-folder per symbol.  [default: {MODELS}]",
+        )(command)
+        return click.option(
+            "--model/--no-model",
+            "with_model",
+            default=by_default,
+            help=f"{judges}.  [default: {'model' if by_default else 'no-model'}]",
+        )(command)
+
+    return added
 
 
 @overload

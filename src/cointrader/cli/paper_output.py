@@ -10,6 +10,7 @@ from contextlib import suppress
 import click
 
 from cointrader.app.config_check import idle
+from cointrader.app.models import state_lines
 from cointrader.app.narrate import Narrator
 from cointrader.app.paper import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary
@@ -101,7 +102,7 @@ def _announce(plan: PaperPlan, notes: Sequence[str]) -> None:
         lines.append(f"  {name} = {value} (the profile has {usual or 'none'})")
     if plan.resumed is None:
         lines += [f"  {text}" for text in idle(config)]
-    lines.append("no model is loaded: every signal trades unfiltered")
+    lines += state_lines(plan.filters().states())
     _tell("\n".join(lines))
 
 

@@ -145,7 +145,8 @@ class Teller:
             yield f"  {name} = {value} (the profile has {usual or 'none'})"
         yield from (f"  {text}" for text in idle(config))
         if ready.without_entries:
-            yield f"NO ENTRIES in {', '.join(ready.without_entries)}: there is no model"
+            without = ", ".join(ready.without_entries)
+            yield f"NO ENTRIES in {without}: there is no model that may be used"
         yield "pause with: cointrader pause; close everything with: cointrader flatten"
 
 

@@ -89,6 +89,7 @@ def check(config: Config, balance: str, folder: Path | None, as_json: bool) -> N
         "idle": "Without effect",
         "deviation": f"Unlike profile {config.profile}",
         "number": "In numbers",
+        "model": "Models",
     }
     for topic, title in titles.items():
         texts = [finding.text for finding in found if finding.topic == topic]

@@ -34,7 +34,7 @@ from cointrader.app.paper_resume import resumed_plan
 from cointrader.app.status import newest_journal
 from cointrader.app.summary import summarise
 from cointrader.cli.numbers import positive
-from cointrader.cli.options import SettingsCommand, with_config
+from cointrader.cli.options import SettingsCommand, with_config, with_models
 from cointrader.cli.paper_output import Screen, as_plain, print_summary
 from cointrader.cli.times import range_of
 from cointrader.cli.trades_file import require_writable, write_trades
@@ -128,6 +128,7 @@ _OF_OTHER_MARKETS = (
     hidden=True,
     help="Beside --market live: another server that speaks Binance's protocol.",
 )
+@with_models(by_default=True)
 @click.option("--quiet", "-q", is_flag=True, help="Only the result: no line for each event.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
@@ -148,6 +149,8 @@ def paper(
     fault_seed: int | None,
     market_name: str | None,
     market_url: str | None,
+    with_model: bool,
+    models: Path,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -165,6 +168,7 @@ def paper(
     """
     configure_logs()
     notes: list[str] = []
+    judging = models if with_model else None
     pace = None if speed == "max" else float(positive(speed, "--speed", most=1e9, or_word="max"))
     if resume is None and (market_name is not None or market_url is not None):
         _refuse_beside_live_market(market_name)
@@ -173,6 +177,7 @@ def paper(
             balance=Decimal(positive(balance, "--balance", most=1e12)),
             journal_path=_live_journal(journal_path),
             url=market_url,
+            models=judging,
         )
         notes.append("no order leaves this machine; Ctrl-C stops it, --resume goes on")
     elif resume is None:
@@ -207,6 +212,7 @@ def paper(
             journal_path=_fresh_journal(journal_path),
             wire=wire,
             faults=_faults(faults, fault_seed, wire=wire),
+            models=judging,
         )
     else:
         _refuse_beside_resume(config)

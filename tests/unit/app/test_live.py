@@ -11,6 +11,7 @@ import pytest
 
 from cointrader.app.config import Config
 from cointrader.app.live import LivePlan, PreflightRefused, trade_live
+from cointrader.app.preflight import Verdict
 from cointrader.app.wiring import Access
 from cointrader.domain.clock import SystemClock
 from cointrader.domain.errors import ConfigError, JournalError
@@ -22,7 +23,9 @@ from cointrader.exchange.binance.endpoints import endpoints_at
 from cointrader.exchange.simulated.wire import Credentials as ServedKey
 from cointrader.exchange.simulated.wire import ExchangeServer, SteppedClock
 from cointrader.journal.reader import JournalReader
+from cointrader.signals.features import feature_names
 from tests.contract.venues import CALM, SYMBOL, Scene
+from tests.unit.model.making import constant, published
 
 
 class Desk:
@@ -105,6 +108,31 @@ async def test_without_a_model_it_starts_and_says_that_there_are_no_entries(desk
 
     meant = desk.plan.config.replace(no_ml_filter=True)
     assert (await desk.started(config=meant)).without_entries == []
+
+
+@pytest.mark.parametrize(
+    ("gate", "without"),
+    [
+        ({"verdict": "passed"}, []),
+        ({"verdict": "failed", "forced_for_paper": True}, [SYMBOL]),
+        ({"verdict": "not judged"}, [SYMBOL]),
+    ],
+)
+async def test_only_a_model_that_the_gate_passed_makes_entries(desk, tmp_path, gate, without):
+    names = feature_names(())
+    onnx = constant(0.6, names)
+    published(tmp_path / "models", onnx, symbol=SYMBOL, features=names, gate=gate)
+
+    ready = await desk.started(models=tmp_path / "models")
+
+    assert ready.without_entries == without
+    told = [check for check in ready.checks if check.name == "model"]
+    assert [check.verdict for check in told] == [Verdict.WARNING if without else Verdict.OK]
+    with JournalReader(desk.path) as reader:
+        run, alerts = reader.last_run(), list(reader.alerts())
+    assert run is not None
+    assert run.source["model"].startswith(f"{SYMBOL}=" + ("broken" if without else "lgbm:"))
+    assert [alert.level for alert in alerts] == ["critical"] * len(without)
 
 
 async def test_the_journal_goes_on_at_the_next_start(desk):

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from cointrader.app.config import Config
+from cointrader.app.models import ModelState
 from cointrader.app.preflight import (
     Check,
     Facts,
@@ -207,6 +208,37 @@ def test_without_a_model_entries_stay_off_unless_that_is_meant():
 
     assert check.found == "there is none for XRPUSDT: no entries"
     assert "NO_ML_FILTER=true" in check.todo
+
+
+def test_what_judges_signals_is_told_and_never_a_reason_not_to_start():
+    good = ModelState("XRPUSDT", "lgbm:0f1e", "lgbm:0f1e, passes from 0.6")
+    bad = ModelState("TRXUSDT", "broken", "no entries: this file is no entry filter", "make one")
+    symbols = {"XRPUSDT": False, "TRXUSDT": False, "DOGEUSDT": False, "SOLUSDT": True}
+
+    found = [c for c in checks(unfiltered=symbols, models=[good, bad]) if c.name == "model"]
+
+    assert [(c.verdict, c.found, c.todo) for c in found] == [
+        (Verdict.OK, "XRPUSDT: lgbm:0f1e, passes from 0.6", ""),
+        (Verdict.WARNING, "TRXUSDT: no entries: this file is no entry filter", "make one"),
+        (
+            Verdict.WARNING,
+            "there is none for DOGEUSDT: no entries",
+            "NO_ML_FILTER=true trades every signal, if that is meant",
+        ),
+        (
+            Verdict.WARNING,
+            "none for SOLUSDT, and none is asked for: every signal trades (NO_ML_FILTER)",
+            "",
+        ),
+    ]
+
+
+def test_a_model_trained_with_other_settings_is_a_warning():
+    changed = ModelState("XRPUSDT", "lgbm:0f1e", "lgbm:0f1e", "", ("ATR_SL_MULT 2, now 1.5",))
+
+    check = only(checks(unfiltered={"XRPUSDT": False}, models=[changed]), "model")
+
+    assert check.found == "XRPUSDT: trained with other settings: ATR_SL_MULT 2, now 1.5"
 
 
 def test_fixed_sizing_is_for_rehearsals_only():

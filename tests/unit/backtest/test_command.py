@@ -85,7 +85,6 @@ def test_quiet_says_nothing_but_the_result(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--model"], 2, "none can be trained yet"),
         (["--from", "2026-01-09", "--to", "2026-01-08"], 2, "--from is not before --to"),
         (["--balance", "-1"], 2, "--balance"),
         (["--data", ".", "--planted-edge", "0.1"], 2, "synthetic market only"),
