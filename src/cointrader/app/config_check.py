@@ -13,8 +13,10 @@ from pathlib import Path
 from cointrader.app.config import Config
 from cointrader.app.config_money import Money, money_warnings, named
 from cointrader.app.config_values import SettingValues
+from cointrader.app.model_words import BROKEN, NONE
 from cointrader.app.settings import SETTINGS, TABLE, Setting
 from cointrader.domain.errors import ConfigError
+from cointrader.model.folder import MODELS
 from cointrader.risk.switches import TripChances, trip_chances
 
 # Of the strategy that the kill switches should leave alone.
@@ -27,13 +29,10 @@ _IDLE_WITH_FIXED = (
     "kill_slow", "daily_loss_basis", "open_risk_bound", "slots_by", "check_margin",
 )  # fmt: skip
 
-_NOT_YET = ("filter", "training", "deployment")  # groups that nothing reads yet,
-_ALREADY = ("discord_webhook_url", "no_ml_filter")  # except these
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One remark. `topic`: idle, deviation, number or warning."""
+    """One remark. `topic`: idle, deviation, number, model or warning."""
 
     topic: str
     text: str
@@ -44,6 +43,7 @@ def findings(config: Config, money: Money, *, folder: Path | None = None) -> lis
     return [
         *(Finding("warning", text) for text in _warnings(config, folder or Path())),
         *(Finding("warning", text) for text in money_warnings(config, money)),
+        *_models(config, folder or Path()),
         *(Finding("idle", text) for text in idle(config)),
         *(
             Finding("deviation", f"{name} = {value}; profile {config.profile}: {usual}")
@@ -52,6 +52,34 @@ def findings(config: Config, money: Money, *, folder: Path | None = None) -> lis
         Finding("number", margin_decay_in_numbers(config, money.balance)),
         *(Finding("number", text) for text in kill_switches_in_numbers(config)),
     ]
+
+
+def _models(config: Config, folder: Path) -> Iterator[Finding]:
+    """What judges signals when it trades, with the models that are there now."""
+    wanted = [s for s in config.symbols if not config.for_symbol(s).no_ml_filter]
+    without = list(wanted)
+    if (folder / MODELS).is_dir():
+        from cointrader.app.models import Models  # numpy and what loads models: only when needed
+
+        models = Models(config, folder / MODELS, is_paper=False)
+        for symbol in wanted:
+            try:
+                state = models.state_of(symbol)
+            except ConfigError:  # its signal rule cannot be used, and that is told elsewhere
+                continue
+            if state.identity == NONE:
+                continue
+            without.remove(symbol)
+            is_doubtful = state.identity == BROKEN or bool(state.differences)
+            changed = "; trained with other settings: " if state.differences else ""
+            text = f"model of {symbol}: {state.words}{changed}{'; '.join(state.differences)}"
+            yield Finding("warning" if is_doubtful else "model", text)
+    if without:
+        yield Finding(
+            "model",
+            f"no model for {', '.join(without)}: live makes no entries there unless NO_ML_FILTER "
+            "is true; on paper every signal trades",
+        )
 
 
 def idle(config: Config) -> Iterator[str]:
@@ -68,8 +96,6 @@ def idle(config: Config) -> Iterator[str]:
 
 
 def _why_idle(setting: Setting, values: SettingValues) -> str:
-    if setting.group in _NOT_YET and setting.name not in _ALREADY:
-        return "in this version"
     if setting.needs is not None:
         other, wanted = setting.needs
         now = getattr(values, other)

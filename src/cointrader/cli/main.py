@@ -6,6 +6,7 @@ that this project raises on purpose ends as one clear message and an exit code.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import click
 
 from cointrader import __version__
+from cointrader.cli.collector import uncollected
 from cointrader.domain.errors import CointraderError, ConfigError, MissingCandles, UsageError
 
 EXIT_CODES = (
@@ -41,6 +43,15 @@ COMMANDS = {
     "walkforward": Lazy(
         "cointrader.cli.walkforward:walkforward",
         "Choose settings on the past, judge them after it.",
+    ),
+    "train": Lazy("cointrader.cli.train:train", "Make an entry filter from stored candles."),
+    "promote": Lazy(
+        "cointrader.cli.promote:promote", "Let a trained filter trade, if it earns it."
+    ),
+    "tune": Lazy("cointrader.cli.tune:tune", "Choose the settings of an entry filter's training."),
+    "deploy": Lazy("cointrader.cli.deploy:deploy", "Bring models to where they trade."),
+    "train-and-deploy": Lazy(
+        "cointrader.cli.train_and_deploy:train_and_deploy", "All of it, symbol by symbol."
     ),
     "run": Lazy("cointrader.cli.run:run", "Trade on Binance or its testnet."),
     "preflight": Lazy(
@@ -89,7 +100,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].target.partition(":")
-        command = getattr(import_module(module), attribute)
+        with uncollected():
+            command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 
@@ -129,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer = root.main(arguments, prog_name="cointrader", standalone_mode=False)
         if sys.stdout is not None:  # as when it was closed before we began
             sys.stdout.flush()  # a full disk is told here, not while the interpreter ends
+        if arguments is None:
+            gc.freeze()  # the process ends: nothing that goes with it need be searched once more
     except click.Abort as abort:
         interrupted = isinstance(abort.__cause__, KeyboardInterrupt)
         _say("stopped")

@@ -198,8 +198,9 @@ def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, li
          "STOP_LOSS_PCT (flag --stop-loss-pct) has no effect while EXIT_MODE is atr; it needs pct"),
         (["--exit-mode", "pct", "--atr-sl-mult", "2"],
          "ATR_SL_MULT (flag --atr-sl-mult) has no effect while EXIT_MODE is pct; it needs atr"),
-        (["--ml-threshold", "0.6"],
-         "ML_THRESHOLD (flag --ml-threshold) has no effect in this version"),
+        (["--no-ml-filter", "--ml-threshold", "0.6"],
+         "ML_THRESHOLD (flag --ml-threshold) has no effect while NO_ML_FILTER is true; "
+         "it needs false"),
         (["--sizing", "fixed:100", "--max-positions", "1"],
          "MAX_POSITIONS (flag --max-positions) has no effect while SIZING is fixed:100"),
         (["--set", "STOP_LOSS_PCT_XRPUSDT=0.02"],
@@ -342,13 +343,11 @@ def test_check_tells_false_alarms_for_each_symbol_where_they_differ(capsys):
     assert "60% wins" in numbers[0]
 
 
-def test_check_calls_a_webhook_no_idle_setting_and_deployment_still_one(capsys, monkeypatch):
+def test_check_calls_neither_a_webhook_nor_deployment_an_idle_setting(capsys, monkeypatch):
     monkeypatch.setenv("DISCORD_WEBHOOK_URL", "https://example.org/hook")
     monkeypatch.setenv("DEPLOY_HOST", "me@example.org")
 
-    assert checked(capsys)["idle"] == [
-        "DEPLOY_HOST (environment DEPLOY_HOST) has no effect in this version"
-    ]
+    assert checked(capsys)["idle"] == []
 
 
 @pytest.mark.parametrize(("form", "name"), [("toml", "cointrader.toml"), ("env", ".env")])

@@ -1,0 +1,139 @@
+"""One symbol's training as the configuration asks for it: candles, signals, labels, folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cointrader.app.backtest import market_of, settings_of
+from cointrader.app.cluster import spread
+from cointrader.app.config import Config, SymbolConfig
+from cointrader.app.paper_market import folder_market, instruments_of, with_known_correlations
+from cointrader.app.settings import TABLE
+from cointrader.domain.errors import MissingCandles
+from cointrader.signals.configured import configured_rule, rule_identity
+from cointrader.training import candidate, splits
+from cointrader.training.backend import Backend, Sample
+from cointrader.training.dataset import Dataset, dataset
+from cointrader.training.labels import ENGINE, LabelSettings
+from cointrader.training.params import ACTIVE_FILE, backend_of, read_params
+from cointrader.training.population import require_enough
+from cointrader.training.train import Material, Outcome, Plan, Progress, Subject, train
+
+_OF_STRATEGY = ("signal", "indicators", "exits", "costs")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for. `params` None: those of the symbol's folder, if any."""
+
+    data: Path
+    models: Path
+    range_ms: tuple[int | None, int | None]
+    backend: str
+    folds: int
+    params: Path | None
+    seed: int
+    jobs: int = 1
+    cluster: str | None = None
+    again: bool = False
+
+
+def train_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progress) -> Outcome:
+    """Train a candidate for `symbol`.
+
+    Raises
+    ------
+    MissingCandles : no candles, or too few signals to learn from
+    ConfigError : impossible settings, or a library that is not installed
+    DataError : candles that cannot be trusted
+    """
+    backend = _backend(symbol, asked)
+    alone = config.replace(symbols=[symbol])
+    rows = _rows(alone, symbol, asked)
+    require_enough(rows.label, symbol)
+    parts = splits.expanding(rows, asked.folds)
+    return train(
+        _subject(alone, symbol),
+        material_of(rows),
+        [(part.train, part.test) for part in parts],
+        Plan(backend, splits.EMBARGO_MS, asked.seed),
+        candidate.folder_of(asked.models, symbol),
+        again=asked.again,
+        spread=partial(spread, jobs=asked.jobs, cluster=asked.cluster),
+        on_progress=on_progress,
+    )
+
+
+def material_of(rows: Dataset) -> Material:
+    """A dataset as a training takes it, with what its report says."""
+    report = rows.report()
+    sample = Sample(rows.rows, rows.label, rows.weight, rows.open_ms, rows.label_end_ms)
+    return Material(
+        sample,
+        rows.names,
+        rows.net_r,
+        rows.side,
+        report.left_out,
+        rows.hash,
+        report.coverage,
+        tuple(report.lines()),
+    )
+
+
+def label_settings(own: SymbolConfig) -> LabelSettings:
+    """How the configuration wants rows labelled and weighed."""
+    return LabelSettings(own.label, own.max_label_bars, own.barrier_bars, own.weight_decay)
+
+
+def _rows(config: Config, symbol: str, asked: Asked) -> Dataset:
+    stored = folder_market(config, asked.data, *asked.range_ms)
+    _, unknown = with_known_correlations(config, stored.source)
+    if unknown:
+        raise MissingCandles(
+            f"features of {symbol} compare with {', '.join(unknown)}, whose candles are not there",
+            where=stored.source.label,
+            todo=f"cointrader fetch --symbol {symbol} stores both; or --correlation-symbols off, "
+            "in training and in trading",
+        )
+    market, own = market_of(config, stored.source), config.for_symbol(symbol)
+    settings = settings_of(config, instruments_of(config, stored.source, [symbol]))
+    from_ms, to_ms = asked.range_ms
+    return dataset(
+        market,
+        symbol,
+        configured_rule(own),
+        settings,
+        periods=own.periods,
+        label=label_settings(own),
+        from_ms=from_ms,
+        to_ms=to_ms,
+    )
+
+
+def _subject(config: Config, symbol: str) -> Subject:
+    own = config.for_symbol(symbol)
+    kind = label_settings(own)
+    bars = kind.max_label_bars if kind.kind == ENGINE else kind.barrier_bars
+    return Subject(
+        symbol=symbol,
+        interval=config.interval,
+        rule=rule_identity(own),
+        label=f"{kind.kind}, at most {bars} bars, weights exp({kind.decay:g})",
+        strategy={
+            setting.env_name: setting.type.text(getattr(own, setting.name))
+            for setting in TABLE
+            if setting.group in _OF_STRATEGY and setting.name != "signal"
+        },
+    )
+
+
+def _backend(symbol: str, asked: Asked) -> Backend:
+    path = asked.params
+    if path is None and asked.backend == "lgbm":
+        tuned = asked.models / symbol.lower() / ACTIVE_FILE
+        path = tuned if tuned.is_file() else None
+    if path is None:
+        return backend_of(asked.backend)
+    return backend_of(asked.backend, read_params(path), str(path))

@@ -1,0 +1,188 @@
+"""`cointrader tune`: settings of a backend, chosen on training folds and told on others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+import click
+
+from cointrader.app.config import Config
+from cointrader.cli.deploy import worst
+from cointrader.cli.main import exit_code
+from cointrader.cli.options import with_config
+from cointrader.cli.search_options import progress, say, shown
+from cointrader.cli.times import range_of
+from cointrader.cli.train import TrainCommand
+from cointrader.domain.errors import CointraderError, ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from cointrader.cli.tune_work import Tuned
+
+
+@click.command(cls=TrainCommand, short_help="Choose the settings of a backend.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of candles, one sub-folder per symbol.",
+)
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("models"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of models; results are in <symbol>.",
+)
+@click.option("--from", "from_", metavar="DATE", help="First signal, UTC, included.")
+@click.option("--to", metavar="DATE", help="End, UTC, excluded.")
+@click.option(
+    "--backend",
+    type=click.Choice(["lgbm", "mlx"]),
+    default="lgbm",
+    show_default=True,
+    help="Gradient-boosted trees, or a small network.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1, 10_000),
+    default=48,
+    show_default=True,
+    metavar="N",
+    help="Of each search; there is one more search than folds.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Seconds for a symbol; then no further trials are begun.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 50),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Outer folds: settings are told on them, and never chosen.",
+)
+@click.option(
+    "--inner-folds",
+    type=click.IntRange(2, 10),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Folds in each training, on which settings are chosen.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="The same seed gives the same search.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes.",
+)
+@click.option("--cluster", metavar="ADDRESS", help="Fit on the Dask cluster of this scheduler.")
+@click.option("--quiet", "-q", is_flag=True, help="Only the result: no progress.")
+@click.option("--json", "as_json", is_flag=True, help="The results on stdout, for machines.")
+@with_config
+def tune(
+    config: Config,
+    data: Path,
+    models: Path,
+    from_: str | None,
+    to: str | None,
+    backend: str,
+    trials: int,
+    timeout: float | None,
+    folds: int,
+    inner_folds: int,
+    seed: int,
+    jobs: int,
+    cluster: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Choose settings on folds inside each training, and tell what they do on the tests after it.
+
+    Nothing trains with them before `cointrader promote --params FILE` has taken them. Ctrl-C keeps
+    finished trials; the same command goes on from there, and a larger --trials goes further.
+
+    \b
+      cointrader tune --symbol XRPUSDT
+      cointrader tune --all --trials 100 --jobs 8
+    """  # fmt: skip
+    range_ms = range_of(from_, to)
+    if cluster is not None and jobs != 1:
+        raise UsageError("--jobs and --cluster exclude each other", todo="give one")
+    if not data.is_dir():
+        raise ConfigError(
+            "there is no such folder of candles",
+            where="--data",
+            found=data,
+            todo="cointrader fetch --all stores candles there",
+        )
+    # Here and not above: what reads candles and fits models takes a moment to import.
+    from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
+
+    from cointrader.cli.tune_work import Asked, tune_symbol  # isort: skip
+
+    asked = Asked(data, models, range_ms, backend, folds, inner_folds, trials, timeout, seed,
+                  jobs, cluster)  # fmt: skip
+    done: list[Tuned] = []
+    failed: dict[str, CointraderError] = {}
+    for symbol in config.symbols:
+        say(f"{symbol}: reading candles", quiet=quiet)
+        try:
+            with progress(f"{symbol} trials", quiet=quiet) as advance:
+                one = tune_symbol(config, symbol, asked, advance)
+        except ConfigError:
+            raise  # the same for every symbol
+        except CointraderError as error:
+            failed[symbol] = error
+            say(f"{symbol}: {error}", quiet=False)
+            continue
+        done.append(one)
+        if not as_json:
+            click.echo("\n".join(_lines(one)))
+    if as_json:
+        told = {
+            "results": [{"file": str(one.path), **one.told} for one in done],
+            "failed": {symbol: str(error) for symbol, error in failed.items()},
+        }
+        click.echo(json.dumps(told, indent=2))
+    return worst(map(exit_code, failed.values()))
+
+
+def _lines(one: Tuned) -> Iterator[str]:
+    """What people should know of a tuning."""
+    result, gains = one.result, one.gains
+    spread = stdev(gains) if len(gains) > 1 else float("nan")
+    yield ""
+    yield (
+        f"{one.symbol}: {result.trials:,} trials, {result.given_up:,} given up early"
+        + ("" if result.is_complete else "; time was up before all were made")
+    )
+    yield f"  AUC by fold, usual settings   {' '.join(shown(each) for each in result.baseline)}"
+    yield f"  AUC by fold, tuned before it  {' '.join(shown(each) for each in result.tuned)}"
+    yield (
+        f"  difference                    {shown(fmean(gains), sign=True)} on the mean, "
+        f"spread {shown(spread)}"
+    )
+    if any(own is None for own in result.params_of_folds):
+        yield "  ! too few rows before some folds to choose on: the usual settings counted there"
+    yield f"  chosen on all rows            {one.path}"
+    yield f"  to train with them            cointrader promote --params {one.path}"

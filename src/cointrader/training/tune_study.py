@@ -1,0 +1,252 @@
+"""One search for settings, by Optuna, as a file that can be stopped and gone on with.
+
+The driver alone touches the file, and writes trials that are over, one line each: nothing in it
+ever runs. Trials are asked for in batches of `BATCH` and written in their order when all of a batch
+are scored, so the course of a search depends on its seed alone: not on how many processes score,
+nor on which of them is the fastest. A batch that was not finished is asked for again when a search
+goes on.
+
+References: Optuna: Akiba and others (2019), KDD, p. 2623; its sampler TPE: Bergstra and others
+(2011), NIPS 24; pruning by a signed-rank test over folds: Wilcoxon (1945), Biometrics Bulletin 1,
+p. 80.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cointrader.domain.errors import ConfigError
+from cointrader.training.tune_space import Range
+
+BATCH = 8
+_FIRST = 16  # trials drawn at random, before any are chosen by the others' scores
+_GIVEN_UP_AT = 0.15  # chance of folds as bad as these if it were as good: three of three worse
+
+Params = Mapping[str, int | float]
+
+
+def optuna() -> Any:
+    """Optuna, silent. `ConfigError` without it."""
+    try:
+        import optuna as found
+    except ImportError as error:
+        raise ConfigError(
+            "tuning needs optuna, which is not installed", todo="pip install 'cointrader[train]'"
+        ) from error
+    found.logging.set_verbosity(found.logging.ERROR)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A fold of a trial, to be scored."""
+
+    study: str
+    trial: int
+    params: Params
+    fold: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """A trial of the present batch. `found`: its score fold by fold."""
+
+    trial: Any
+    params: Params
+    found: list[float] = field(default_factory=list)
+    is_given_up: bool = False
+    is_scored: bool = False
+
+
+class Study:
+    """One search. Higher scores are better.
+
+    Parameters
+    ----------
+    storage : of Optuna, see `storage_at`
+    space : what may be chosen
+    first : settings of the first trial
+    folds : scores that make a trial
+    trials : how many there shall be in all, those of earlier runs included
+    """
+
+    def __init__(
+        self,
+        storage: Any,
+        name: str,
+        space: Mapping[str, Range],
+        first: Params,
+        *,
+        folds: int,
+        trials: int,
+        seed: int,
+    ) -> None:
+        library = optuna()
+        self.name = name
+        self._library, self._first, self._folds, self._seed = library, first, folds, seed
+        self._space = {each: _distribution(library, own) for each, own in space.items()}
+        states = library.trial.TrialState
+        self._over = (states.COMPLETE, states.PRUNED)
+        self._kept = library.create_study(
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+        )
+        if "optuna" not in self._kept.user_attrs:
+            self._kept.set_user_attr("optuna", library.__version__)
+        self._reap()
+        # Asked in memory: the file would cost a forced write for every parameter of a trial.
+        self._study = library.create_study(direction="maximize")
+        self._study.add_trials(self._kept.get_trials(deepcopy=False, states=self._over))
+        self._target = trials
+        self._batch: dict[int, _Open] = {}
+        self._best_folds: list[float] = []
+
+    @property
+    def begun_with(self) -> str:
+        """The version of Optuna that began it: another one would go another way."""
+        return str(self._kept.user_attrs["optuna"])
+
+    @property
+    def done(self) -> int:
+        """Trials that were scored or given up."""
+        return len(self._study.get_trials(deepcopy=False, states=self._over))
+
+    def given_up(self) -> int:
+        """Trials that were given up before their last fold."""
+        pruned = (self._library.trial.TrialState.PRUNED,)
+        return len(self._study.get_trials(deepcopy=False, states=pruned))
+
+    def best(self) -> tuple[dict[str, int | float], float] | None:
+        """Settings of the best trial and its mean score; None before there is one."""
+        best = self._best()
+        return None if best is None else (dict(best.params), float(best.value))
+
+    def begin(self) -> list[Question]:
+        """Ask for the next batch: the first fold of each of its trials; empty at the end."""
+        done = self.done
+        count = min(BATCH - done % BATCH, self._target - done)
+        self._batch = {}
+        self._best_folds = self._folds_of_best()
+        self._study.sampler = self._sampler(done)
+        if done == 0 and count > 0:
+            self._study.enqueue_trial(dict(self._first))
+        for _ in range(count):
+            trial = self._study.ask(self._space)
+            self._batch[trial.number] = _Open(trial, dict(trial.params))
+        return [self._question(number) for number in self._batch]
+
+    def hear(self, asked: Question, score: float, *, is_last_batch: bool = False) -> list[Question]:
+        """Take a score; what is to be scored next: the trial's next fold, or the next batch.
+
+        `is_last_batch`: this one is finished and no further one begun.
+        """
+        opened = self._batch[asked.trial]
+        opened.found.append(score)
+        is_last = len(opened.found) == self._folds
+        opened.is_given_up = not is_last and is_hopeless(opened.found, self._best_folds)
+        opened.is_scored = is_last or opened.is_given_up
+        if not opened.is_scored:
+            return [self._question(asked.trial)]
+        if not all(each.is_scored for each in self._batch.values()):
+            return []
+        self._tell()
+        return [] if is_last_batch else self.begin()
+
+    def is_scored(self, trial: int) -> bool:
+        """Whether nothing more is asked about a trial."""
+        return trial not in self._batch or self._batch[trial].is_scored
+
+    # -- how
+
+    def _best(self) -> Any:
+        """The best trial, the first of equals."""
+        complete = (self._library.trial.TrialState.COMPLETE,)
+        trials = self._study.get_trials(deepcopy=False, states=complete)
+        return max(trials, key=lambda each: (each.value, -each.number), default=None)
+
+    def _folds_of_best(self) -> list[float]:
+        best = self._best()
+        told = {} if best is None else best.intermediate_values
+        return [told[fold] for fold in sorted(told)]
+
+    def _tell(self) -> None:
+        states = self._library.trial.TrialState
+        told = []
+        for opened in self._batch.values():
+            for fold, score in enumerate(opened.found):
+                opened.trial.report(score, fold)
+            if opened.is_given_up:
+                told.append(self._study.tell(opened.trial, state=states.PRUNED))
+            else:
+                told.append(self._study.tell(opened.trial, float(np.mean(opened.found))))
+        self._kept.add_trials(told)
+
+    def _question(self, number: int) -> Question:
+        opened = self._batch[number]
+        return Question(self.name, number, opened.params, len(opened.found))
+
+    def _sampler(self, done: int) -> Any:
+        seed = int(np.random.default_rng([self._seed, done]).integers(2**31))
+        if done < _FIRST:
+            return self._library.samplers.RandomSampler(seed=seed)
+        return self._library.samplers.TPESampler(seed=seed, n_startup_trials=_FIRST)
+
+    def _reap(self) -> None:
+        """End what another program left running or waiting in the file: nobody will finish it."""
+        states = self._library.trial.TrialState
+        stale = self._kept.get_trials(deepcopy=False, states=(states.RUNNING, states.WAITING))
+        for trial in stale:
+            self._kept.tell(trial.number, state=states.FAIL)
+
+
+def is_hopeless(found: Sequence[float], best: Sequence[float]) -> bool:
+    """Whether folds say that a trial is worse than the best one, before all of them are scored.
+
+    Wilcoxon's signed-rank test over the folds both have, one-sided and exact: of all ways to deal
+    out signs to the ranks of the differences, how many favour the trial as little as these do.
+    """
+    differences = [own - other for own, other in zip(found, best, strict=False) if own != other]
+    sizes = sorted(map(abs, differences))
+    ranks = [(sizes.index(abs(each)) + len(sizes) - 1 - sizes[::-1].index(abs(each))) / 2 + 1
+             for each in differences]  # fmt: skip
+    favour = sum(rank for rank, each in zip(ranks, differences, strict=True) if each > 0)
+    ways = [sum(some) for some in product(*((0.0, rank) for rank in ranks))]
+    return bool(ranks) and sum(way <= favour for way in ways) / len(ways) < _GIVEN_UP_AT
+
+
+def storage_at(path: Path) -> Any:
+    """The journal of searches at `path`. Only for whoever has it to himself.
+
+    What a process that was killed left as a lock is taken away: Optuna would wait for it.
+    """
+    library = optuna()
+    backend = library.storages.journal
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+    _cut(path)
+    lock = backend.JournalFileOpenLock(os.fspath(path))
+    return library.storages.JournalStorage(
+        backend.JournalFileBackend(os.fspath(path), lock_obj=lock)
+    )
+
+
+def _cut(path: Path) -> None:
+    """Take away a last line that a kill left unfinished: the next one would be glued to it."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    if data and not data.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(data.rfind(b"\n") + 1)
+
+
+def _distribution(library: Any, own: Range) -> Any:
+    if own.is_whole:
+        return library.distributions.IntDistribution(int(own.low), int(own.high), log=own.is_log)
+    return library.distributions.FloatDistribution(own.low, own.high, log=own.is_log)
