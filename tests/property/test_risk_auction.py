@@ -181,6 +181,7 @@ def test_the_answers_do_not_depend_on_the_order_of_arrival(wishes, arrival, chan
         first_ms = world.clock.now_ms()
         await world.risk.begin_bar(first_ms)
         world.account.wallet += change
+        await world.clock.advance(1_000)  # the reading that began the bar is no longer young
         bar = Bar(wishes, order, None, None, None, None, 0.0, restart=False)
         world.day, world.day_start = utc_day(first_ms), 1000.0
         await world.play(first_ms, bar)

@@ -4,7 +4,7 @@ The driver alone touches the file, and writes trials that are over, one line eac
 ever runs. Trials are asked for in batches of `BATCH` and written in their order when all of a batch
 are scored, so the course of a search depends on its seed alone: not on how many processes score,
 nor on which of them is the fastest. A batch that was not finished is asked for again when a search
-goes on.
+goes on; what a kill let it write of one is not scored again.
 
 References: Optuna: Akiba and others (2019), KDD, p. 2623; its sampler TPE: Bergstra and others
 (2011), NIPS 24; pruning by a signed-rank test over folds: Wilcoxon (1945), Biometrics Bulletin 1,
@@ -93,7 +93,8 @@ class Study:
         self._library, self._first, self._folds, self._seed = library, first, folds, seed
         self._space = {each: _distribution(library, own) for each, own in space.items()}
         states = library.trial.TrialState
-        self._over = (states.COMPLETE, states.PRUNED)
+        self._pruned = (states.PRUNED,)
+        self._over = (states.COMPLETE, *self._pruned)
         self._kept = library.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
@@ -102,7 +103,10 @@ class Study:
         self._reap()
         # Asked in memory: the file would cost a forced write for every parameter of a trial.
         self._study = library.create_study(direction="maximize")
-        self._study.add_trials(self._kept.get_trials(deepcopy=False, states=self._over))
+        kept = self._kept.get_trials(deepcopy=False, states=self._over)
+        whole = len(kept) if len(kept) >= trials else len(kept) - len(kept) % BATCH
+        self._study.add_trials(kept[:whole])
+        self._rest = kept[whole:]  # of a batch that was not written to its end
         self._target = trials
         self._batch: dict[int, _Open] = {}
         self._best_folds: list[float] = []
@@ -115,12 +119,11 @@ class Study:
     @property
     def done(self) -> int:
         """Trials that were scored or given up."""
-        return len(self._study.get_trials(deepcopy=False, states=self._over))
+        return len(self._study.get_trials(deepcopy=False, states=self._over)) + len(self._rest)
 
     def given_up(self) -> int:
         """Trials that were given up before their last fold."""
-        pruned = (self._library.trial.TrialState.PRUNED,)
-        return len(self._study.get_trials(deepcopy=False, states=pruned))
+        return len(self._study.get_trials(deepcopy=False, states=self._pruned))
 
     def best(self) -> tuple[dict[str, int | float], float] | None:
         """Settings of the best trial and its mean score; None before there is one."""
@@ -129,8 +132,8 @@ class Study:
 
     def begin(self) -> list[Question]:
         """Ask for the next batch: the first fold of each of its trials; empty at the end."""
-        done = self.done
-        count = min(BATCH - done % BATCH, self._target - done)
+        done = self.done - len(self._rest)
+        count = min(BATCH, self._target - done)
         self._batch = {}
         self._best_folds = self._folds_of_best()
         self._study.sampler = self._sampler(done)
@@ -139,7 +142,11 @@ class Study:
         for _ in range(count):
             trial = self._study.ask(self._space)
             self._batch[trial.number] = _Open(trial, dict(trial.params))
-        return [self._question(number) for number in self._batch]
+        for opened, written in zip(self._batch.values(), self._rest, strict=False):
+            opened.found = [value for _, value in sorted(written.intermediate_values.items())]
+            opened.is_given_up = written.state in self._pruned
+            opened.is_scored = True
+        return [self._question(number) for number in self._batch if not self.is_scored(number)]
 
     def hear(self, asked: Question, score: float, *, is_last_batch: bool = False) -> list[Question]:
         """Take a score; what is to be scored next: the trial's next fold, or the next batch.
@@ -185,7 +192,8 @@ class Study:
                 told.append(self._study.tell(opened.trial, state=states.PRUNED))
             else:
                 told.append(self._study.tell(opened.trial, float(np.mean(opened.found))))
-        self._kept.add_trials(told)
+        self._kept.add_trials(told[len(self._rest) :])
+        self._rest = []
 
     def _question(self, number: int) -> Question:
         opened = self._batch[number]

@@ -140,6 +140,17 @@ def test_a_kill_while_writing_costs_the_last_line_only(tmp_path):
     assert len(course(tmp_path / "journal")) == BATCH
 
 
+def test_killed_after_any_line_it_wrote_it_goes_the_same_way(tmp_path):
+    searched(tmp_path / "whole")
+    lines = (tmp_path / "whole").read_text().splitlines(keepends=True)
+    for written in range(len(lines)):
+        (tmp_path / "cut").write_text("".join(lines[:written]))
+
+        searched(tmp_path / "cut")
+
+        assert course(tmp_path / "cut") == course(tmp_path / "whole"), f"{written} lines"
+
+
 def test_the_version_that_began_a_search_is_kept(tmp_path):
     assert searched(tmp_path / "journal", stop=1).begun_with == optuna().__version__
 
