@@ -41,6 +41,10 @@ install-train: $(TRAIN) ## The same, and what training and tuning models needs
 test: $(DEV) ## Run the tests. Options: make test ARGS="-k risk"
 	@COINTRADER_ENV_READY=1 bash scripts/run_tests.sh $(ARGS)
 
+.PHONY: test-full
+test-full: $(DEV) ## The same, with everything that takes long; three quarters of an hour
+	@COINTRADER_ENV_READY=1 COINTRADER_FULL=1 bash scripts/run_tests.sh $(ARGS)
+
 .PHONY: check
 check: lint types test ## Everything a change must pass: ruff, mypy --strict, tests (warnings are errors)
 

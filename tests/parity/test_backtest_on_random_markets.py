@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from cointrader.app.config import Config
+from tests.full import some
 from tests.markets import BAR_MS, START_MS, Scripted, TableSource, random_rows
-from tests.parity.backtests import compare
+from tests.parity.backtests import backtested, compare
 from tests.parity.playing import settlements
 
 WARM_UP = 300
+SEEDS = range(24)
 # Known symbols, so that the default profile has their filters; with prices as they usually are.
 SYMBOLS = {"XRPUSDT": 2.0, "TRXUSDT": 0.25, "BTCUSDT": 60_000.0, "NEWUSDT": 100.0}
 TICKS = {"XRPUSDT": 0.0001, "TRXUSDT": 0.00001, "BTCUSDT": 0.1, "NEWUSDT": 0.01}
@@ -72,7 +74,7 @@ def settings(rng, profile):
     return given
 
 
-def compared(seed, profile):
+def played(seed, profile, how):
     rng = np.random.default_rng(seed)
     source = a_market(rng, int(rng.integers(1, 5)))
     rules = scripted(rng, source)
@@ -89,22 +91,22 @@ def compared(seed, profile):
     # A fixed notional asks for no wallet, but the simulated exchange does.
     balances = [30.0, 1000.0, 250_000.0] if config.sizing[:5] != "fixed" else [1000.0]
     balance = float(rng.choice(balances))
-    return compare(config, source, balance=balance, rules=rules)
+    return how(config, source, balance=balance, rules=rules)
 
 
 @pytest.mark.parametrize("profile", ["founding", "default"])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", some(SEEDS, 3))
 def test_every_trade_and_every_answer_is_papers(seed, profile):
-    compared(seed, profile)
+    played(seed, profile, compare)
 
 
 @pytest.mark.slow
 def test_random_markets_reach_every_exit_and_nearly_every_refusal():
     """Otherwise the comparison above would prove less than it seems to."""
     reasons, refusals = set(), set()
-    for seed in range(24):
+    for seed in SEEDS:
         for profile in ("founding", "default"):
-            result = compared(seed, profile)
+            result = played(seed, profile, backtested)
             reasons |= set(result.reasons)
             refusals |= set(result.refusals)
 

@@ -57,6 +57,13 @@ def test_the_founding_account_ends_where_the_rules_end():
     assert result.halted_days == expected.halted_days == 43
 
 
+def test_a_founding_halt_is_tested_anew_at_each_snapshot():
+    result = backtested(configured("founding", SYMBOLS[:2]), FolderSource(FOLDER, SYMBOLS[:2]))
+
+    assert len(result.trades) == 939
+    assert result.final_wallet == pytest.approx(67.267900, abs=1e-6)
+
+
 def test_the_default_account_is_halted_by_its_drawdown():
     result = backtested(configured("default"), FolderSource(FOLDER, SYMBOLS))
 

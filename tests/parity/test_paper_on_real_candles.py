@@ -4,6 +4,7 @@ import pytest
 
 from cointrader.market.source import FolderSource
 from tests import reference
+from tests.full import only_in_full
 from tests.parity.playing import SHARED, assert_same_run, founding, play
 
 FOLDER = SHARED / "combined"
@@ -22,6 +23,7 @@ def histories(symbols):
     ]
 
 
+@only_in_full  # a backtest's trades are held to both by the tests beside this one
 def test_three_symbols_trade_a_year_as_the_rules_say(tmp_path):
     outcome, summary = play(
         founding(SYMBOLS, correlation_symbols=["BTCUSDT", "ETHUSDT"]),
@@ -41,6 +43,7 @@ def test_three_symbols_trade_a_year_as_the_rules_say(tmp_path):
     }
 
 
+@only_in_full
 def test_two_symbols_trade_a_year_as_the_rules_say(tmp_path):
     """Tells a day's halt that is tested anew at each snapshot from one that is latched."""
     symbols = SYMBOLS[:2]
