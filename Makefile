@@ -79,6 +79,14 @@ power: $(DEV) ## How often a verdict finds an edge, and one that is not there; h
 	@$(BIN)/python -m benchmarks.power
 	@$(BIN)/python -m benchmarks.power_markets
 
+.PHONY: gate-power
+gate-power: $(DEV) ## How often the gate lets a model through that knows something, or nothing; hours
+	@$(BIN)/python -m benchmarks.gate_power $(ARGS)
+
+.PHONY: chain
+chain: $(DEV) ## From an empty folder to bots that trade by models, of both backends; ten minutes
+	@COINTRADER_CHAIN=full $(BIN)/python -m pytest tests/system/test_chain.py -q $(ARGS)
+
 .PHONY: mutants
 mutants: $(DEV) ## Put mistakes into the backtester: which test notices? make mutants COUNT=300
 	@$(BIN)/python -m tests.mutants --count $(or $(COUNT),100) $(ARGS)

@@ -38,11 +38,12 @@ from numpy.typing import NDArray
 
 from cointrader.app.config import Config
 from cointrader.app.live import FLUSH_AFTER_S
+from cointrader.app.looking_ahead import look_ahead
 from cointrader.app.settled_memory import settle_memory
 from cointrader.app.thread_turns import take_short_turns
-from cointrader.app.virtual_time import LoopClock
 from cointrader.app.wiring import Access, BinanceDesk
 from cointrader.bot.bot import TradingBot
+from cointrader.domain.clock import SystemClock
 from cointrader.domain.order import Side
 from cointrader.domain.records import Decision, Record
 from cointrader.exchange.binance.credentials import Credentials
@@ -87,6 +88,8 @@ class Forced:
         scored = self._score.answer(bar)
         self._bar += 1
         group = (self._number // ENTRIES - self._bar // 2) % (self._count // ENTRIES)
+        if group != 0 and scored.side is None:
+            return scored
         if group != 0:
             return Signal(side=None, strength=0, reasons=scored.reasons)
         side = Side.LONG if self._bar % 2 == 0 else Side.SHORT
@@ -219,6 +222,19 @@ def _rsi_ms() -> list[float]:
     return found
 
 
+class _ExchangeClock(SystemClock):
+    """This machine's clock, as a live bot has it, set to the time of the exchange."""
+
+    def __init__(self) -> None:
+        self._ahead_ms = 0
+
+    def start_at(self, now_ms: int) -> None:
+        self._ahead_ms = now_ms - super().now_ms()
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self._ahead_ms
+
+
 @dataclass(frozen=True, slots=True)
 class _Scene:
     names: Sequence[str]
@@ -237,7 +253,7 @@ class _Scene:
 
         async with AsyncExitStack() as stack:
             owner = await stack.enter_async_context(aiohttp.ClientSession())
-            clock = LoopClock()
+            clock = _ExchangeClock()
             now_ms = (await self._control(owner, "state"))["now_ms"]
             clock.start_at(now_ms)
             journal = stack.enter_context(
@@ -268,6 +284,7 @@ class _Scene:
             for bar in range(self.bars):
                 bar_ms = now_ms + bar * BAR_MS
                 clock.start_at(bar_ms + BAR_MS)
+                await look_ahead(bots)
                 await self._control(owner, "step")
                 await _until(lambda bar_ms=bar_ms: decided.get(bar_ms, 0) >= len(self.names))
                 await asyncio.sleep(_CALM_S)
@@ -299,7 +316,7 @@ class _Scene:
         risk: RiskManager,
         desk: BinanceDesk,
         journal: SqliteJournal,
-        clock: LoopClock,
+        clock: _ExchangeClock,
     ) -> list[TradingBot]:
         return [
             TradingBot(

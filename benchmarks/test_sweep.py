@@ -17,7 +17,8 @@ from benchmarks.limit_sweep import sweep as limit_sweep
 from benchmarks.test_backtest import FOLDER, best_ms, limit_of, prepared
 from cointrader.backtest.market import Market
 from cointrader.backtest.settings import BacktestSettings
-from cointrader.backtest.sweep.cells import Played, Sheet
+from cointrader.backtest.sweep.cells import Sheet
+from cointrader.backtest.sweep.figures import Played
 from cointrader.backtest.sweep.shared import share
 from cointrader.signals.indicators import DEFAULT_PERIODS
 from cointrader.signals.score import ScoreRule, ScoreSettings

@@ -17,7 +17,7 @@ import pytest
 
 SECONDS = "COINTRADER_MUTANT_SECONDS"
 HEAVY = ("arch", "purgedcv", "sklearn")
-SLOW_TO_LOAD = ("pandas", "polars")  # TA-Lib loads them where it can; nothing else here needs them
+SLOW_TO_LOAD = ("pandas",)  # TA-Lib loads it where it can; nothing else here needs it
 
 
 def pytest_configure(config: pytest.Config) -> None:

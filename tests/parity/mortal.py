@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cointrader.app.alongside import alongside
 from cointrader.app.config import Config
+from cointrader.app.looking_ahead import keep_looking_ahead
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot
@@ -159,12 +162,14 @@ class World:
         stranger: Stranger = nobody,
         inputs: InputAges | None = None,
         pauses_ms: Sequence[int] = (),
+        looks_ahead: bool = False,
         through: Callable[[Any], Any] = lambda exchange: exchange,
         **plan,
     ) -> None:
         self.bots: list[TradingBot] = []  # of this life
         self._inputs = inputs
         self._pauses_ms = pauses_ms
+        self._looks_ahead = looks_ahead
         self._through = through
         self._stranger = stranger
         self._config = config
@@ -248,7 +253,12 @@ class World:
                     )
                     for symbol in self._config.symbols
                 ]
-                await Supervisor(clock, journal, pauses_ms=self._pauses_ms).run(self.bots)
+                async with AsyncExitStack() as beside:
+                    if self._looks_ahead:
+                        bar_ms = self.bots[0].settings.interval_ms
+                        looking = keep_looking_ahead(self.bots, clock, bar_ms)
+                        await beside.enter_async_context(alongside({"ahead": looking}))
+                    await Supervisor(clock, journal, pauses_ms=self._pauses_ms).run(self.bots)
                 await risk.end_bar(exchange.timeline[-1])
                 await journal.commit()
                 self.halted_days = risk.halted_days

@@ -5,6 +5,7 @@ import pytest
 from cointrader.app.config import Config
 from cointrader.market.source import FolderSource
 from tests import reference
+from tests.full import some
 from tests.parity.backtests import backtested, compare
 from tests.parity.playing import SHARED
 
@@ -20,13 +21,13 @@ def configured(profile, symbols=SYMBOLS, **settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["founding", "default"])
+@pytest.mark.parametrize("profile", some(["default", "founding"], 2))
 def test_one_account_over_three_symbols_trades_the_year_as_paper_does(profile):
     compare(configured(profile), FolderSource(FOLDER, SYMBOLS))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["founding", "default"])
+@pytest.mark.parametrize("profile", some(["founding", "default"], 2))
 def test_one_symbol_at_a_fixed_notional_trades_the_year_as_paper_does(profile):
     """From half of the year on, so that it warms up on candles before --from."""
     config = configured(profile, ["DOGEUSDT"], sizing="fixed:1000")

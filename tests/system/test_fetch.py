@@ -18,6 +18,7 @@ import pytest
 from cointrader.market.combined import write_combined
 from cointrader.market.source import FolderSource
 from cointrader.market.synthetic import SyntheticSource
+from tests.full import some
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -133,7 +134,7 @@ def test_the_script_is_a_door_to_the_command(world):
     assert "oi_change    0.0 % known, 1 stretch missing" in out
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", some([signal.SIGKILL, signal.SIGINT], 2))
 def test_a_fetch_that_is_killed_is_run_again_and_ends_with_the_same_file(world, number):
     whole, broken = ("--data", "whole"), ("--data", "broken")
     assert world.fetch(world.exchange(), *whole, "--symbol", "XRPUSDT", "--days", "35")[0] == 0

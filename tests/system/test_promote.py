@@ -25,6 +25,7 @@ from cointrader.training import candidate, labels
 from cointrader.training.calibration import sigmoid
 from cointrader.training.card import write_card
 from cointrader.training.gate_card import verdict_on
+from tests.full import some
 from tests.unit.backtest.folders import stored
 from tests.unit.model.making import a_manifest, linear
 from tests.unit.training.gate_cases import a_card
@@ -302,7 +303,7 @@ def test_tuned_settings_become_those_of_the_next_training_or_are_refused(capsys)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="the shared real candles are not here")
-@pytest.mark.parametrize("symbol", ["XRPUSDT", "DOGEUSDT", "TRXUSDT"])
+@pytest.mark.parametrize("symbol", some(["XRPUSDT", "DOGEUSDT", "TRXUSDT"], 3))
 def test_real_candles_hold_nothing_to_learn_and_the_gate_says_so(symbol, capsys):
     pytest.importorskip("lightgbm", reason="training needs the extra 'train'")
     where = ["--symbol", symbol, "--data", str(REAL)]

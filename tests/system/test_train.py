@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from cointrader.backtest.trial_ledger import TrialLedger
 from cointrader.cli.main import main
 from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import SyntheticSource
 from cointrader.model.artifact import Wanted, read_files
+from cointrader.training.alpha import data_set_of
 from cointrader.training.card import read_cards
 from tests.markets import BAR_MS, START_MS
 
@@ -49,6 +51,7 @@ def candles(tmp_path_factory):
 def folder(tmp_path, monkeypatch, candles):
     for name in set(os.environ) - {"PATH", "HOME", "TMPDIR", "PYTEST_CURRENT_TEST"}:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(candles)
     (tmp_path / "few.json").write_text('{"params": {"num_boost_round": 6, "learning_rate": 0.1}}')
@@ -60,7 +63,8 @@ def train(*arguments):
 
 
 def started(folder, *arguments):
-    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    names = ("PATH", "HOME", "XDG_STATE_HOME")
+    keep = {name: os.environ[name] for name in names if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", "cointrader", "train", "--quiet", *(arguments or SMALL)],
         cwd=folder,
@@ -130,6 +134,21 @@ def test_the_same_command_again_does_nothing_and_the_same_seed_gives_the_same_by
 
     assert train(*SMALL, "--seed", "2") == 0
     assert everything_in(folder / CANDIDATE)[0] != first[0]
+
+
+def test_every_model_that_somebody_looked_at_is_an_attempt(folder):
+    def attempts():
+        card = read_cards(folder / CANDIDATE)["lgbm"]
+        with TrialLedger(folder / "tried.db") as ledger:
+            return [trial.configuration for trial in ledger.trials(data_set_of(card))]
+
+    assert train(*SMALL, "--ledger", "tried.db") == 0
+    assert train(*SMALL, "--ledger", "tried.db", "--again") == 0
+    one = [f"model:{read_cards(folder / CANDIDATE)['lgbm'].final.sha256}"]
+    assert attempts() == one
+
+    assert train(*SMALL, "--ledger", "tried.db", "--seed", "2") == 0
+    assert attempts() == [*one, f"model:{read_cards(folder / CANDIDATE)['lgbm'].final.sha256}"]
 
 
 def test_killed_in_the_middle_it_goes_on_and_ends_the_same(folder, tmp_path_factory, capsys):

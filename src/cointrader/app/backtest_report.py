@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cointrader import __version__
 from cointrader.app.backtest import market_of, summary_of
-from cointrader.app.config import Config
+from cointrader.app.config import AROUND_TRADING, Config
 from cointrader.app.paper_market import PaperMarket
 from cointrader.app.report_file import write_page
 from cointrader.app.words import EXITS, REFUSALS
@@ -93,7 +93,7 @@ def report_inputs(
         made_ms=made_ms,
         version=__version__,
         judged=judged,
-        settings=config.shown(),
+        settings=config.shown(without=AROUND_TRADING),
         deviations=config.deviations(),
         findings=_findings(config, market),
         remarks=remarks,

@@ -114,8 +114,7 @@ def run_at(reader: JournalReader, at_ms: int) -> RunStarted:
 def bar_story(reader: JournalReader, decision: Decision, run: RunStarted) -> BarStory:
     """One answer, and what stands behind it."""
     settings = SymbolSettings(run, decision.symbol)
-    parts = [part for reason in decision.reasons if (part := _part(reason, settings))]
-    gate = _gate(decision, settings)
+    parts, gate, gate_text = signal_words(decision, settings)
     bar_ms = interval_ms(run.interval)
     return BarStory(
         symbol=decision.symbol,
@@ -125,9 +124,9 @@ def bar_story(reader: JournalReader, decision: Decision, run: RunStarted) -> Bar
         side=decision.side,
         score=decision.strength,
         threshold=settings.threshold,
-        parts=tuple(parts),
+        parts=parts,
         gate=gate,
-        gate_text=_gate_text(gate, settings) if gate else "",
+        gate_text=gate_text,
         refusal=decision.refusal,
         refusal_text=REFUSALS.get(decision.refusal, decision.refusal),
         detail=" ".join(decision.detail.split()),
@@ -135,6 +134,13 @@ def bar_story(reader: JournalReader, decision: Decision, run: RunStarted) -> Bar
         trade_id=_trade_of(reader, decision.symbol, decision.bar_open_ms),
         entered_id=_trade_of(reader, decision.symbol, decision.bar_open_ms - bar_ms),
     )
+
+
+def signal_words(decision: Decision, settings: SymbolSettings) -> tuple[tuple[Part, ...], str, str]:
+    """The points of a signal, and the key and the words of the gate that kept it from being one."""
+    parts = tuple(part for reason in decision.reasons if (part := _part(reason, settings)))
+    gate = _gate(decision, settings)
+    return parts, gate, _gate_text(gate, settings) if gate else ""
 
 
 def _trade_of(reader: JournalReader, symbol: str, bar_open_ms: int) -> str | None:

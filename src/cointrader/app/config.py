@@ -7,7 +7,7 @@ value where it came from. Attributes may be assigned afterwards and are judged i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from cointrader.app.settings import PROFILES, SETTINGS, TABLE, Setting
 from cointrader.app.settings_types import Secret
 
 IN_CODE = "assigned in code"
+AROUND_TRADING = ("keys", "deployment", "logs")  # groups of settings that change no trade
 
 
 class SymbolConfig(SettingValues):
@@ -66,6 +67,10 @@ class Config(SettingValues):
     binance_guard_api_key: str
     binance_guard_api_secret: str
     discord_webhook_url: str
+    telegram_token: str
+    notify_urls: str
+    heartbeat_url: str
+    dashboard_token: str
 
     _given: dict[str, Given]
     _of_symbol: dict[str, dict[str, Given]]
@@ -132,7 +137,8 @@ class Config(SettingValues):
         """
         found: dict[str, tuple[str, str]] = {}
         for setting in TABLE:
-            if setting.group in ("keys", "deployment") or setting.name in ("symbols", "profile"):
+            is_about_trading = setting.group not in AROUND_TRADING
+            if not is_about_trading or setting.name in ("symbols", "profile"):
                 continue
             usual = setting.value_in(self.profile)
             for name, value in self._named(setting):
@@ -140,9 +146,13 @@ class Config(SettingValues):
                     found[name] = (setting.type.text(value), setting.type.text(usual))
         return found
 
-    def shown(self) -> dict[str, str]:
-        """Every value as text, as `config show` and the journal have it; no secret among them."""
-        return {name: s.type.text(value) for s in TABLE for name, value in self._named(s)}
+    def shown(self, *, without: Collection[str] = ()) -> dict[str, str]:
+        """Every value as text, as `config show` and the journal have it; no secret among them.
+
+        `without`: groups of settings that are left out.
+        """
+        told = [setting for setting in TABLE if setting.group not in without]
+        return {name: s.type.text(value) for s in told for name, value in self._named(s)}
 
     def _named(self, setting: Setting) -> Iterator[tuple[str, object]]:
         """The common value of `setting`, then those of single symbols, by environment name."""

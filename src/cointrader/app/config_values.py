@@ -87,9 +87,21 @@ class SettingValues:
     max_label_bars: int
     barrier_bars: int
     weight_decay: float
-    # deployment
+    # alerts and deployment
+    discord_level: str
+    telegram_chat_ids: str
+    telegram_level: str
+    telegram_url: str
+    notify_level: str
+    quiet_hours: str
     deploy_host: str
     deploy_path: str
+    # logs
+    log_format: str
+    log_level: str
+    log_file: str
+    log_file_mb: float
+    log_files_kept: int
 
     @property
     def interval_ms(self) -> int:

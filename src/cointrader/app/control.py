@@ -1,6 +1,7 @@
-"""What a person may ask of a running process: pause, resume, flatten, reset a halt.
+"""What a person may ask of a running process: pause, resume, flatten, reset a halt, how it does.
 
-Every command is written down with who gave it, and is on disk before it is answered.
+Every command that changes something is written down with who gave it, and is on disk before it is
+answered. Questions are answered and forgotten.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from cointrader.app.closing import Closed, ClosingExchange, close_at_market, not_ours
 from cointrader.domain.errors import ConfigError, UsageError
-from cointrader.domain.ports import Clock, Journal
+from cointrader.domain.order import Side
+from cointrader.domain.ports import Account, Clock, Journal, Quote
+from cointrader.domain.position import Position, gross_pnl
 from cointrader.domain.records import Alert
 from cointrader.ops.control import Answer, Command, listening
 from cointrader.risk.manager import RiskManager
@@ -24,6 +27,10 @@ from cointrader.risk.state import restored
 
 _CLOSING_S = 60.0  # then the answer says what is not closed yet; closing goes on
 _ZERO = Decimal(0)
+_LONGEST_WARNING = 500  # characters
+_COMMANDS = ("state", "positions", "pnl", "pause", "resume", "flatten", "reset-kill", "warn")
+_ALL_COMMANDS = (*_COMMANDS, "metrics", "health")
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 log = structlog.get_logger()
 
@@ -39,6 +46,26 @@ class Bot(Protocol):
         ...
 
 
+class WatchedExchange(ClosingExchange, Protocol):
+    """An exchange that can also be asked how things stand."""
+
+    async def account(self) -> Account: ...
+
+    async def quote(self, symbol: str) -> Quote: ...
+
+
+class Vitals(Protocol):
+    """What a process knows of itself."""
+
+    async def metrics(self) -> str:
+        """Everything measured, in Prometheus' text format."""
+        ...
+
+    def health(self) -> Mapping[str, Any]:
+        """How it does, as plain values; see `docs/metrics.md`."""
+        ...
+
+
 class Controls:
     """Carries out the commands of one process.
 
@@ -46,6 +73,7 @@ class Controls:
     ----------
     risk, journal, exchange, clock : those of the bots
     bots : all of them, running or not
+    vitals : answers `metrics` and `health`; without it the process does not know them
     """
 
     def __init__(
@@ -53,10 +81,12 @@ class Controls:
         *,
         risk: RiskManager,
         bots: Sequence[Bot],
-        exchange: ClosingExchange,
+        exchange: WatchedExchange,
         journal: Journal,
         clock: Clock,
+        vitals: Vitals | None = None,
     ) -> None:
+        self._vitals = vitals
         self._risk = risk
         self._bots: Mapping[str, Bot] = {bot.symbol: bot for bot in bots}
         self._exchange = exchange
@@ -69,6 +99,18 @@ class Controls:
         match command.name:
             case "state":
                 return self._state()
+            case "positions":
+                return await self._positions()
+            case "pnl":
+                return await self._pnl()
+            case "metrics" if self._vitals is not None:
+                text = await self._vitals.metrics()
+                return Answer(True, (), {"content_type": METRICS_TYPE, "text": text})
+            case "health" if self._vitals is not None:
+                health = {**self._vitals.health(), "is_paused": self._risk.is_paused}
+                return Answer(True, (_health_line(health),), health)
+            case "warn":
+                return self._warn(command)
             case "pause":
                 answer = self._pause()
             case "resume":
@@ -82,7 +124,7 @@ class Controls:
                 raise UsageError(
                     "this process does not know that command",
                     found=command.name,
-                    allowed="state, pause, resume, flatten, reset-kill",
+                    allowed=", ".join(_COMMANDS if self._vitals is None else _ALL_COMMANDS),
                 )
         await self._write_down(command, answer)
         return answer
@@ -95,6 +137,51 @@ class Controls:
         entries = "entries are PAUSED" if self._risk.is_paused else "entries are allowed"
         values = {"is_paused": self._risk.is_paused, "positions": open_}
         return Answer(True, (f"running, {entries}, {held}",), values)
+
+    async def _positions(self) -> Answer:
+        """Each open position with its result at the mark price, before fees and funding."""
+        lines: list[str] = []
+        values: dict[str, Any] = {}
+        for symbol in self._bots:
+            held = await self._exchange.position(symbol)
+            if held is None:
+                continue
+            mark = (await self._exchange.quote(symbol)).mark
+            result = gross_pnl(held.side.sign, held.entry_price, mark, held.quantity)
+            lines.append(_position_line(held, mark, result, self._risk.open_positions))
+            values[symbol] = {
+                "side": str(held.side),
+                "quantity": str(held.quantity),
+                "entry_price": str(held.entry_price),
+                "mark_price": str(mark),
+                "unrealised": str(result),
+            }
+        return Answer(True, tuple(lines) or ("no position",), {"positions": values})
+
+    async def _pnl(self) -> Answer:
+        """What today brought, and the account."""
+        account = await self._exchange.account()
+        today = Decimal(str(self._risk.daily_pnl))
+        base = Decimal(str(self._risk.initial_balance))
+        since = account.wallet - base
+        lines = (
+            f"closed trades today: {today:+,.2f}",
+            f"equity {account.equity:,.2f}, wallet {account.wallet:,.2f}",
+            f"since the beginning: {since:+,.2f} on {base:,.2f}",
+        )
+        values = {
+            "today": str(today),
+            "equity": str(account.equity),
+            "wallet": str(account.wallet),
+            "base": str(base),
+        }
+        return Answer(True, lines, values)
+
+    def _warn(self, command: Command) -> Answer:
+        """Something beside this process wants its owner to know."""
+        text = " ".join(str(command.arguments.get("text", "")).split())[:_LONGEST_WARNING]
+        self._journal.note(Alert(self._clock.now_ms(), "warning", "", text or "(no text)"))
+        return Answer(True, ("noted",))
 
     def _pause(self) -> Answer:
         if self._risk.is_paused:
@@ -220,6 +307,21 @@ async def commanded(
             text = f"commands (pause, flatten, ...) are not possible: {error.strerror or error}"
             journal.note(Alert(clock.now_ms(), "warning", "", text))
         yield
+
+
+def _position_line(held: Position, mark: Decimal, result: Decimal, ours: Mapping[str, Side]) -> str:
+    whose = "" if held.symbol in ours else ", NOT OURS"
+    liquidation = held.liquidation_price
+    at = "" if liquidation is None else f", liquidation {liquidation.normalize():f}"
+    return (
+        f"{held.symbol} {held.side} {held.quantity.normalize():f} at "
+        f"{held.entry_price.normalize():f}, now {mark.normalize():f}: {result:+,.2f}{at}{whose}"
+    )
+
+
+def _health_line(health: Mapping[str, Any]) -> str:
+    troubles = health.get("troubles") or ()
+    return "; ".join(troubles) if troubles else "all is well"
 
 
 def _symbols(command: Command) -> list[str]:

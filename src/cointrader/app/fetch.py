@@ -30,7 +30,7 @@ from cointrader.market.doubts import SETTLEMENT_MS
 from cointrader.market.history import History, open_interest_series
 from cointrader.market.quality import utc
 from cointrader.market.spans import Span, united, within, without
-from cointrader.market.upsert import OPEN_INTEREST_MS
+from cointrader.market.upsert import OPEN_INTEREST_MS, interest_before_ms
 
 _MANY_CANDLES = 100_000  # from so many missing on, the archive's months are faster than pages
 _REST_AT_ONCE, _FILES_AT_ONCE = 4, 8
@@ -138,9 +138,9 @@ class _Job:
         if len(times) == 0:
             return
         since = within(wanted, (int(times[0]), whole[1]))
-        bar_ms = interval_ms(self.plan.interval)
         rates = united((start - SETTLEMENT_MS, end) for start, end in since)
-        amounts = united((start - bar_ms, end + 1) for start, end in since)
+        before_ms = interest_before_ms(interval_ms(self.plan.interval))
+        amounts = united((start - before_ms, end + 1) for start, end in since)
         if self.rest is not None:
             await self.rest.settlements(symbol, rates)
             await self.rest.open_interest(symbol, amounts)

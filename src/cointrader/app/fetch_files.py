@@ -17,11 +17,11 @@ from cointrader.domain.ports import Settlement
 from cointrader.market.combined import candle_path, examine, write_combined
 from cointrader.market.doubts import SETTLEMENT_MS
 from cointrader.market.frame import Floats, Frame
-from cointrader.market.history import History
+from cointrader.market.history import FILE_NAME, History
 from cointrader.market.quality import Kind, coverage, in_time_order, refusal, utc
 from cointrader.market.spans import Span, filled, without
 from cointrader.market.store import read_table
-from cointrader.market.upsert import frame_fetched, upsert
+from cointrader.market.upsert import frame_fetched, interest_before_ms, upsert
 
 _HEALED = frozenset({Kind.GAP, Kind.OPEN_CANDLE})  # what fetching puts right
 
@@ -184,7 +184,7 @@ def _fetched(
         history.candles(symbol, interval, span),
         {name: history.candles(name, interval, span) for name in others},
         history.settlements(symbol, (span[0] - SETTLEMENT_MS, span[1])),
-        history.open_interest(symbol, (span[0] - bar_ms, span[1] + 1)),
+        history.open_interest(symbol, (span[0] - interest_before_ms(bar_ms), span[1] + 1)),
     )
 
 
@@ -201,7 +201,7 @@ def _stretches(values: Floats) -> int:
 
 
 def _settles_oddly(settlements: Sequence[Settlement]) -> list[str]:
-    """A word where funding is settled at other times than these files can tell."""
+    """A word where funding is settled at other times than the file alone can tell."""
     at_ms = np.array([each.at_ms for each in settlements], dtype=np.int64)
     hours = (at_ms + HOUR_MS // 2) // HOUR_MS
     between = int(np.count_nonzero(hours % (SETTLEMENT_MS // HOUR_MS)))
@@ -209,5 +209,5 @@ def _settles_oddly(settlements: Sequence[Settlement]) -> list[str]:
         return []
     return [
         f"{between:,} of {len(hours):,} settlements are not at 00, 08 or 16 UTC: "
-        "backtests on this file leave them out"
+        f"backtests know them by {FILE_NAME} beside this file"
     ]

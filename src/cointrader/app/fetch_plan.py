@@ -12,10 +12,11 @@ from cointrader.app.fetch_files import FetchedSymbol
 from cointrader.domain.clock import DAY_MS, interval_ms
 from cointrader.domain.errors import CointraderError, MissingCandles
 from cointrader.exchange.binance.endpoints import LIVE
+from cointrader.market.history import FILE_NAME
 from cointrader.market.quality import utc
 from cointrader.market.spans import Span
 
-HISTORY_NAME = "history.db"
+HISTORY_NAME = FILE_NAME
 DEFAULT_DAYS = 365
 
 

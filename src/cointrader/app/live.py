@@ -21,15 +21,21 @@ from cointrader.app.closing import Closed, close_at_market, not_ours
 from cointrader.app.config import Config
 from cointrader.app.control import Controls, commanded
 from cointrader.app.ending import ended_politely
+from cointrader.app.looking_ahead import keep_looking_ahead
+from cointrader.app.metrics.desk import budgets_of, streams_of
+from cointrader.app.metrics.journal import TimedJournal
+from cointrader.app.metrics.vitals import About, Sources, Vitals
 from cointrader.app.model_words import BROKEN, NONE
 from cointrader.app.models import Models
 from cointrader.app.notices import NoticeBoard
 from cointrader.app.preflight import Check, Facts, Streams, is_refused, judged
 from cointrader.app.preflight_reading import look_from_inside, no_events, read_facts
 from cointrader.app.rehearsal import clock_of, is_rehearsal, loop_factory
+from cointrader.app.service_manager import alive_to_manager, tell_manager
 from cointrader.app.settled_memory import settle_memory_once
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.thread_turns import take_short_turns
+from cointrader.app.told_context import ToldContext
 from cointrader.app.transfers_since import Anchor, transfers_anchor
 from cointrader.app.verdict_live import Asked, VerdictState, WhileAllowed
 from cointrader.app.verdict_told import tell_end_of, told_of
@@ -48,6 +54,9 @@ from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 from cointrader.journal.sqlite import SqliteJournal
 from cointrader.model.folder import MODELS
+from cointrader.ops import channels
+from cointrader.ops.heartbeat import Heartbeat
+from cointrader.ops.notifier import ChannelHealth
 from cointrader.risk.manager import RiskManager
 from cointrader.signals.rules import SignalRule
 from cointrader.strategy.decide import EntryFilter
@@ -74,6 +83,7 @@ class LivePlan:
     patience: Patience | None = None  # how long streams may be silent; by the kind of exchange
     verdict: Asked = field(default_factory=Asked)  # how real money looks up its verdict
     models: Path = MODELS  # the folder of those that judge signals
+    channels: Callable[[], Sequence[ChannelHealth]] = list  # how those do that are told
 
     @property
     def is_rehearsal(self) -> bool:
@@ -140,8 +150,12 @@ def run_live(
     another process has the journal or the account, `ConfigError` for a setting or key.
     """
     began_s = time.monotonic()
-    with asyncio.Runner(loop_factory=loop_factory(plan.access, plan.speed)) as runner:
-        was_stopped = runner.run(_until_stopped(plan, on_ready))
+    told = channels.opened(plan.config, plan.journal_path, prefix=plan.mode)
+    with told as hearing:
+        listeners = (*plan.listeners, hearing.hear)
+        plan = replace(plan, listeners=listeners, channels=hearing.health)
+        with asyncio.Runner(loop_factory=loop_factory(plan.access, plan.speed)) as runner:
+            was_stopped = runner.run(_until_stopped(plan, on_ready))
     return LiveOutcome(was_stopped, _quarantined(plan.journal_path), time.monotonic() - began_s)
 
 
@@ -155,9 +169,14 @@ def _quarantined(journal: Path) -> tuple[str, ...]:
 
 async def _until_stopped(plan: LivePlan, on_ready: Callable[[Ready], None]) -> bool:
     """True when Ctrl-C, or a polite stop, ended it."""
+
+    def ready(found: Ready) -> None:
+        tell_manager("READY=1", f"STATUS={plan.mode}, {len(plan.config.symbols)} symbols")
+        on_ready(found)
+
     try:
-        with ended_politely():
-            await trade_live(plan, await clock_of(plan.access), on_ready)
+        with ended_politely(), alive_to_manager():
+            await trade_live(plan, await clock_of(plan.access), ready)
     except asyncio.CancelledError:
         return True
     return False
@@ -181,6 +200,8 @@ class LivePorts:
     anchor: Anchor
     checks: Sequence[Check]
     models: Models
+    context: ToldContext  # kept up to date as long as the ports are open
+    vitals: Vitals
     verdict: VerdictState | None = None  # None where no verdict is asked for
 
     def filtered(self, inner: EntryFilter | None) -> EntryFilter | None:
@@ -194,13 +215,15 @@ async def opened(plan: LivePlan, clock: Clock) -> AsyncIterator[LivePorts]:
     config = plan.config
     async with AsyncExitStack() as stack:
         stack.enter_context(holding_account(plan.access, plan.locks))
+        vitals = Vitals(_about(plan), clock)
         journal = await stack.enter_async_context(
-            SqliteJournal(
+            TimedJournal(
                 plan.journal_path,
+                took=vitals.committed,
                 threaded=True,
                 flush_after_s=FLUSH_AFTER_S,
                 survives_power_loss=not plan.is_rehearsal,
-                listeners=plan.listeners,
+                listeners=(*plan.listeners, vitals.hear),
             )
         )
         journal.ensure_same_account(plan.mode)
@@ -224,6 +247,10 @@ async def opened(plan: LivePlan, clock: Clock) -> AsyncIterator[LivePorts]:
         await _set_up(desk.exchange, facts, config)
         fee = await _own_fee(desk.exchange, config.symbols)
         checks = judged(replace(facts, streams=Streams()), config)
+        context = ToldContext(
+            desk.exchange, clock, config.symbols, config.interval_ms, tell=journal.note
+        )
+        await stack.enter_async_context(alongside({"funding and open interest": context.run()}))
         yield LivePorts(
             config.replace(taker_fee=float(fee)),
             desk,
@@ -231,6 +258,8 @@ async def opened(plan: LivePlan, clock: Clock) -> AsyncIterator[LivePorts]:
             anchor,
             checks,
             models,
+            context,
+            vitals,
             facts.verdict if facts.is_real_money else None,
         )
 
@@ -283,10 +312,25 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
             rule=plan.rules.get(symbol),
             entry_filter=ports.filtered(ports.models.filter_of(symbol)),
             inputs=desk.inputs,
+            context=ports.context.of(symbol),
         )
         for symbol in config.symbols
     ]
-    controls = Controls(risk=risk, bots=bots, exchange=exchange, journal=journal, clock=clock)
+    vitals = ports.vitals
+    vitals.attach(
+        risk,
+        Sources(
+            streams=lambda: streams_of(desk, config.symbols),
+            budgets=lambda: budgets_of(desk),
+            channels=plan.channels,
+            inputs=desk.inputs,
+            drift=ports.models.drift,
+        ),
+    )
+    heart = Heartbeat(config.heartbeat_url, where="HEARTBEAT_URL") if config.heartbeat_url else None
+    controls = Controls(
+        risk=risk, bots=bots, exchange=exchange, journal=journal, clock=clock, vitals=vitals
+    )
     async with commanded(plan.journal_path, controls, journal, clock):
         on_ready(
             Ready(
@@ -299,11 +343,27 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
             )
         )
         take_short_turns()
-        courses = {"memory": settle_memory_once(clock, bots[0].settings.interval_ms)}
+        bar_ms = bots[0].settings.interval_ms
+        courses = {
+            "memory": settle_memory_once(clock, bar_ms),
+            "ahead": keep_looking_ahead(bots, clock, bar_ms),
+            "vitals": vitals.pulse(heart),
+        }
         if ports.verdict is not None:
             courses["verdict"] = tell_end_of(ports.verdict, clock, journal)
         async with alongside(courses):
             await Supervisor(clock, journal).run(bots)
+
+
+def _about(plan: LivePlan) -> About:
+    return About(
+        mode=plan.mode,
+        market=_market(plan),
+        journal=plan.journal_path,
+        symbols=tuple(plan.config.symbols),
+        interval_ms=plan.config.interval_ms,
+        speed=plan.speed,
+    )
 
 
 def _market(plan: LivePlan) -> str:

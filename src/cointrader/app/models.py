@@ -25,6 +25,7 @@ from cointrader.domain.clock import Clock
 from cointrader.domain.ports import Journal
 from cointrader.domain.records import Alert
 from cointrader.model.artifact import Model
+from cointrader.model.drift import FeatureDrift
 from cointrader.model.manifest import Manifest
 from cointrader.model.serving import Nothing
 from cointrader.signals.configured import configured_rule, rule_identity
@@ -120,6 +121,16 @@ class Models:
     def states(self) -> list[ModelState]:
         """Of every configured symbol, in their order."""
         return [self.state_of(symbol) for symbol in self._config.symbols]
+
+    def drift(self) -> dict[str, Mapping[str, FeatureDrift]]:
+        """How the signals judged so far lie beside those of training, by symbol and feature."""
+        filters = [each for each in self._filters.values() if each is not None]
+        return {
+            symbol: features
+            for each in filters
+            for symbol, features in each.drift().items()
+            if features
+        }
 
     def model_of(self, symbol: str) -> tuple[Model, float] | None:
         """The model that judges `symbol`, and from which probability on a signal passes.

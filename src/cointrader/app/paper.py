@@ -10,16 +10,19 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cointrader import __version__
+from cointrader.app.alongside import alongside
 from cointrader.app.config import Config
 from cointrader.app.control import Controls, commanded
 from cointrader.app.ending import politely
+from cointrader.app.metrics.journal import TimedJournal
+from cointrader.app.metrics.vitals import About, Sources, Vitals
 from cointrader.app.models import Models
 from cointrader.app.paper_market import instruments_of
 from cointrader.app.paper_ports import PaperPorts, in_process
@@ -37,6 +40,8 @@ from cointrader.exchange.simulated.ledger import Costs
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.sqlite import SqliteJournal
 from cointrader.market.context import Recorded
+from cointrader.ops import channels
+from cointrader.ops.notifier import ChannelHealth
 from cointrader.risk.manager import RiskManager
 from cointrader.risk.state import restored
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
@@ -70,6 +75,8 @@ class PaperPlan:
     wire: bool = False  # through the real adapter and Binance's protocol, on this machine
     faults: FaultPlan | None = None  # of that wire
     models: Path | None = None  # the folder of those that judge signals; None: nothing does
+    told: channels.ChannelConfig | None = None  # who is told of it; None: as `config` says
+    channels: Callable[[], Sequence[ChannelHealth]] = list  # how those do that are told
 
     @property
     def has_finished(self) -> bool:
@@ -111,7 +118,23 @@ def run_paper(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Paper
     `on_progress` is called from time to time, first when everything is ready to begin.
     Raises `MissingCandles`, `ConfigError`, `JournalError` before that.
     """
-    course = _told_again(plan) if plan.has_finished else _run(plan, on_progress)
+    if plan.has_finished:
+        return _outcome_of(_told_again(plan), plan)
+    is_paced = plan.speed is not None  # at full speed people could follow nothing but alerts
+    told = channels.opened(
+        plan.told or plan.config,
+        plan.journal_path,
+        prefix="paper",
+        tells_stories=is_paced,
+        takes_commands=is_paced,
+    )
+    with told as hearing:
+        listeners = (*plan.listeners, hearing.hear)
+        plan = replace(plan, listeners=listeners, channels=hearing.health)
+        return _outcome_of(_run(plan, on_progress), plan)
+
+
+def _outcome_of(course: Coroutine[Any, Any, PaperOutcome], plan: PaperPlan) -> PaperOutcome:
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(plan.speed)) as runner:
         return runner.run(politely(course))
 
@@ -151,9 +174,8 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
     _require_enough(plan)
     clock.start_at(exchange.timeline[0])
     started_s = time.monotonic()
-    with SqliteJournal(
-        plan.journal_path, threaded=False, by_checkpoints=True, listeners=plan.listeners
-    ) as journal:
+    vitals = None if plan.speed is None else Vitals(_about(plan, plan.speed), clock)
+    with _journal(plan, vitals) as journal:
         risk = RiskManager(plan.config, clock=clock, journal=journal)
         journal.ensure_same_account("paper")
         models = plan.filters()
@@ -170,7 +192,7 @@ async def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> Pape
                     _bot(plan, symbol, ports, risk, journal, clock, models) for symbol in symbols
                 ]
                 safe = _keep_safe(plan, clock, exchange, journal, on_progress)
-                async with _commands(plan, bots, ports, risk, journal, clock):
+                async with _commands(plan, bots, ports, risk, journal, clock, models, vitals):
                     finished = await _trade(bots, ports, supervisor, safe)
                 if finished:
                     await risk.end_bar(exchange.timeline[-1])
@@ -246,19 +268,56 @@ def _bot(
     )
 
 
-def _commands(
+def _journal(plan: PaperPlan, vitals: Vitals | None) -> SqliteJournal:
+    if vitals is None:
+        return SqliteJournal(
+            plan.journal_path, threaded=False, by_checkpoints=True, listeners=plan.listeners
+        )
+    return TimedJournal(
+        plan.journal_path,
+        took=vitals.committed,
+        threaded=False,
+        by_checkpoints=True,
+        listeners=(*plan.listeners, vitals.hear),
+    )
+
+
+def _about(plan: PaperPlan, speed: float) -> About:
+    return About(
+        mode="paper",
+        market=plan.source.label,
+        journal=plan.journal_path,
+        symbols=tuple(plan.config.symbols),
+        interval_ms=plan.source.interval_ms,
+        speed=speed,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _commands(
     plan: PaperPlan,
     bots: Sequence[TradingBot],
     ports: PaperPorts,
     risk: RiskManager,
     journal: SqliteJournal,
     clock: LoopClock,
-) -> contextlib.AbstractAsyncContextManager[None]:
+    models: Models,
+    vitals: Vitals | None,
+) -> AsyncIterator[None]:
     """Takes commands (pause, flatten, ...) where time is slow enough for a person to give any."""
-    if plan.speed is None:
-        return contextlib.nullcontext()
-    controls = Controls(risk=risk, bots=bots, exchange=ports.exchange, journal=journal, clock=clock)
-    return commanded(plan.journal_path, controls, journal, clock)
+    if vitals is None:
+        yield
+        return
+    sources = Sources(channels=plan.channels, inputs=ports.inputs, drift=models.drift)
+    vitals.attach(risk, sources)
+    controls = Controls(
+        risk=risk, bots=bots, exchange=ports.exchange, journal=journal, clock=clock, vitals=vitals
+    )
+    async with (
+        commanded(plan.journal_path, controls, journal, clock),
+        alongside({"vitals": vitals.pulse()}),
+    ):
+        yield
 
 
 async def _trade(

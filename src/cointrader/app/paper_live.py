@@ -17,11 +17,15 @@ import aiohttp
 
 from cointrader import __version__
 from cointrader.app.alongside import alongside, until_up
+from cointrader.app.control import Controls, commanded
 from cointrader.app.ending import politely
+from cointrader.app.metrics.journal import TimedJournal
+from cointrader.app.metrics.vitals import About, Sources, Vitals
 from cointrader.app.paper import PaperOutcome, PaperPlan, Progress
 from cointrader.app.paper_live_plan import market_url
 from cointrader.app.rehearsal import clock_of, is_rehearsal, loop_factory, speed_of
 from cointrader.app.supervisor import Supervisor
+from cointrader.app.told_context import ToldContext
 from cointrader.app.wiring import Access, Place
 from cointrader.bot.bot import TradingBot
 from cointrader.bot.foreign import ForeignPolicy, refuse_foreign
@@ -45,6 +49,8 @@ from cointrader.exchange.simulated.instruments import unconstrained
 from cointrader.exchange.simulated.ledger import Costs
 from cointrader.exchange.simulated.live_market import LiveMarketExchange
 from cointrader.journal.sqlite import SqliteJournal
+from cointrader.ops import channels
+from cointrader.ops.metrics import StreamAge
 from cointrader.risk.manager import RiskManager
 
 _CHECKPOINT_S = 1.0  # of the wall clock, between two checkpoints
@@ -69,8 +75,10 @@ def run_paper_live(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> 
     async def course() -> PaperOutcome:
         return await paper_live(replace(plan, speed=speed), await clock_of(access), on_progress)
 
-    with asyncio.Runner(loop_factory=loop_factory(access, speed)) as runner:
-        return runner.run(politely(course()))
+    with channels.opened(plan.told or plan.config, plan.journal_path, prefix="paper") as told:
+        plan = replace(plan, listeners=(*plan.listeners, told.hear), channels=told.health)
+        with asyncio.Runner(loop_factory=loop_factory(access, speed)) as runner:
+            return runner.run(politely(course()))
 
 
 async def paper_live(
@@ -84,10 +92,15 @@ async def paper_live(
         BotSettings.of(plan.config, symbol)  # a setting no bot can use is told first
     began_s = time.monotonic()
     async with _opened(plan, clock) as desk:
-        with SqliteJournal(
-            plan.journal_path, threaded=False, by_checkpoints=True, listeners=plan.listeners
+        vitals = Vitals(_about(plan), clock)
+        with TimedJournal(
+            plan.journal_path,
+            took=vitals.committed,
+            threaded=False,
+            by_checkpoints=True,
+            listeners=(*plan.listeners, vitals.hear),
         ) as journal:
-            run = _Run(plan, clock, desk, journal, on_progress, began_s)
+            run = _Run(plan, clock, desk, journal, vitals, on_progress, began_s)
             try:
                 finished = await run.trade()
             except BaseException:
@@ -96,6 +109,17 @@ async def paper_live(
                 raise
             run.checkpoint()
             return run.outcome(finished=finished)
+
+
+def _about(plan: PaperPlan) -> About:
+    return About(
+        mode="paper",
+        market=plan.source.label,
+        journal=plan.journal_path,
+        symbols=tuple(plan.config.symbols),
+        interval_ms=plan.source.interval_ms,
+        speed=plan.speed or 1.0,
+    )
 
 
 # -- the market -----------------------------------------------------------------------------------
@@ -108,6 +132,7 @@ class _Desk:
     exchange: LiveMarketExchange
     feed: MultiSymbolStream
     inputs: PublicInputs
+    market: BinanceExchange  # of which funding and open interest are asked
 
 
 class KeylessApi(BinanceApi):
@@ -135,7 +160,7 @@ class PublicInputs:
     def __init__(self, feed: MultiSymbolStream, market: BinanceExchange, oldest: OldestInputs):
         self._feed = feed
         self._rules = market.rules
-        self._oldest = oldest
+        self.oldest = oldest
 
     def too_old(self, symbol: str) -> str | None:
         """Which input of an entry in `symbol` is older than it may be, in words; None: none is."""
@@ -143,8 +168,8 @@ class PublicInputs:
         if status is not None and status != _TRADING:
             return f"{symbol} is not open for trading: the exchange says {status}"
         ages = (
-            (self._feed.age_ms(symbol), self._oldest.market_ms, f"the candle stream of {symbol}"),
-            (self._rules.age_ms or 0, self._oldest.rules_ms, "the exchange's filters"),
+            (self._feed.age_ms(symbol), self.oldest.market_ms, f"the candle stream of {symbol}"),
+            (self._rules.age_ms or 0, self.oldest.rules_ms, "the exchange's filters"),
         )
         for age_ms, most_ms, name in ages:
             if age_ms > most_ms:
@@ -185,7 +210,7 @@ async def _opened(plan: PaperPlan, clock: Clock) -> AsyncIterator[_Desk]:
             return [health.name for health in feed.health() if not health.is_up]
 
         await until_up(down, clock, where=endpoints.ws)
-        yield _Desk(exchange, feed, PublicInputs(feed, market, oldest))
+        yield _Desk(exchange, feed, PublicInputs(feed, market, oldest), market)
 
 
 def _access(plan: PaperPlan) -> Access:
@@ -276,6 +301,7 @@ class _Run:
         clock: Clock,
         desk: _Desk,
         journal: SqliteJournal,
+        vitals: Vitals,
         on_progress: Callable[[Progress], None],
         began_s: float,
     ) -> None:
@@ -283,11 +309,16 @@ class _Run:
         self._clock = clock
         self._desk = desk
         self._journal = journal
+        self._vitals = vitals
         self._on_progress = on_progress
         self._began_s = began_s
         self._models = plan.filters()
         self._risk = RiskManager(plan.config, clock=clock, journal=journal)
         self._supervisor = Supervisor(clock, journal)
+        config = plan.config
+        self._context = ToldContext(
+            desk.market, clock, config.symbols, plan.source.interval_ms, tell=journal.note
+        )
 
     async def trade(self) -> bool:
         """False when a person stopped it, True when no bot is left."""
@@ -298,9 +329,35 @@ class _Run:
         await self._risk.start(exchange)
         if config.foreign_positions == ForeignPolicy.REFUSE:
             await refuse_foreign(exchange, self._journal, config.symbols)
+        bots = [self._bot(symbol) for symbol in config.symbols]
+        self._vitals.attach(
+            self._risk,
+            Sources(
+                streams=self._streams,
+                channels=self._plan.channels,
+                inputs=self._desk.inputs,
+                drift=self._models.drift,
+            ),
+        )
+        controls = Controls(
+            risk=self._risk,
+            bots=bots,
+            exchange=exchange,
+            journal=self._journal,
+            clock=self._clock,
+            vitals=self._vitals,
+        )
         try:
-            async with alongside({"checkpoints": self._keep_safe()}):
-                await self._supervisor.run([self._bot(symbol) for symbol in config.symbols])
+            courses = {
+                "vitals": self._vitals.pulse(),
+                "checkpoints": self._keep_safe(),
+                "funding and open interest": self._context.run(),
+            }
+            async with (
+                commanded(self._plan.journal_path, controls, self._journal, self._clock),
+                alongside(courses),
+            ):
+                await self._supervisor.run(bots)
         except asyncio.CancelledError:
             return False
         return True
@@ -333,6 +390,22 @@ class _Run:
             self._on_progress(Progress(0, 0, self._clock.now_ms(), now_s - self._began_s))
             await self._clock.sleep_ms(_LOOK_MS)
 
+    def _streams(self) -> list[StreamAge]:
+        feed = self._desk.feed
+        oldest_ms = self._desk.inputs.oldest.market_ms
+        lines = feed.health()
+        is_up = all(line.is_up for line in lines)
+        return [
+            *(
+                StreamAge(f"candles {symbol}", feed.age_ms(symbol), oldest_ms, is_up, symbol)
+                for symbol in self._plan.config.symbols
+            ),
+            *(
+                StreamAge(line.name, line.age_ms, None, line.is_up, reconnects=line.faults)
+                for line in lines
+            ),
+        ]
+
     def _bot(self, symbol: str) -> TradingBot:
         return TradingBot(
             self._plan.config,
@@ -345,6 +418,7 @@ class _Run:
             rule=self._plan.rules.get(symbol),
             entry_filter=self._models.filter_of(symbol),
             inputs=self._desk.inputs,
+            context=self._context.of(symbol),
         )
 
     def _started(self) -> RunStarted:

@@ -17,6 +17,7 @@ from cointrader.domain.errors import DataError, UsageError
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.ports import CandleSource
 from cointrader.exchange.simulated.instruments import plausible_instrument, unconstrained
+from cointrader.market.context import Recorded
 from cointrader.market.quality import Severity, utc
 from cointrader.market.source import CandleRows, FolderSource
 from cointrader.market.synthetic import SyntheticSource
@@ -183,12 +184,13 @@ def _rules(config: Config) -> str:
 
 
 def _fingerprint(source: PaperSource, config: Config) -> str:
-    """Tells two sets of candles and settlements apart."""
+    """Tells two sets of candles, settlements and open interest apart."""
     value = 0
     for symbol in dict.fromkeys([*config.symbols, *config.correlation_symbols]):
         rows = source.candles(symbol)
         rates = np.array([(s.at_ms, s.rate) for s in source.settlements(symbol)], dtype=np.float64)
-        for column in (rows.open_time_ms, *rows.columns.arrays(), rates):
+        context = Recorded(source, symbol).columns(rows.open_time_ms)
+        for column in (rows.open_time_ms, *rows.columns.arrays(), rates, *context):
             value = crc32(np.ascontiguousarray(column).tobytes(), value)
     return f"{value:08x}"
 

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from cointrader.app.backtest import settings_of
 from cointrader.app.config import Config
-from cointrader.app.search_space import Cell, Part, configured, parted
+from cointrader.app.search_cell import Cell, Part, configured, parted
 from cointrader.backtest.columns import Floats
 from cointrader.backtest.market import Market, Stretch
 from cointrader.backtest.run import run
 from cointrader.backtest.score_history import can_share
 from cointrader.backtest.settings import BacktestSettings
 from cointrader.backtest.signals import SymbolSignals
-from cointrader.backtest.sweep.cells import FIGURES, Sheet, Windows, counted, day_of
+from cointrader.backtest.sweep.cells import Sheet
+from cointrader.backtest.sweep.figures import FIGURES, Windows, counted, day_of
 from cointrader.backtest.sweep.shared import SharedSignals, alone, share
 from cointrader.exchange.simulated.instruments import plausible_instrument, unconstrained
 from cointrader.signals.configured import configured_rule
@@ -40,7 +41,7 @@ class Job:
     Parameters
     ----------
     balance : first wallet, for account sizing
-    windows : in which trades are counted, rows of `cells.Windows`
+    windows : in which trades are counted, rows of `figures.Windows`
     """
 
     base: Config

@@ -13,7 +13,7 @@ from cointrader.app.backtest_report import (
 )
 from cointrader.app.config import Config
 from cointrader.app.paper_market import PaperMarket
-from cointrader.app.search_space import configured
+from cointrader.app.search_cell import configured
 from cointrader.app.sweep import SweepResult
 from cointrader.app.walkforward import WalkForwardResult
 from cointrader.backtest.report.inputs import Sweep, WalkForward

@@ -17,10 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from cointrader.app.search_play import TaskResult
-from cointrader.backtest.sweep.cells import FIGURES
+from cointrader.backtest.sweep.figures import FIGURES
 from cointrader.domain.errors import CointraderError
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, figures BLOB, daily BLOB)"
+_SCHEMA = """\
+CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, figures BLOB, daily BLOB);
+CREATE TABLE IF NOT EXISTS filters (key TEXT PRIMARY KEY, content BLOB);
+"""
 _ASKED_AT_ONCE = 500  # keys to a query
 
 
@@ -46,7 +49,7 @@ class ResultStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=60.0)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(_SCHEMA)
+            self._connection.executescript(_SCHEMA)
             self._connection.commit()
         except (OSError, sqlite3.Error) as error:
             raise CointraderError(
@@ -84,6 +87,17 @@ class ResultStore:
         ]
         with self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO results VALUES (?,?,?)", rows)
+
+    def filter_of(self, key: str) -> bytes | None:
+        """What was kept of a filter, None where nothing was."""
+        query = "SELECT content FROM filters WHERE key = ?"
+        row = self._connection.execute(query, (key,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def keep_filter(self, key: str, content: bytes) -> None:
+        """Write a filter down; on disk for every other process when this returns."""
+        with self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO filters VALUES (?,?)", (key, content))
 
     def __enter__(self) -> ResultStore:
         return self

@@ -37,6 +37,7 @@ GROUPS = {
     "rules": "Rules that the founding profile switches off",
     "training": "Training",
     "deployment": "Alerts and deployment",
+    "logs": "Logs",
 }
 
 
@@ -88,6 +89,9 @@ def _key(name: str, help_text: str) -> Setting:
     return Setting(name, "keys", SecretText(r"\S+", "text without blanks"), "", help_text)
 
 
+_HOURS = r"off|\d\d:\d\d-\d\d:\d\d(\s+\S+)?"
+_CHATS = r"off|-?\d+(\s*,\s*-?\d+)*"
+_LEVEL = Choice("info", "warning", "critical")
 _BY_ATR = ("exit_mode", ("atr",))
 _BY_PERCENT = ("exit_mode", ("pct",))
 _WITH_FILTER = ("no_ml_filter", (False,))
@@ -181,7 +185,8 @@ TABLE: tuple[Setting, ...] = (
             "Stop a symbol's entries after 8 losses running"),
     Setting("kill_slow", "limits", Flag(), False,
             "Stop a symbol's entries at a profit factor below 0.75 over 15 trades"),
-    Setting("ml_threshold", "filter", Number(0, 1), 0.55, "Probability an entry needs",
+    Setting("ml_threshold", "filter", Number(0, 1), 0.55,
+            "Probability an entry needs; where it is not set, the model's own threshold counts",
             per_symbol=True, needs=_WITH_FILTER),
     Setting("no_ml_filter", "filter", Flag(), False,
             "Trading without a model is meant; otherwise live makes no entries without one",
@@ -214,10 +219,36 @@ TABLE: tuple[Setting, ...] = (
             "How much more the newest samples weigh: exp(this) times the oldest"),
     Setting("discord_webhook_url", "deployment", SecretText(r"https?://\S+", "an https:// address"),
             "", "Where alerts go; a secret"),
+    Setting("discord_level", "deployment", _LEVEL, "info", "The lowest level that goes there"),
+    Setting("telegram_token", "deployment", SecretText(r"\d+:\S+", "as @BotFather tells it"), "",
+            "A Telegram bot for alerts and commands; a secret"),
+    Setting("telegram_chat_ids", "deployment", Text(_CHATS, "numbers, or off"), "off",
+            "Comma list of the chats that get alerts and may give commands; nobody else may"),
+    Setting("telegram_level", "deployment", _LEVEL, "warning", "The lowest level that goes there"),
+    Setting("telegram_url", "deployment", Text(r"https?://\S+", "an https:// address"),
+            "https://api.telegram.org", "The server of the Bot API"),
+    Setting("notify_urls", "deployment", SecretText(r"[A-Za-z][\w+.-]*://.+", "apprise addresses"),
+            "", "Other channels, as apprise writes them, with blanks between them; a secret"),
+    Setting("notify_level", "deployment", _LEVEL, "warning", "The lowest level that goes there"),
+    Setting("quiet_hours", "deployment", Text(_HOURS, "22:00-07:00, or off"), "off",
+            "Only critical alerts go out then: 22:00-07:00 in UTC, or 22:00-07:00 Asia/Seoul"),
+    Setting("heartbeat_url", "deployment", SecretText(r"https?://\S+", "an https:// address"),
+            "", "Asked for every minute while all is well, for a monitor; a secret"),
+    Setting("dashboard_token", "deployment", SecretText(r"\S{16,}", "16 characters or more"), "",
+            "What logs in to the dashboard; without it one is made for each journal; a secret"),
     Setting("deploy_host", "deployment", Text(r"[^\s-]\S*", "user@host"), "",
             "Where models are deployed to: user@host"),
     Setting("deploy_path", "deployment", Text(r"[^\s-][^\n]*", "a folder"), "",
             "Folder of cointrader on that host"),
+    Setting("log_format", "logs", Choice("console", "json"), "console",
+            "console: a readable line per event; json: an object per line"),
+    Setting("log_level", "logs", Choice("debug", "info", "warning", "error"), "warning",
+            "The lowest level on stderr; a file has info too"),
+    Setting("log_file", "logs", Text(r"[^\n\0]*", "a file"), "",
+            "A file for the same lines, for one process; without it only stderr"),
+    Setting("log_file_mb", "logs", Number(0, 100_000, above=True), 10.0,
+            "Megabytes after which the log file is begun anew"),
+    Setting("log_files_kept", "logs", Whole(1, 1000), 5, "Full log files that are kept"),
 )  # fmt: skip
 
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in TABLE}

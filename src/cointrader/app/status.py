@@ -161,8 +161,8 @@ def read_status(reader: JournalReader) -> Status:
     run = required_run(reader)
     runs = list(reader.runs())
     writer = writer_of(reader.path)
-    phase = _phase(reader, run, writer)
-    to_ms = _last_known_ms(reader, run)
+    phase = phase_of(reader, run, writer)
+    to_ms = last_known_ms(reader, run)
     trades = numbered_trades(reader, run.symbols)
     recorded = reader.risk_state()
     standing = Standing() if recorded is None else restored(recorded.state)[0]
@@ -182,7 +182,7 @@ def read_status(reader: JournalReader) -> Status:
         starts=len(runs),
         from_ms=runs[0].at_ms,
         to_ms=to_ms,
-        account=_account_status(reader, run, standing, positions),
+        account=account_status(reader, run, standing, positions),
         symbols=symbols,
         trades=len(trades),
         net=sum((trade.net for trade in trades), Decimal(0)),
@@ -203,7 +203,8 @@ def _numbered(reader: JournalReader, number: int, trade: Trade) -> NumberedTrade
     return NumberedTrade(number, trade, None if stop is None else r_multiple(trade, stop))
 
 
-def _phase(reader: JournalReader, run: RunStarted, writer: Writer | None) -> str:
+def phase_of(reader: JournalReader, run: RunStarted, writer: Writer | None) -> str:
+    """running, finished, resumable or stopped."""
     if writer is not None:
         return "running"
     exchange = reader.exchange_state()
@@ -212,7 +213,8 @@ def _phase(reader: JournalReader, run: RunStarted, writer: Writer | None) -> str
     return "finished" if exchange.state.get("resume_ms") is None else "resumable"
 
 
-def _last_known_ms(reader: JournalReader, run: RunStarted) -> int:
+def last_known_ms(reader: JournalReader, run: RunStarted) -> int:
+    """The last moment that a journal knows of its last run."""
     moments = [record.at_ms for record in reader.equity(last=1)]
     moments += [record.bar_open_ms for record in reader.decisions(last=1)]
     return max([run.at_ms, *moments])
@@ -234,8 +236,6 @@ def _symbol_status(
     if not is_running and state in ("running", "crashed"):
         state = "stopped"
     own = [trade for trade in trades if trade.symbol == symbol]
-    switch = standing.switches.get(symbol)
-    tripped = () if switch is None else (switch.is_fast_tripped, switch.is_slow_tripped)
     return SymbolStatus(
         symbol=symbol,
         bot=state,
@@ -244,26 +244,34 @@ def _symbol_status(
         last_decision=next(iter(reader.decisions(symbol, last=1)), None),
         trades=len(own),
         net=sum((trade.net for trade in own), Decimal(0)),
-        kill_switches=tuple(
-            name for name, is_on in zip(("kill-fast", "kill-slow"), tripped, strict=False) if is_on
-        ),
+        kill_switches=tripped_switches(standing, symbol),
+    )
+
+
+def tripped_switches(standing: Standing, symbol: str) -> tuple[str, ...]:
+    """The kill switches that keep `symbol` from entries, by their reason keys."""
+    switch = standing.switches.get(symbol)
+    tripped = () if switch is None else (switch.is_fast_tripped, switch.is_slow_tripped)
+    return tuple(
+        name for name, is_on in zip(("kill-fast", "kill-slow"), tripped, strict=False) if is_on
     )
 
 
 # ------------------------------------------------------------------ money
 
 
-def _account_status(
+def account_status(
     reader: JournalReader,
     run: RunStarted,
     standing: Standing,
     positions: Sequence[PositionOpened],
 ) -> AccountStatus:
+    """Money and limits; `positions` are those open now."""
     money = _newest_account(reader, run, standing)
     is_realised = run.settings.get("DAILY_LOSS_BASIS") == "realised"
     start = _measured(standing.day_start, is_realised)
     now = money.wallet if is_realised else money.equity
-    max_daily_loss = _limit(run, "MAX_DAILY_LOSS")
+    max_daily_loss = limit_of(run, "MAX_DAILY_LOSS")
     high = standing.high_water
     at_stops = sum((result_at_stop(position) for position in positions), Decimal(0))
     return AccountStatus(
@@ -285,7 +293,7 @@ def _account_status(
         halted_days=standing.halted_days,
         high_water=high,
         drawdown_ratio=None if not high else max(float((high - money.equity) / high), 0.0),
-        max_drawdown=_limit(run, "MAX_DRAWDOWN"),
+        max_drawdown=limit_of(run, "MAX_DRAWDOWN"),
         is_drawdown_halted=standing.is_drawdown_halted,
         is_paused=standing.is_paused,
         unknown_results=standing.unknown,
@@ -310,7 +318,7 @@ def _measured(money: Account | None, is_realised: bool) -> Decimal | None:
     return money.wallet if is_realised else money.equity
 
 
-def _limit(run: RunStarted, name: str) -> float | None:
+def limit_of(run: RunStarted, name: str) -> float | None:
     """A limit as the run's settings say; None where it is off, or no limit counts at all."""
     text = run.settings.get(name, "off")
     is_unlimited = run.settings.get("SIZING", "").startswith("fixed")

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from cointrader import __version__
 from cointrader.app.backtest import market_of, require_enough
-from cointrader.app.cluster import processors, spread
 from cointrader.app.paper_market import PaperMarket
+from cointrader.app.search_cell import Part, parted
 from cointrader.app.search_play import Job, Player, Task, TaskResult, play_task
-from cointrader.app.search_space import Part, Space, parted
+from cointrader.app.search_space import Space
+from cointrader.app.search_spread import spread_if_worth
 from cointrader.app.search_store import ResultStore, default_folder
 from cointrader.backtest import score_history
 from cointrader.backtest.columns import Floats
@@ -24,8 +25,8 @@ from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.backtest.kernel import play_compiled
 from cointrader.backtest.market import Market
 from cointrader.backtest.sweep import cells
-from cointrader.backtest.sweep.cells import FIGURES, FOREVER, day_of
 from cointrader.backtest.sweep.data import data_set_of
+from cointrader.backtest.sweep.figures import FIGURES, FOREVER, day_of
 from cointrader.backtest.sweep.header import CellTable, SearchHeader, header_of
 from cointrader.backtest.sweep.ranking import Choice
 from cointrader.backtest.trial_ledger import DataSet, Trial, TrialLedger
@@ -38,7 +39,6 @@ Progress = Callable[[int, int], None]  # cells done, and of how many
 
 LEAST_TRADES = 100
 PAST = 0.7  # share of the time that is the past of the slump
-_WORTH_A_PROCESS_S = 20.0  # of work left, before other processes are started unasked
 _CELLS_TO_A_TASK = 64
 
 
@@ -139,7 +139,11 @@ def record(ledger: TrialLedger, data: DataSet, space: Space, source: str) -> int
         Trial(identity, " ".join(f"{name}={text}" for name, text in cell.items()))
         for identity, cell in zip(space.identities, space.cells, strict=True)
     ]
-    return ledger.record(data, trials, at_ms=time.time_ns() // 1_000_000, source=source)
+    return ledger.record(data, trials, at_ms=now_ms(), source=source)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def play_all(
@@ -164,8 +168,7 @@ def play_all(
                 on_progress(len(places), n_cells)
         return figures, daily, 0
     keys = _keys(job, space, data)
-    path = where.store or default_folder() / f"{data.hash[:16]}.db"
-    with ResultStore(path) as store:
+    with ResultStore(store_path(where, data)) as store:
         known = store.found(keys, *shape)
         for place, (figure, by_day) in known.items():
             figures[place], daily[place] = figure, by_day
@@ -178,6 +181,11 @@ def play_all(
                 store.keep([keys[place] for place in places], result)
                 on_progress(len(places), n_cells)
     return figures, daily, len(known)
+
+
+def store_path(where: Where, data: DataSet) -> Path:
+    """The file of what is finished of all searches over these candles."""
+    return where.store or default_folder() / f"{data.hash[:16]}.db"
 
 
 def _keys(job: Job, space: Space, data: DataSet) -> list[str]:
@@ -202,18 +210,8 @@ def _keys(job: Job, space: Space, data: DataSet) -> list[str]:
 def _results(
     job: Job, space: Space, places: Sequence[int], where: Where
 ) -> Generator[TaskResult, None, None]:
-    """Results of some cells. Unless told where, two tasks are played here to see what it takes."""
     tasks = tasks_of(space, places)
-    jobs = where.jobs
-    if where.cluster is None and jobs is None:
-        left_s = 0.0
-        for task in tasks[:2]:  # the first one makes what all need; the second one tells the time
-            begun_s = time.perf_counter()
-            yield play_task(job, task)
-            left_s = (time.perf_counter() - begun_s) * (len(tasks) - 2)
-        jobs = processors() if left_s > _WORTH_A_PROCESS_S else 1
-        tasks = tasks[2:]
-    yield from spread(play_task, job, tasks, jobs=jobs or 1, cluster=where.cluster)
+    return spread_if_worth(play_task, job, tasks, jobs=where.jobs, cluster=where.cluster)
 
 
 def tasks_of(space: Space, places: Sequence[int]) -> list[Task]:

@@ -19,6 +19,8 @@ from cointrader.app.rehearsal import clock_of
 from cointrader.app.wiring import Access, Place
 from cointrader.bot import bot
 from cointrader.domain.ports import Clock, Exchange, InputAges, Journal, MarketFeed
+from cointrader.market.context import Context
+from cointrader.market.frame import Floats, Times, missing
 from cointrader.risk.manager import RiskManager
 from cointrader.signals.rules import SignalRule
 from cointrader.strategy.decide import EntryFilter
@@ -52,10 +54,12 @@ class TradingBot(bot.TradingBot):
         rule: SignalRule | None = None,
         entry_filter: EntryFilter | None = None,
         inputs: InputAges | None = None,
+        context: Context | None = None,
         place: Place | str = Place.TESTNET,
         access: Access | None = None,
         journal_path: Path | None = None,
     ) -> None:
+        self._told = None if context is not None else _ToldLater()
         super().__init__(
             config,
             symbol=symbol,
@@ -67,6 +71,7 @@ class TradingBot(bot.TradingBot):
             rule=rule,
             entry_filter=entry_filter,
             inputs=inputs,
+            context=context or self._told,
         )
         self._config = config
         self._place = Place(place)
@@ -90,10 +95,24 @@ class TradingBot(bot.TradingBot):
             if self.ml_filter is None:
                 self.ml_filter = ports.models.filter_of(self.symbol)
             self.ml_filter = ports.filtered(self.ml_filter)
+            if self._told is not None:
+                self._told.known = ports.context.of(self.symbol)
             try:
                 await super().run()
             finally:
                 self._ports = (None, None, None, None)
+
+
+class _ToldLater:
+    """A context that is known once the account is open; nothing is known before."""
+
+    def __init__(self) -> None:
+        self.known: Context | None = None
+
+    def columns(self, open_time_ms: Times) -> tuple[Floats, Floats]:
+        if self.known is None:
+            return missing(len(open_time_ms)), missing(len(open_time_ms))
+        return self.known.columns(open_time_ms)
 
 
 @dataclass(slots=True)

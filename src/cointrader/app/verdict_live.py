@@ -23,7 +23,13 @@ from cointrader.domain.records import VerdictOverridden
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 from cointrader.signals.rules import SignalRule
-from cointrader.strategy.decide import EntryFilter, FilterAnswer, MarketView, Unfiltered
+from cointrader.strategy.decide import (
+    EntryFilter,
+    FilterAnswer,
+    MarketView,
+    Unfiltered,
+    reads_features,
+)
 
 OLD_DAYS = 30  # since the last candle that was judged: a warning
 MOST_DAYS = 90  # from here on the verdict counts no more: markets change
@@ -187,6 +193,10 @@ class WhileAllowed:
     def __init__(self, state: VerdictState, inner: EntryFilter | None) -> None:
         self._state = state
         self._inner = inner or Unfiltered()
+
+    @property
+    def reads_features(self) -> bool:
+        return reads_features(self._inner)
 
     def judge(self, view: MarketView) -> FilterAnswer:
         """Exits are decided elsewhere: an opposite signal still closes."""

@@ -2,7 +2,7 @@
 
 A configuration is known by what its settings do, not by how they were written down: settings
 without effect do not count, nor does where a value came from, nor where the file of a rule lies.
-Other than the trials of a search (`search_space.identity_of`) it has its symbols, size and limits:
+Other than the trials of a search (`search_cell.identity_of`) it has its symbols, size and limits:
 a verdict speaks for exactly what trades.
 """
 

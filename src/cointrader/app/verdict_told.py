@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from cointrader.app.verdict_live import VerdictState
 from cointrader.app.words import moment
 from cointrader.domain.clock import Clock
 from cointrader.domain.ports import Journal
 from cointrader.domain.records import Alert
+
+if TYPE_CHECKING:  # it knows the signal rule, which `status` need not wait for
+    from cointrader.app.verdict_live import VerdictState
 
 _FOUND, _UNTIL, _END = "verdict", "verdict_until_ms", "verdict_end"
 

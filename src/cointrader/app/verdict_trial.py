@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cointrader.app.backtest import Prepared
 from cointrader.app.config import Config
-from cointrader.app.search_space import OWN_SIZE, identity_of
+from cointrader.app.search_cell import identity_of
+from cointrader.app.search_space import OWN_SIZE
 from cointrader.app.verdict_subject import Identity
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.backtest.sweep.data import data_set_of

@@ -12,16 +12,25 @@ from cointrader.app.backtest import market_of, require_enough
 from cointrader.app.paper_market import PaperMarket
 from cointrader.app.search_play import Job, Player
 from cointrader.app.search_space import Space
-from cointrader.app.sweep import Progress, Where, counted_data, play_all, record
+from cointrader.app.sweep import Progress, Where, counted_data, now_ms, play_all, record
+from cointrader.app.walk_filter import (
+    FoldChoice,
+    FoldFilter,
+    Judgement,
+    judged_signals,
+    require_some,
+    trials_of,
+)
+from cointrader.backtest.market import Stretch
 from cointrader.backtest.own_trades import columns_of
+from cointrader.backtest.signals import SymbolSignals
 from cointrader.backtest.statistics.columns import Equity, TradeColumns, joined, no_trades
 from cointrader.backtest.statistics.evidence import Method, Played, measured
-from cointrader.backtest.sweep.cells import counted, day_of
+from cointrader.backtest.sweep.figures import counted, day_of
 from cointrader.backtest.sweep.marking import marked_equity
 from cointrader.backtest.sweep.ranking import Choice
 from cointrader.backtest.trial_ledger import DataSet, TrialLedger
 from cointrader.backtest.walkforward.choosing import (
-    FoldFilter,
     Tested,
     choose,
     stitched,
@@ -60,6 +69,24 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Filtered:
+    """What the filters of a walk-forward did.
+
+    Parameters
+    ----------
+    name : of what made them
+    judgements : of each fold with a choice and each symbol
+    unfiltered : the same tests without a filter, fold by fold, one row of `figures.FIGURES` each
+    measures : figures of all these tests, as the result's own
+    """
+
+    name: str
+    judgements: tuple[Judgement, ...]
+    unfiltered: tuple[Rows, ...]
+    measures: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WalkForwardResult:
     """What choosing on the past came to.
 
@@ -69,6 +96,7 @@ class WalkForwardResult:
     trades, equity : of all tests together; equity from the first test on, from a start of `balance`
     measures : figures of `statistics.evidence` over the tests
     coverage : share of the time from the first test on that was tested
+    filtered : what the filters did; None: there were none
     """
 
     space: Space
@@ -83,6 +111,7 @@ class WalkForwardResult:
     data: DataSet
     trials: int
     remembered: int
+    filtered: Filtered | None = None
 
 
 def walk_forward(
@@ -106,7 +135,7 @@ def walk_forward(
     Parameters
     ----------
     least_trades : that a cell needs in a training to be chosen
-    retrain : an entry filter for the tests, trained anew for each fold
+    retrain : makes an entry filter for each fold; cells are chosen before it, on all their trades
     method : how the tests are measured
 
     Raises
@@ -141,55 +170,125 @@ def walk_forward(
     )
     job = Job(space.base, candles, balance, market.start_ms, market.end_ms, rows)
     data = counted_data(candles, market)
+    n_cells, n_filters = len(space.cells), len(folds) * len(candles.symbols) * (retrain is not None)
+
+    def advance(done: int, _of: int) -> None:
+        on_progress(done, n_cells + n_filters)
+
     with TrialLedger(where.ledger) as ledger:
         record(ledger, data, space, "walkforward")
-        trials = ledger.count(data)
     shape = (len(rows), int(day_of(stretch)[-1]) + 1)
-    figures, _, remembered = play_all(job, space, data, shape, where, on_progress)
-    player = Player(job)
-
-    def trades_of(fold: Fold, cell: int) -> Rows:
-        if retrain is None:
-            return player.trades(space.cells[cell])
-        signals = player.signals(space.cells[cell])
-        return player.trades_on(retrain(fold, candles, signals), space.cells[cell])
-
+    figures, _, remembered = play_all(job, space, data, shape, where, advance)
     choices = choose(figures, by, least_trades)
-    found = tested(
-        figures, folds, choices, times, trades_of, lambda t: counted(t, stretch).figures[0]
-    )
+    chosen = [
+        FoldChoice(number, fold, space.cells[cell], space.identities[cell])
+        for number, (fold, cell) in enumerate(zip(folds, choices, strict=True))
+        if cell is not None
+    ]
+    with TrialLedger(where.ledger) as ledger:
+        if retrain is not None:
+            told = trials_of(chosen, retrain)
+            ledger.record(data, told, at_ms=now_ms(), source="walkforward")
+        trials = ledger.count(data)
+    walk = _Walk(Player(job), space, stretch, folds, figures, choices, balance)
+    found, filtered = walk.tested(), None
+    if retrain is not None:
+        judgements = tuple(retrain(job, chosen, data, where, advance))
+        require_some(judgements, retrain)
+        alone, found = (
+            found,
+            walk.tested(
+                {
+                    each.fold: judged_signals(walk.player, candles, each, judgements)
+                    for each in chosen
+                }
+            ),
+        )
+        filtered = Filtered(
+            retrain.name,
+            judgements,
+            tuple(each.test for each in alone),
+            walk.measures(alone, trials, method),
+        )
     share = coverage([each.fold for each in found], times, folds[0].test_from_ms)
     require_coverage(share)
-    columns = _columns(found, player, space, times)
     trades = stitched([each.trades for each in found])
-    equity = _from(marked_equity(trades, stretch, balance), folds[0].test_from_ms)
-    played = Played(columns, equity, folds[0].test_from_ms, stretch.to_ms)
     return WalkForwardResult(
         space=space,
         plan=plan,
         folds=folds,
         tested=tuple(found),
         trades=trades,
-        columns=columns,
-        equity=equity,
-        measures=measured(played, trials, method) if len(columns) else {},
+        columns=walk.columns(found),
+        equity=walk.equity(trades),
+        measures=walk.measures(found, trials, method),
         coverage=share,
         data=data,
         trials=trials,
         remembered=remembered,
+        filtered=filtered,
     )
 
 
-def _columns(
-    found: Sequence[Tested], player: Player, space: Space, times: NDArray[np.int64]
-) -> TradeColumns:
-    parts = [
-        columns_of(with_risk(each.trades), times, player.settings(space.cells[each.cell]).slippage)
-        for each in found
-    ]
-    return joined(parts) if parts else no_trades()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Walk:
+    """Cells, folds and choices; what the tests come to, with filters and without."""
 
+    player: Player
+    space: Space
+    stretch: Stretch
+    folds: tuple[Fold, ...]
+    figures: Rows
+    choices: Sequence[int | None]
+    balance: float
 
-def _from(equity: Equity, from_ms: int) -> Equity:
-    kept = equity.time_ms >= from_ms
-    return Equity(equity.time_ms[kept], equity.value[kept])
+    @property
+    def times(self) -> NDArray[np.int64]:
+        return self.stretch.candles.time_ms
+
+    def tested(
+        self, judged: Mapping[Fold, Mapping[str, SymbolSignals]] | None = None
+    ) -> list[Tested]:
+        """The folds that have a choice, played on the cell's signals, or on judged ones."""
+
+        def trades_of(fold: Fold, cell: int) -> Rows:
+            if judged is None:
+                return self.player.trades(self.space.cells[cell])
+            return self.player.trades_on(judged[fold], self.space.cells[cell])
+
+        return tested(
+            self.figures,
+            self.folds,
+            self.choices,
+            self.times,
+            trades_of,
+            lambda trades: counted(trades, self.stretch).figures[0],
+        )
+
+    def columns(self, found: Sequence[Tested]) -> TradeColumns:
+        parts = [
+            columns_of(
+                with_risk(each.trades),
+                self.times,
+                self.player.settings(self.space.cells[each.cell]).slippage,
+            )
+            for each in found
+        ]
+        return joined(parts) if parts else no_trades()
+
+    def equity(self, trades: Rows) -> Equity:
+        """Marked, from the first test on."""
+        whole = marked_equity(trades, self.stretch, self.balance)
+        kept = whole.time_ms >= self.folds[0].test_from_ms
+        return Equity(whole.time_ms[kept], whole.value[kept])
+
+    def measures(
+        self, found: Sequence[Tested], trials: int, method: Method | None
+    ) -> Mapping[str, float]:
+        """Nothing where no trade was made."""
+        columns = self.columns(found)
+        if not len(columns):
+            return {}
+        equity = self.equity(stitched([each.trades for each in found]))
+        played = Played(columns, equity, self.folds[0].test_from_ms, self.stretch.to_ms)
+        return measured(played, trials, method)

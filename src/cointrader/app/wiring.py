@@ -118,6 +118,7 @@ class BinanceDesk:
     user: UserDataStream
     inputs: BinanceInputs
     prices: AssetPrices
+    oldest: OldestInputs  # that `inputs` may be
 
     @staticmethod
     @contextlib.asynccontextmanager
@@ -225,14 +226,15 @@ class BinanceDesk:
             clock=clock,
             limits=patience.market,
         )
+        oldest = patience.oldest or OldestInputs()
         inputs = BinanceInputs(
             market=feed,
             account=user,
             rules=exchange.rules,
             server_clock=api.futures.server_clock,
-            oldest=patience.oldest,
+            oldest=oldest,
         )
-        return BinanceDesk(access, clock, api, exchange, feed, user, inputs, prices)
+        return BinanceDesk(access, clock, api, exchange, feed, user, inputs, prices, oldest)
 
     async def ready(self) -> None:
         """Return once every stream is up. `Unreachable` when that takes too long."""

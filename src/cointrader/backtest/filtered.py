@@ -40,19 +40,27 @@ def feature_rows(
     signals: SymbolSignals, rule: SignalRule, frame: Frame, model: Model, periods: Periods
 ) -> Floats:
     """What a bot would show the model at each signal, shape (n_signals, n_features)."""
-    shown, rows = as_a_bot_has_it(frame), signals.rows
+    names, rows = named_rows(signals, rule, frame, periods)
+    require_features(model.manifest, names, str(model.folder))
+    return rows
+
+
+def named_rows(
+    signals: SymbolSignals, rule: SignalRule, frame: Frame, periods: Periods
+) -> tuple[tuple[str, ...], Floats]:
+    """Names of the features, and their values at each signal, shape (n_signals, n_features)."""
+    shown = as_a_bot_has_it(frame)
     indicators = Indicators(shown, periods)
     answers = evaluate(rule, shown, indicators)
-    names = feature_names(tuple(shown.correlated), tuple(answers.extra))
-    require_features(model.manifest, names, str(model.folder))
-    return features(
+    rows = features(
         shown,
         indicators,
         signals.side,
-        answers.strength[rows],
-        rows=rows,
-        extra={name: column[rows] for name, column in answers.extra.items()},
+        answers.strength[signals.rows],
+        rows=signals.rows,
+        extra={name: column[signals.rows] for name, column in answers.extra.items()},
     )
+    return feature_names(tuple(shown.correlated), tuple(answers.extra)), rows
 
 
 def as_a_bot_has_it(frame: Frame) -> Frame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import talib
@@ -40,6 +40,13 @@ class SymbolSignals:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def after(self, count: int) -> SymbolSignals:
+        """All but the first `count` of them."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(
+            self, **{name: own[count:] for name, own in values.items() if own is not None}
+        )
 
 
 def signals_of(rule: SignalRule, frame: Frame, periods: Periods = DEFAULT_PERIODS) -> SymbolSignals:

@@ -11,20 +11,21 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import cast
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cointrader.bot.execution import TOO_LATE
 from cointrader.bot.foreign import ForeignPolicy, ForeignWatch
+from cointrader.bot.foresight import Foresight
 from cointrader.bot.keeper import PositionKeeper
 from cointrader.bot.recovery import Recovery
 from cointrader.bot.settings import BotConfig, BotSettings
 from cointrader.bot.stream import Attentive, Bar, BarStream
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import ConfigError, DataError, ExchangeError
-from cointrader.domain.events import FeedEvent
+from cointrader.domain.events import CandleClosed, FeedEvent
 from cointrader.domain.order import Side
 from cointrader.domain.ports import BestPrices, Clock, Exchange, InputAges, Journal, MarketFeed
 from cointrader.domain.records import Alert
@@ -37,12 +38,9 @@ from cointrader.signals.indicators import Indicators
 from cointrader.signals.prepare import prepare
 from cointrader.signals.rules import (
     WARM_UP_BARS,
-    QuickRule,
     Signal,
     SignalRule,
-    is_quick,
     latest,
-    latest_quick,
 )
 from cointrader.strategy.decide import (
     Decision,
@@ -54,11 +52,17 @@ from cointrader.strategy.decide import (
     Reverse,
     Unfiltered,
     decide,
+    reads_features,
 )
 from cointrader.strategy.plan import Exits
 from cointrader.strategy.state import State
 
+_POSTPONED_S = 0.05  # a HOLD that was told is written down this much later: orders go first
 _LOOK_GOOD_FOR_MS = 250  # prices, and what is open, for an entry: the one may wait for the other
+_REFUSALS = ("filter", "no-model", "no-verdict")  # of whoever may say no to an entry
+_ACTIONS: dict[type[Decision], str] = {
+    kind: kind.__name__.upper() for kind in (Hold, Enter, Exit, Reverse)
+}
 _NO_SIGNAL = Signal(side=None, strength=0, reasons=())
 
 
@@ -119,6 +123,14 @@ class TradingBot:
         finally:
             self._loop = None
 
+    def look_ahead(self) -> None:
+        """Do what can be done for the next bar before it closes: for when nothing is due.
+
+        Without it, and where another bar comes than was expected, answers are the same, but later.
+        """
+        if self._loop is not None:
+            self._loop.look_ahead()
+
     async def flatten(self) -> None:
         """Close the position at market and return once the exchange shows none.
 
@@ -145,11 +157,12 @@ class _Loop:
         self._stream = bot.stream
         self._risk = bot.risk
         self._rule = bot.rule
-        self._quick_rule = cast(QuickRule, bot.rule) if is_quick(bot.rule) else None
         self._warm_up_bars = max(WARM_UP_BARS, bot.rule.warm_up, bot.settings.periods.reach)
+        self._foresight = Foresight(bot.rule, bot.settings.periods, self._warm_up_bars)
         self._filter: EntryFilter = bot.ml_filter or Unfiltered()
         self._inputs = bot.inputs
         self._told_failure = ""
+        self._postponed: FeedEvent | None = None  # its HOLD is told, and not written down yet
         self._seen: MarketView | None = None  # of the bar that was looked at last
         self._decided: tuple[MarketView, Side | None, Decision] | None = None  # the last one
         self._recovered = asyncio.Event()  # what is open is known; or the run is over
@@ -195,6 +208,7 @@ class _Loop:
         finally:
             self._recovered.set()
             self._risk.leave(self._symbol)
+            self._postponed = None  # not answered, so it is asked for by whoever comes next
 
     async def _trade(self, candles: AsyncIterator[FeedEvent]) -> None:
         now_bar_ms = self._clock.now_ms() // self._bar_ms * self._bar_ms
@@ -220,32 +234,68 @@ class _Loop:
     async def _follow(self, candles: AsyncIterator[FeedEvent]) -> None:
         """Answer every bar that closes, until the feed ends."""
         if isinstance(candles, Attentive):  # most bars need no more than this
-            candles.attend(lambda event: self._answered_at_once(event, candles))
+            candles.attend(partial(self._answered_at_once, candles))
         async for bar in self._stream.bars(candles, self._feed, self._clock):
             self._risk.join(self._symbol)
             await self._on_bar(bar)
 
-    def _answered_at_once(self, event: FeedEvent, candles: Attentive) -> bool:
+    def _answered_at_once(self, candles: Attentive, event: FeedEvent) -> bool:
         """Take a candle as it is told; a bar with more to do than to HOLD is handed on to `bars`.
 
-        With many symbols most of the time would go into waking bots that have nothing to do.
+        With many symbols most of the time would go into waking bots that have nothing to do. Where
+        it can be, a HOLD is told first and the rest of it done a little later: entries of other
+        bots wait for the last one to say what it wants.
         """
-        if self._acting.locked() or not self._keeper.is_at_rest:
+        if not self._caught_up(candles) or self._acting.locked() or not self._keeper.is_at_rest:
             return False
+        if self._surely_holds(event):
+            self._postponed = event
+            asyncio.get_running_loop().call_later(_POSTPONED_S, self._caught_up, candles)
+            return True
+        return self._taken(candles, event)
+
+    def _caught_up(self, candles: Attentive) -> bool:
+        """Do what was put off; False where it has to be read first, as any other event."""
+        event, self._postponed = self._postponed, None
+        if event is None:
+            return True
+        is_free = not self._acting.locked() and self._keeper.is_at_rest
+        is_taken = is_free and self._taken(candles, event)
+        if not is_taken:
+            candles.hand_on(event)
+        return is_taken
+
+    def _surely_holds(self, event: FeedEvent) -> bool:
+        """Whether this is the candle that was looked ahead to, and nobody will hear but a HOLD."""
+        if not (self._foresight.is_ready and self._stream.awaits(event) and self._may_just_hold):
+            return False
+        assert isinstance(event, CandleClosed)
+        signal = self._foresight.at_once(event.candle)
+        if signal is None or signal.side is not None:
+            return False
+        return self._risk.hold(event.candle.close_time_ms, self._symbol)
+
+    @property
+    def _may_just_hold(self) -> bool:
+        """Whether a bar without a signal asks nothing of this bot."""
+        keeper = self._keeper
+        if keeper.saw_foreign or self._foreign.is_in_the_way:
+            return False
+        return keeper.held is None or self._settings.exits.trailing_stop_pct <= 0
+
+    def _taken(self, candles: Attentive, event: FeedEvent) -> bool:
         try:
             is_taken, bar = self._stream.take_at_once(event)
         except DataError:
             return False  # whoever reads it next says so
         if bar is not None and not self._holds(bar):
+            self._risk.join(self._symbol)
             candles.hand_on(bar)
         return is_taken
 
     def _holds(self, bar: Bar) -> bool:
         """Whether this bar is answered by a HOLD for which nobody has to wait."""
-        self._risk.join(self._symbol)
-        if self._keeper.saw_foreign or self._foreign.is_in_the_way:
-            return False
-        if self._keeper.held is not None and self._settings.exits.trailing_stop_pct > 0:
+        if not self._may_just_hold:
             return False
         try:
             view = self._seen = self._view(bar.candle)
@@ -327,7 +377,13 @@ class _Loop:
 
     def _note_refused(self, view: MarketView, decision: Decision) -> None:
         """Write down a decision that asks for no entry."""
-        self._journal.note(_record(view, decision, _refusal_of(decision), _detail_of(decision)))
+        why = detail = ""
+        if isinstance(decision, Hold):
+            why, detail = decision.why, decision.detail or decision.why
+        elif isinstance(decision, Exit):
+            why, detail = decision.why, decision.detail
+        refusal = why if why in _REFUSALS else ""  # a bar without a signal refuses nothing
+        self._journal.note(_record(view, decision, refusal, detail))
 
     async def _enter(
         self,
@@ -396,7 +452,7 @@ class _Loop:
         if self._clock.now_ms() >= bar.candle.close_time_ms + self._bar_ms:
             return Refusal("late", "a later bar has closed since")
         # Missing candles are no matter where nobody looks at them.
-        looks_at_all = self._quick_rule is None or not isinstance(self._filter, Unfiltered)
+        looks_at_all = self._foresight.rule is None or reads_features(self._filter)
         if looks_at_all and not bar.complete:
             return Refusal("late", "candles of a correlation symbol are missing")
         stale = None if self._inputs is None else self._inputs.too_old(self._symbol)
@@ -433,24 +489,28 @@ class _Loop:
             return self._seen
         bars_before = self._stream.bars_stored - 1
         signal, atr = _NO_SIGNAL, math.nan
-        if self._quick_rule is not None and bars_before >= self._warm_up_bars:
-            candles = self._stream.candles()
-            signal, atr = latest_quick(self._quick_rule, candles, self._settings.periods)
+        quick = self._foresight.rule
+        if quick is not None and bars_before >= self._warm_up_bars:
+            signal, atr = self._foresight.latest(quick, self._stream.own, candle)
         elif bars_before >= WARM_UP_BARS:
-            frame = self._stream.frame(alone=self._quick_rule is not None)
+            frame = self._stream.frame(alone=quick is not None)
             try:
                 signal, atr = latest(self._rule, frame, self._settings.periods)
             except RuleFailed as failed:
                 signal = self._without_answer(failed)
         return MarketView(
-            symbol=self._symbol,
-            open_time_ms=candle.open_time_ms,
-            closed_at_ms=candle.close_time_ms,
-            bars_before=bars_before,
-            signal=signal,
-            atr=atr,
-            features=lambda: self._features(signal),
+            self._symbol,
+            candle.open_time_ms,
+            candle.close_time_ms,
+            bars_before,
+            signal,
+            atr,
+            lambda: self._features(signal),
         )
+
+    def look_ahead(self) -> None:
+        if self._postponed is None:
+            self._foresight.look(self._stream.own)
 
     def _without_answer(self, failed: RuleFailed) -> Signal:
         """No entry on a bar that the rule cannot answer; what is held is managed all the same.
@@ -471,30 +531,15 @@ class _Loop:
 def _record(
     view: MarketView, decision: Decision, refusal: str = "", detail: str = ""
 ) -> DecisionRecord:
+    signal = view.signal
     return DecisionRecord(
-        symbol=view.symbol,
-        bar_open_ms=view.open_time_ms,
-        action=type(decision).__name__.upper(),
-        side=view.signal.side,
-        strength=view.signal.strength,
-        reasons=view.signal.reasons,
-        refusal=refusal,
-        detail=detail,
-        probability=_probability_of(decision),
+        view.symbol,
+        view.open_time_ms,
+        _ACTIONS[type(decision)],
+        signal.side,
+        signal.strength,
+        signal.reasons,
+        refusal,
+        detail,
+        decision.entry.probability if isinstance(decision, Reverse) else decision.probability,
     )
-
-
-def _probability_of(decision: Decision) -> float | None:
-    return decision.entry.probability if isinstance(decision, Reverse) else decision.probability
-
-
-def _refusal_of(decision: Decision) -> str:
-    """The key of whoever said no to an entry; a bar without a signal refuses nothing."""
-    why = decision.why if isinstance(decision, Hold | Exit) else ""
-    return why if why in ("filter", "no-model", "no-verdict") else ""
-
-
-def _detail_of(decision: Decision) -> str:
-    if isinstance(decision, Hold):
-        return decision.detail or decision.why
-    return decision.detail if isinstance(decision, Exit) else ""

@@ -237,7 +237,8 @@ class Protection:
     @property
     def is_swept(self) -> bool:
         """Whether no order of ours can still appear."""
-        return not (self._is_unsure or self._execution.may_rest.keys() - {self.spared})
+        may_rest = self._execution.may_rest
+        return not (self._is_unsure or (may_rest and may_rest.keys() - {self.spared}))
 
     async def _cancel_all(self, orders: Iterable[OrderReport]) -> None:
         for order in orders:

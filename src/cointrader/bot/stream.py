@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.events import CandleClosed, FeedEnded, FeedEvent
 from cointrader.domain.ports import Clock, MarketFeed
 from cointrader.market.context import Context
-from cointrader.market.frame import Columns, Frame
+from cointrader.market.frame import Frame
 from cointrader.market.window import CandleWindow, frame_of
 
 WINDOW_BARS = 1_000
 CANDLE_DEADLINE_MS = 10_000  # after the bar's close; then the missing candle is fetched
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """One closed bar of the primary symbol; not `complete`: a correlation candle is missing."""
 
     candle: Candle
@@ -40,8 +38,8 @@ class Attentive(Protocol):
         """Offer it each event while it waits for one; what it takes (True) is not queued."""
         ...
 
-    def hand_on(self, event: Bar) -> None:
-        """Queue what was made of an event that was taken."""
+    def hand_on(self, event: FeedEvent | Bar) -> None:
+        """Queue an event that was taken, or what was made of it."""
         ...
 
 
@@ -84,9 +82,10 @@ class BarStream:
         known = () if self._context is None else self._context.columns(self._own.open_time_ms)
         return frame_of(self._own, self._other_windows, *known)
 
-    def candles(self) -> Columns:
-        """The primary symbol's own."""
-        return self._own.columns()
+    @property
+    def own(self) -> CandleWindow:
+        """The primary symbol's own candles."""
+        return self._own
 
     async def warm_up(self, feed: MarketFeed, before_ms: int) -> None:
         """Fill the windows with the stored candles that opened before `before_ms`."""
@@ -129,6 +128,13 @@ class BarStream:
             if self._own.append(candle):
                 yield Bar(candle, complete=self._is_whole(candle))
 
+    def awaits(self, event: FeedEvent) -> bool:
+        """Whether the primary symbol's next candle is told, and its bar is whole with it."""
+        if not isinstance(event, CandleClosed) or event.candle.symbol != self.symbol:
+            return False
+        is_next = event.candle.open_time_ms == self._own.next_open_time_ms
+        return is_next and self._pending is None and self._is_whole(event.candle)
+
     def take_at_once(self, event: FeedEvent) -> tuple[bool, Bar | None]:
         """Take an event for which nothing must be fetched; whether it was, and the bar it ends.
 
@@ -137,15 +143,16 @@ class BarStream:
         """
         if not isinstance(event, CandleClosed):
             return False, None
-        candle, is_own = event.candle, self._is_own(event)
-        window = self._by_symbol[candle.symbol]
-        if self._misses(window, candle.open_time_ms):
+        candle = event.candle
+        window, is_own = self._by_symbol[candle.symbol], candle.symbol == self.symbol
+        opened_ms = candle.open_time_ms
+        if opened_ms != window.next_open_time_ms and self._misses(window, opened_ms):
             return False, None
         if is_own and (self._pending is not None or not self._is_whole(candle)):
             return False, None  # it has to wait, and somebody has to look at the clock
         is_new = window.append(candle)
         if is_own:
-            return True, Bar(candle, complete=True) if is_new else None
+            return True, Bar(candle, True) if is_new else None
         return True, self._whole()
 
     async def bars(

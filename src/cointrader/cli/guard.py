@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from cointrader.app import log_settings
 from cointrader.app.config import Config
 from cointrader.app.ending import ended_politely
 from cointrader.app.guard import Guard, GuardRules
 from cointrader.app.guard_account import BinanceAccount
 from cointrader.app.logs import configure as configure_logs
+from cointrader.app.logs import tell as tell_story
 from cointrader.app.rehearsal import clock_of, loop_factory, speed_of
+from cointrader.app.service_manager import alive_to_manager, tell_manager
 from cointrader.app.wiring import Access
 from cointrader.cli.access import access_of, with_access
 from cointrader.cli.main import EXIT_CODES, EXIT_INTERRUPTED
@@ -74,8 +76,9 @@ def guard(
       cointrader guard --testnet
       cointrader guard --live --stop-pct 0.03 --heartbeat https://hc-ping.com/...
     """
-    configure_logs()
     config = Config()
+    log_settings.choose(config)
+    configure_logs()
     access = access_of(
         config,
         testnet=testnet,
@@ -107,7 +110,7 @@ def guard(
 
         with asyncio.Runner(loop_factory=loop_factory(access, speed)) as runner:
             runner.run(_guard(access, rules, tellers, on_round))
-    click.echo("the guard has ended: nobody watches the positions", err=True)
+    tell_story("the guard has ended: nobody watches the positions")
     return EXIT_INTERRUPTED
 
 
@@ -126,9 +129,10 @@ async def _guard(
             teller(alert)
 
     guarded = ", ".join(rules.symbols) or "the whole account"
-    click.echo(f"guarding {guarded} on {access.name}, every {rules.every_ms / 1000:g} s", err=True)
+    tell_story(f"guarding {guarded} on {access.name}, every {rules.every_ms / 1000:g} s")
     try:
-        with ended_politely():
+        with ended_politely(), alive_to_manager():
+            tell_manager("READY=1", f"STATUS=guarding {guarded}")
             await Guard(account, clock, rules, tell=tell, on_round=on_round).run()
     except asyncio.CancelledError:
         return
@@ -137,10 +141,8 @@ async def _guard(
 
 
 def _tell(alert: Alert) -> None:
-    if sys.stderr is not None:
-        with suppress(OSError, ValueError):
-            who = f"{alert.symbol}: " if alert.symbol else ""
-            click.echo(f"{alert.level.upper()} {who}{alert.text}", err=True)
+    who = f"{alert.symbol}: " if alert.symbol else ""
+    tell_story(f"{alert.level.upper()} {who}{alert.text}")
 
 
 def _duration_ms(text: str, where: str) -> int:

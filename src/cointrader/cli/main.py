@@ -62,6 +62,7 @@ COMMANDS = {
     "parity": Lazy(
         "cointrader.cli.parity:parity", "Hold a journal against the backtest, and explain."
     ),
+    "dashboard": Lazy("cointrader.cli.dashboard:dashboard", "What the bots do, in a browser."),
     "pause": Lazy("cointrader.cli.control:pause", "No more entries until resume."),
     "resume": Lazy("cointrader.cli.control:resume", "Allow entries again after pause."),
     "flatten": Lazy("cointrader.cli.control:flatten", "Close everything at market, now."),
@@ -69,6 +70,13 @@ COMMANDS = {
         "cointrader.cli.control:reset_kill", "Lift a kill switch, or the drawdown halt."
     ),
     "guard": Lazy("cointrader.cli.guard:guard", "A second process: no position without a stop."),
+    "report": Lazy("cointrader.cli.report:report", "A week or month, live against expectation."),
+    "ledger": Lazy("cointrader.cli.ledger:ledger", "Every booking, reconciled with the wallet."),
+    "backup": Lazy("cointrader.cli.backup:backup", "Keep journals, models and settings."),
+    "restore": Lazy("cointrader.cli.backup:restore", "Put a backup back, or check it."),
+    "support-bundle": Lazy(
+        "cointrader.cli.support_bundle:support_bundle", "Facts for a helper, without secrets."
+    ),
     "exchange": Lazy("cointrader.cli.serve:exchange", "Serve a simulated Binance."),
     "new-signal": Lazy("cointrader.cli.new_signal:new_signal", "Begin a signal rule of your own."),
     "data": Lazy("cointrader.cli.data:data", "Look at stored candles and judge them."),

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, overload
 
 import click
 
+from cointrader.app import log_settings
 from cointrader.app.config import Config
 from cointrader.app.settings import GROUPS, PROFILES, TABLE, Setting
 from cointrader.app.settings_types import Choice, Flag, Number, Whole
@@ -151,7 +152,9 @@ def _config(values: dict[str, Any]) -> Config:
                 "this is not NAME=VALUE", where="--set", todo="write --set LEVERAGE=5, for example"
             )
         flags[name.strip().lower()] = value
-    return Config(file, flags=flags)
+    config = Config(file, flags=flags)
+    log_settings.choose(config)
+    return config
 
 
 def _setting_options() -> list[click.Option]:

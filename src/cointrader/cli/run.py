@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import click
@@ -15,22 +13,23 @@ from cointrader.app.config import Config
 from cointrader.app.config_check import idle
 from cointrader.app.live import LivePlan, PreflightRefused, Ready, run_live
 from cointrader.app.logs import configure as configure_logs
+from cointrader.app.logs import tell
 from cointrader.app.narrate import Narrator
 from cointrader.app.preflight import Verdict
 from cointrader.app.rehearsal import speed_of
 from cointrader.app.words import moment
 from cointrader.cli.access import access_of, with_access
+from cointrader.cli.dashboard import Beside, is_on_terminal, with_dashboard
 from cointrader.cli.main import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.preflight_output import check_lines
 from cointrader.cli.verdict_options import asked_verdict, with_override
 from cointrader.domain.errors import JournalError
-from cointrader.domain.records import Alert, PositionOpened, Record
+from cointrader.domain.records import PositionOpened, Record
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
-from cointrader.ops.discord import DiscordNotifier
+from cointrader.model.folder import MODELS
 
-OUTBOX = ".outbox"  # beside the journal: critical alerts that are not delivered yet
 JOURNALS = Path("journals")
 
 
@@ -44,6 +43,13 @@ JOURNALS = Path("journals")
     "[default: journals/live.db, testnet.db or rehearsal.db]",
 )
 @with_override
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=MODELS,
+    help=f"Folder of models, one sub-folder per symbol.  [default: {MODELS}]",
+)
+@with_dashboard("yes; a rehearsal's only on a terminal")
 @click.option("--quiet", "-q", is_flag=True, help="No line for each event.")
 @with_config
 def run(
@@ -56,6 +62,10 @@ def run(
     verdict_path: Path | None,
     override_reason: str | None,
     override_days: int | None,
+    models: Path,
+    dashboard: bool | None,
+    dashboard_port: int,
+    dashboard_host: str,
     quiet: bool,
 ) -> int:
     """Trade the configured symbols until stopped.
@@ -76,28 +86,31 @@ def run(
     access = access_of(
         config, testnet=testnet, live=live, exchange_url=exchange_url, key_file=key_file
     )
-    plan = LivePlan(config, access, Path(), speed=speed_of(access), verdict=asked)
+    plan = LivePlan(config, access, Path(), speed=speed_of(access), verdict=asked, models=models)
     path = journal_path or JOURNALS / f"{plan.mode}.db"
     teller = Teller(config, path, quiet=quiet)
     with ExitStack() as open_until_done:
-        hearers = [teller.hear]
-        if config.discord_webhook_url:
-            store = path.with_name(path.name + OUTBOX)
-            notifier = DiscordNotifier(config.discord_webhook_url, store=store, prefix=plan.mode)
-            hearers.append(partial(_forward, open_until_done.enter_context(notifier)))
-        plan = replace(plan, journal_path=path, listeners=hearers)
+        plan = replace(plan, journal_path=path, listeners=[teller.hear])
         teller.announce(plan)
+        is_shown = (not plan.is_rehearsal or is_on_terminal()) if dashboard is None else dashboard
+
+        def ready(told: Ready) -> None:
+            teller.ready(told)
+            if is_shown:  # only now: what a preflight refuses needs none
+                beside = Beside(path, dashboard_host, dashboard_port, config.dashboard_token)
+                open_until_done.enter_context(beside)
+
         try:
-            outcome = run_live(plan, teller.ready)
+            outcome = run_live(plan, ready)
         except PreflightRefused as refused:
             for line in check_lines(refused.checks):
-                click.echo(line, err=True)
-            click.echo("nothing is traded: put right what FAILED, then start again", err=True)
+                tell(line)
+            tell("nothing is traded: put right what FAILED, then start again")
             return EXIT_REFUSED
     if outcome.was_stopped:
-        click.echo("stopped; what is open keeps its stop on the exchange", err=True)
+        tell("stopped; what is open keeps its stop on the exchange")
         return EXIT_INTERRUPTED
-    click.echo(f"no bot is left: {', '.join(outcome.quarantined)} kept crashing", err=True)
+    tell(f"no bot is left: {', '.join(outcome.quarantined)} kept crashing")
     return EXIT_FAILED
 
 
@@ -114,23 +127,23 @@ class Teller:
         """What is about to happen."""
         symbols = ", ".join(self._config.symbols)
         if plan.mode == "live":
-            _tell(f"LIVE: orders with real money in {symbols}; looking around first")
+            tell(f"LIVE: orders with real money in {symbols}; looking around first")
         elif plan.is_rehearsal:
             pace = "" if plan.speed == 1 else f", {plan.speed:g} times as fast as time"
-            _tell(f"rehearsal of {symbols} on {plan.access.name}{pace}; looking around first")
+            tell(f"rehearsal of {symbols} on {plan.access.name}{pace}; looking around first")
         else:
-            _tell(f"testnet: orders with play money in {symbols}; looking around first")
+            tell(f"testnet: orders with play money in {symbols}; looking around first")
 
     def hear(self, record: Record) -> None:
         """One record was written down."""
         line = self._narrator.line(record)
         if line is not None and not self._quiet:
-            _tell(line)
+            tell(line)
 
     def ready(self, ready: Ready) -> None:
         """Trading begins."""
         for line in self._beginning(ready):
-            _tell(line)
+            tell(line)
 
     def _beginning(self, ready: Ready) -> Iterator[str]:
         config = self._config
@@ -150,11 +163,6 @@ class Teller:
         yield "pause with: cointrader pause; close everything with: cointrader flatten"
 
 
-def _forward(notifier: DiscordNotifier, record: Record) -> None:
-    if isinstance(record, Alert):
-        notifier.send(record)
-
-
 def _held_before(journal: Path, symbols: list[str]) -> list[PositionOpened]:
     """What was written of positions that are open already: that is no news."""
     if not has_begun(journal):
@@ -163,10 +171,3 @@ def _held_before(journal: Path, symbols: list[str]) -> list[PositionOpened]:
         held = filter(None, map(reader.open_position, symbols))
         return [told for each in held for told in reader.positions(trade_id=each.trade_id)]
     return []
-
-
-def _tell(text: str) -> None:
-    """A word on stderr; that nobody can hear it is no reason to stop trading."""
-    if sys.stderr is not None:
-        with suppress(OSError, ValueError):
-            click.echo(text, err=True)

@@ -6,14 +6,17 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from cointrader.app.config import Config
 from cointrader.cli.options import SettingsCommand
-from cointrader.domain.errors import ConfigError, UsageError
+from cointrader.cli.times import range_of
+from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from cointrader.app.paper_market import PaperMarket
@@ -40,8 +43,45 @@ class SearchCommand(SettingsCommand):
         self.params = [axes, *(param for param in self.params if param.name != "assignments")]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every search is asked, as it was typed; names are those of the options."""
+
+    axes: tuple[str, ...]
+    data: Path | None
+    from_: str | None
+    to: str | None
+    seed: int
+    planted_edge: float | None
+    draws: int | None
+    random_seed: int
+    by: str
+    jobs: int | None
+    cluster: str | None
+    store: Path | None
+    no_store: bool
+    ledger: Path | None
+    report_path: Path | None
+    quiet: bool
+    as_json: bool
+
+    def require_sense(self) -> tuple[int | None, int | None]:
+        """The range of time in epoch ms; `UsageError` for what can be seen to be wrong now."""
+        range_ms = range_of(self.from_, self.to)
+        if self.report_path is not None:
+            from cointrader.app.report_file import require_report_writable
+
+            require_report_writable(self.report_path)
+        return range_ms
+
+
 def with_search(command: _Command) -> _Command:
-    """Add the options of every search."""
+    """Add the options of every search, and call the command with ``asked=``."""
+
+    def run(**values: Any) -> Any:
+        told = {each.name: values.pop(each.name) for each in fields(Asked)}
+        return command(asked=Asked(**told), **values)
+
     options = [
         click.option(
             "--data",
@@ -76,17 +116,14 @@ def with_search(command: _Command) -> _Command:
         click.option("--quiet", "-q", is_flag=True, help="Only the result: no progress."),
         click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines."),
     ]  # fmt: skip
+    wrapped = update_wrapper(run, command)
     for option in reversed(options):
-        command = option(command)
-    return command
+        wrapped = option(wrapped)
+    return cast(_Command, wrapped)
 
 
 def chosen_market(
-    config: Config,
-    data: Path | None,
-    range_ms: tuple[int | None, int | None],
-    seed: int,
-    planted_edge: float | None,
+    config: Config, asked: Asked, range_ms: tuple[int | None, int | None]
 ) -> tuple[Config, PaperMarket]:
     """Stored or made-up candles; and the configuration with the correlation symbols they have, and
     with the size at which a strategy's own trades are judged.
@@ -98,55 +135,36 @@ def chosen_market(
     from cointrader.app.search_space import with_own_size  # isort: skip
 
     config = with_own_size(config)
-    if data is not None and planted_edge is not None:
+    if asked.data is not None and asked.planted_edge is not None:
         raise UsageError(
             "an edge is planted into the synthetic market only",
             where="--planted-edge and --data",
             todo="leave one of them out",
         )
-    if data is None:
-        market = paper_market.synthetic_market(config, seed, *range_ms, planted_edge)
+    if asked.data is None:
+        market = paper_market.synthetic_market(config, asked.seed, *range_ms, asked.planted_edge)
     else:
-        market = paper_market.folder_market(config, data, *range_ms)
+        market = paper_market.folder_market(config, asked.data, *range_ms)
     known, _ = paper_market.with_known_correlations(config, market.source)
     return known, market
 
 
-def chosen_space(
-    config: Config, axes: tuple[str, ...], draws: int | None, random_seed: int
-) -> Space:
+def chosen_space(config: Config, asked: Asked) -> Space:
     """The cells that were asked for."""
     from cointrader.app.search_space import search_space
 
-    return search_space(config, axes, draws=draws, seed=random_seed)
+    return search_space(config, asked.axes, draws=asked.draws, seed=asked.random_seed)
 
 
-def chosen_place(
-    jobs: int | None,
-    cluster: str | None,
-    store: Path | None,
-    ledger: Path | None,
-    *,
-    no_store: bool,
-) -> Where:
+def chosen_place(asked: Asked) -> Where:
     """Where to play, and where to keep what was played."""
     from cointrader.app.sweep import Where
 
-    if cluster is not None and jobs is not None:
+    if asked.cluster is not None and asked.jobs is not None:
         raise UsageError("--jobs and --cluster exclude each other", todo="give one")
-    if store is not None and no_store:
+    if asked.store is not None and asked.no_store:
         raise UsageError("--store and --no-store exclude each other", todo="give one")
-    return Where(jobs, cluster, store, not no_store, ledger)
-
-
-def refuse_model() -> None:
-    """There is none yet."""
-    raise ConfigError(
-        "there is no entry filter to play with: none can be trained yet",
-        where="--model",
-        allowed="--no-model",
-        todo="leave --model out: signals are played unfiltered",
-    )
+    return Where(asked.jobs, asked.cluster, asked.store, not asked.no_store, asked.ledger)
 
 
 @contextmanager

@@ -13,16 +13,16 @@ from cointrader.cli.main import EXIT_NOT_ENOUGH_DATA
 from cointrader.cli.numbers import positive
 from cointrader.cli.options import with_config
 from cointrader.cli.search_options import (
+    Asked,
     SearchCommand,
     chosen_market,
     chosen_place,
     chosen_space,
     progress,
-    refuse_model,
     say,
     with_search,
 )
-from cointrader.cli.times import range_of
+from cointrader.domain.errors import UsageError
 
 
 @click.command(cls=SearchCommand, short_help="Try many settings, and count the tries.")
@@ -65,28 +65,12 @@ from cointrader.cli.times import range_of
     "--model/--no-model",
     "with_model",
     default=False,
-    help="Let the trained entry filter judge signals.  [default: no-model]",
+    help="A sweep plays signals unfiltered.  [default: no-model]",
 )
 @with_config
 def sweep(
     config: Config,
-    axes: tuple[str, ...],
-    data: Path | None,
-    from_: str | None,
-    to: str | None,
-    seed: int,
-    planted_edge: float | None,
-    draws: int | None,
-    random_seed: int,
-    by: str,
-    jobs: int | None,
-    cluster: str | None,
-    store: Path | None,
-    no_store: bool,
-    ledger: Path | None,
-    report_path: Path | None,
-    quiet: bool,
-    as_json: bool,
+    asked: Asked,
     balance: str,
     least_trades: int,
     past: float,
@@ -106,53 +90,60 @@ def sweep(
       cointrader sweep --data data --random 500 --set atr_sl_mult=0.5..4 --set rsi_period=7..28
     """  # fmt: skip
     if with_model:
-        refuse_model()
+        raise UsageError(
+            "a sweep has no entry filter: one that is there may have learned from these candles",
+            where="--model",
+            allowed="--no-model",
+            todo="cointrader walkforward --model lgbm trains one for each fold",
+        )
     wallet = float(positive(balance, "--balance", most=1e12))
-    range_ms = range_of(from_, to)
+    range_ms = asked.require_sense()
     if out is not None:
         from cointrader.cli.search_output import require_room
 
         require_room(out)
-    if report_path is not None:
-        from cointrader.app.report_file import require_report_writable
-
-        require_report_writable(report_path)
-    own_size, market = chosen_market(config, data, range_ms, seed, planted_edge)
-    space = chosen_space(own_size, axes, draws, random_seed)
-    where = chosen_place(jobs, cluster, store, ledger, no_store=no_store)
+    own_size, market = chosen_market(config, asked, range_ms)
+    space = chosen_space(own_size, asked)
+    where = chosen_place(asked)
     from cointrader.app.sweep import sweep as play
-    from cointrader.cli import search_output
+    from cointrader.cli import sweep_output
+    from cointrader.cli.search_output import choice
 
-    with progress("cells", quiet=quiet) as advance:
+    with progress("cells", quiet=asked.quiet) as advance:
         result = play(
             space,
             market,
             balance=wallet,
             least_trades=least_trades,
-            by=search_output.choice(by),
+            by=choice(asked.by),
             past=past,
             where=where,
             on_progress=advance,
         )
     if out is not None:
-        search_output.write_cells(result, out)
-    if report_path is not None:
+        sweep_output.write_cells(result, out)
+    if asked.report_path is not None:
         from cointrader.app.search_report import write_sweep_report
 
         traded = config.replace(correlation_symbols=own_size.correlation_symbols)
         write_sweep_report(
-            report_path, result, traded, market, balance=wallet, made_ms=time.time_ns() // 1_000_000
+            asked.report_path,
+            result,
+            traded,
+            market,
+            balance=wallet,
+            made_ms=time.time_ns() // 1_000_000,
         )
-    if as_json:
-        click.echo(json.dumps(search_output.sweep_as_plain(result, market, by, top), indent=2))
+    if asked.as_json:
+        click.echo(json.dumps(sweep_output.sweep_as_plain(result, market, asked.by, top), indent=2))
     else:
-        for line in search_output.sweep_lines(result, market, by, top):
+        for line in sweep_output.sweep_lines(result, market, asked.by, top):
             click.echo(line)
     if result.header.best is None:
         say(
             f"no cell has {least_trades} trades: nothing can be compared. To do: more candles, "
             "or a lower --least-trades",
-            quiet=quiet,
+            quiet=asked.quiet,
         )
         return EXIT_NOT_ENOUGH_DATA
     return 0

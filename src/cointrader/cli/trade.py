@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,7 @@ from cointrader.app.paper_market import (
 from cointrader.app.paper_resume import resumed_plan
 from cointrader.app.status import newest_journal
 from cointrader.app.summary import summarise
+from cointrader.cli.dashboard import Beside, is_on_terminal, with_dashboard
 from cointrader.cli.numbers import positive
 from cointrader.cli.options import SettingsCommand, with_config, with_models
 from cointrader.cli.paper_output import Screen, as_plain, print_summary
@@ -40,21 +40,21 @@ from cointrader.cli.times import range_of
 from cointrader.cli.trades_file import require_writable, write_trades
 from cointrader.domain.errors import UsageError
 from cointrader.domain.instrument import to_decimal
-from cointrader.domain.ports import Notifier
-from cointrader.domain.records import Alert, Record
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
-from cointrader.ops.discord import DiscordNotifier
+from cointrader.ops.channels import OUTBOX
 
 if TYPE_CHECKING:
     from cointrader.exchange.simulated.wire.faults import FaultPlan
 
 JOURNALS = Path("journals")
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
-OUTBOX = ".outbox"  # beside the journal: critical alerts that are not delivered yet
 LIVE_JOURNAL = JOURNALS / "paper-live.db"
 _NEWEST = ""  # --resume without a file
-_BESIDE_RESUME = ("resume", "speed", "trades_path", "quiet", "as_json")
+_BESIDE_RESUME = (
+    "resume", "speed", "trades_path", "quiet", "as_json",
+    "dashboard", "dashboard_port", "dashboard_host",
+)  # fmt: skip
 _OF_OTHER_MARKETS = (
     "data", "from_", "to", "speed", "seed", "planted_edge", "wire", "faults", "fault_seed"
 )  # fmt: skip
@@ -129,6 +129,7 @@ _OF_OTHER_MARKETS = (
     help="Beside --market live: another server that speaks Binance's protocol.",
 )
 @with_models(by_default=True)
+@with_dashboard("on a terminal, where it stays after the result until Ctrl-C")
 @click.option("--quiet", "-q", is_flag=True, help="Only the result: no line for each event.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
@@ -151,6 +152,9 @@ def paper(
     market_url: str | None,
     with_model: bool,
     models: Path,
+    dashboard: bool | None,
+    dashboard_port: int,
+    dashboard_host: str,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -223,21 +227,22 @@ def paper(
         plan = live or resumed_plan(path, speed=pace)
     if trades_path is not None:
         require_writable(trades_path, not_among=_files_of(plan.journal_path))
-    return _play(plan, Screen(plan, notes, quiet=quiet), config, trades_path, as_json)
+    beside = Beside(plan.journal_path, dashboard_host, dashboard_port, config.dashboard_token)
+    is_shown = (is_on_terminal() and not as_json) if dashboard is None else dashboard
+    screen = Screen(plan, notes, quiet=quiet)
+    with beside if is_shown else nullcontext():
+        code = _play(plan, screen, config, trades_path, as_json)
+        if is_shown and is_on_terminal() and code != EXIT_INTERRUPTED:
+            beside.stay()
+    return code
 
 
 def _play(
     plan: PaperPlan, screen: Screen, config: Config, trades_path: Path | None, as_json: bool
 ) -> int:
     """Run the plan and tell what came of it; the exit code is the answer."""
-    with ExitStack() as open_until_done:
-        listeners = [screen.hear]
-        if config.discord_webhook_url:
-            store = plan.journal_path.with_name(plan.journal_path.name + OUTBOX)
-            notifier = DiscordNotifier(config.discord_webhook_url, store=store, prefix="paper")
-            open_until_done.enter_context(notifier)
-            listeners.append(partial(_forward, notifier))
-        outcome = _run(replace(plan, listeners=tuple(listeners)), screen.show)
+    # Who is told is this machine's affair: a run that goes on has it from nowhere else.
+    outcome = _run(replace(plan, listeners=(screen.hear,), told=config), screen.show)
     screen.clear()
     slippage = to_decimal(plan.config.slippage_bps) / 10_000
     with JournalReader(plan.journal_path) as reader:
@@ -259,11 +264,6 @@ def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> PaperOutco
 
         return run_paper_live(plan, on_progress)
     return run_paper(plan, on_progress)
-
-
-def _forward(notifier: Notifier, record: Record) -> None:
-    if isinstance(record, Alert):
-        notifier.send(record)
 
 
 def _typed() -> dict[str, str]:
@@ -314,7 +314,7 @@ def _refuse_beside_resume(config: Config) -> None:
         raise UsageError(
             "a resumed run has its market, its money and its settings from its journal",
             where=", ".join(typed),
-            allowed="--speed, --trades, --quiet, --json beside --resume",
+            allowed="--speed, --trades, --quiet, --json and the dashboard's beside --resume",
             todo="leave these out, or start a new run without --resume",
         )
 
@@ -373,5 +373,5 @@ def _why_not_below(path: Path) -> str:
 def _files_of(journal_path: Path) -> list[Path]:
     """The journal, and what stands beside it under its name."""
     resolved = journal_path.resolve()
-    beside = ("", "-wal", "-shm", "-journal", ".lock", OUTBOX)
+    beside = ("", "-wal", "-shm", "-journal", ".lock", ".token", OUTBOX)
     return [resolved.with_name(resolved.name + ending) for ending in beside]

@@ -71,6 +71,13 @@ class TrainCommand(SettingsCommand):
     "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, metavar="N",
     help="The same seed gives the same model.",
 )  # fmt: skip
+@click.option(
+    "--ledger",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where every attempt is counted, as `promote` does.  "
+    "[default: cointrader/trials.db in $XDG_STATE_HOME or ~/.local/state]",
+)
 @click.option("--again", is_flag=True, help="Train anew what is there already.")
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
@@ -90,6 +97,7 @@ def train(
     folds: int,
     params: Path | None,
     seed: int,
+    ledger: Path | None,
     again: bool,
     jobs: int,
     cluster: str | None,
@@ -132,6 +140,7 @@ def train(
         again=again,
         jobs=jobs,
         cluster=cluster,
+        ledger=ledger,
     )
     return _train_all(config, asked, quiet=quiet, as_json=as_json)
 

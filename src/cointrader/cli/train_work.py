@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,11 @@ from cointrader.app.cluster import spread
 from cointrader.app.config import Config, SymbolConfig
 from cointrader.app.paper_market import folder_market, instruments_of, with_known_correlations
 from cointrader.app.settings import TABLE
+from cointrader.backtest.trial_ledger import TrialLedger
 from cointrader.domain.errors import MissingCandles
 from cointrader.signals.configured import configured_rule, rule_identity
 from cointrader.training import candidate, splits
+from cointrader.training.alpha import count_attempt
 from cointrader.training.backend import Backend, Sample
 from cointrader.training.dataset import Dataset, dataset
 from cointrader.training.labels import ENGINE, LabelSettings
@@ -38,10 +41,11 @@ class Asked:
     jobs: int = 1
     cluster: str | None = None
     again: bool = False
+    ledger: Path | None = None
 
 
 def train_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progress) -> Outcome:
-    """Train a candidate for `symbol`.
+    """Train a candidate for `symbol`, and count it as an attempt before anybody looks at it.
 
     Raises
     ------
@@ -51,10 +55,10 @@ def train_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progres
     """
     backend = _backend(symbol, asked)
     alone = config.replace(symbols=[symbol])
-    rows = _rows(alone, symbol, asked)
+    rows = rows_of(alone, symbol, asked)
     require_enough(rows.label, symbol)
     parts = splits.expanding(rows, asked.folds)
-    return train(
+    outcome = train(
         _subject(alone, symbol),
         material_of(rows),
         [(part.train, part.test) for part in parts],
@@ -64,6 +68,9 @@ def train_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progres
         spread=partial(spread, jobs=asked.jobs, cluster=asked.cluster),
         on_progress=on_progress,
     )
+    with TrialLedger(asked.ledger) as ledger:
+        count_attempt(ledger, outcome.card, at_ms=time.time_ns() // 1_000_000, source="train")
+    return outcome
 
 
 def material_of(rows: Dataset) -> Material:
@@ -87,7 +94,8 @@ def label_settings(own: SymbolConfig) -> LabelSettings:
     return LabelSettings(own.label, own.max_label_bars, own.barrier_bars, own.weight_decay)
 
 
-def _rows(config: Config, symbol: str, asked: Asked) -> Dataset:
+def rows_of(config: Config, symbol: str, asked: Asked) -> Dataset:
+    """The labelled signals of `symbol`. Raises as `train_symbol` does."""
     stored = folder_market(config, asked.data, *asked.range_ms)
     _, unknown = with_known_correlations(config, stored.source)
     if unknown:

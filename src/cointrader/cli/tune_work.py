@@ -18,7 +18,7 @@ from cointrader.app.config import Config
 from cointrader.app.tune import workers
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.cli.train_work import Asked as TrainAsked
-from cointrader.cli.train_work import _rows, material_of
+from cointrader.cli.train_work import material_of, rows_of
 from cointrader.domain.errors import CointraderError
 from cointrader.model.folder import put, settle
 from cointrader.training.params import backend_of
@@ -105,7 +105,7 @@ def _material(config: Config, symbol: str, asked: Asked) -> Material:
     same = TrainAsked(
         asked.data, asked.models, asked.range_ms, asked.backend, asked.folds, None, asked.seed
     )
-    rows = _rows(config.replace(symbols=[symbol]), symbol, same)
+    rows = rows_of(config.replace(symbols=[symbol]), symbol, same)
     require_enough(rows.label, symbol)
     return material_of(rows)
 

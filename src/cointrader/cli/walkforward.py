@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import click
 
 from cointrader.app.config import Config
 from cointrader.cli.options import with_config
 from cointrader.cli.search_options import (
+    Asked,
     SearchCommand,
     chosen_market,
     chosen_place,
     chosen_space,
     progress,
-    refuse_model,
     with_search,
 )
-from cointrader.cli.times import range_of
+from cointrader.domain.errors import UsageError
 
 _DAYS = click.FloatRange(min=0.0, min_open=True, max=36_500)
 
@@ -56,37 +55,22 @@ _DAYS = click.FloatRange(min=0.0, min_open=True, max=36_500)
     help="A cell with fewer in a training is not chosen.",
 )
 @click.option(
-    "--model/--no-model",
-    "with_model",
-    default=False,
-    help="Train an entry filter anew for each fold.  [default: no-model]",
+    "--model",
+    type=click.Choice(["lgbm", "mlx"]),
+    help="Let an entry filter judge the tests, trained anew for each fold on its training alone.",
 )
+@click.option("--no-model", is_flag=True, help="Unfiltered, which is what happens anyway.")
 @with_config
 def walkforward(
     config: Config,
-    axes: tuple[str, ...],
-    data: Path | None,
-    from_: str | None,
-    to: str | None,
-    seed: int,
-    planted_edge: float | None,
-    draws: int | None,
-    random_seed: int,
-    by: str,
-    jobs: int | None,
-    cluster: str | None,
-    store: Path | None,
-    no_store: bool,
-    ledger: Path | None,
-    report_path: Path | None,
-    quiet: bool,
-    as_json: bool,
+    asked: Asked,
     train: float,
     test: float,
     embargo: float,
     anchored: bool,
     least_trades: int,
-    with_model: bool,
+    model: str | None,
+    no_model: bool,
 ) -> int:
     """Choose settings on the past, judge them on the time after it, and go on to the end.
 
@@ -97,39 +81,46 @@ def walkforward(
     \b
       cointrader walkforward --data data --symbol XRPUSDT --train 120 --test 20
       cointrader walkforward --data data --all --anchored --set atr_sl_mult=1,1.5,2 --json
+      cointrader walkforward --data data --symbol XRPUSDT --set atr_sl_mult=1.5 --model lgbm
     """  # fmt: skip
-    if with_model:
-        refuse_model()
-    range_ms = range_of(from_, to)
-    if report_path is not None:
-        from cointrader.app.report_file import require_report_writable
-
-        require_report_writable(report_path)
-    own_size, market = chosen_market(config, data, range_ms, seed, planted_edge)
-    space = chosen_space(own_size, axes, draws, random_seed)
-    where = chosen_place(jobs, cluster, store, ledger, no_store=no_store)
+    if model is not None and no_model:
+        raise UsageError("--model and --no-model exclude each other", todo="give one")
+    range_ms = asked.require_sense()
+    own_size, market = chosen_market(config, asked, range_ms)
+    space = chosen_space(own_size, asked)
+    where = chosen_place(asked)
     from cointrader.app.walkforward import Plan, walk_forward
-    from cointrader.cli import search_output
+    from cointrader.cli import walkforward_output
+    from cointrader.cli.search_output import choice
 
-    with progress("cells", quiet=quiet) as advance:
+    retrain = None
+    if model is not None:
+        from cointrader.cli.walkforward_work import Retrained, require_correlated
+
+        require_correlated(
+            config.correlation_symbols, own_size.correlation_symbols, market.source.label
+        )
+        retrain = Retrained.by(model)
+    with progress("cells" if model is None else "cells and filters", quiet=asked.quiet) as advance:
         result = walk_forward(
             space,
             market,
             Plan(train, test, embargo, anchored),
             least_trades=least_trades,
-            by=search_output.choice(by),
+            by=choice(asked.by),
             where=where,
+            retrain=retrain,
             on_progress=advance,
         )
-    if report_path is not None:
+    if asked.report_path is not None:
         from cointrader.app.search_report import write_walk_report
 
         traded = config.replace(correlation_symbols=own_size.correlation_symbols)
         made_ms = time.time_ns() // 1_000_000
-        write_walk_report(report_path, result, traded, market, made_ms=made_ms)
-    if as_json:
-        click.echo(json.dumps(search_output.walk_as_plain(result, market), indent=2))
+        write_walk_report(asked.report_path, result, traded, market, made_ms=made_ms)
+    if asked.as_json:
+        click.echo(json.dumps(walkforward_output.walk_as_plain(result, market), indent=2))
     else:
-        for line in search_output.walk_lines(result, market):
+        for line in walkforward_output.walk_lines(result, market):
             click.echo(line)
     return 0

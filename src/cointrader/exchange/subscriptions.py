@@ -36,7 +36,8 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
         """Queue one event; `InvariantBroken` when the reader left too many unread."""
         if self.is_closed:
             return
-        if self._take_at_once is not None and self._is_awaited and self._take_at_once(event):
+        at_once = self._take_at_once
+        if at_once is not None and self._is_awaited and at_once(event):
             return
         if len(self._waiting) >= self._limit:
             raise InvariantBroken(
@@ -58,14 +59,14 @@ class Subscription(AsyncIterator[Event], Generic[Event]):
         self._take_at_once = take_at_once
 
     def hand_on(self, event: Event) -> None:
-        """Queue what was made of an event that had been taken at once."""
+        """Queue an event that had been taken at once, or what was made of it."""
         self._waiting.append(event)
         self._wake()
 
     @property
     def has_unread(self) -> bool:
         """Whether its reader has something to do: an event waits, or has woken it."""
-        return bool(self._waiting) or not self._is_awaited
+        return not self._is_awaited
 
     @property
     def _is_awaited(self) -> bool:
@@ -127,10 +128,13 @@ class Hub(Generic[Subscriber]):
 
     def live(self) -> list[Subscriber]:
         """Those still listening; the others are forgotten."""
-        found = [reference() for reference in self._references]
-        live = [sub for sub in found if sub is not None and not sub.is_closed]
-        if len(live) < len(found):
-            self._references = [weakref.ref(sub) for sub in live]
+        live = []
+        for reference in self._references:
+            subscription = reference()
+            if subscription is not None and not subscription.is_closed:
+                live.append(subscription)
+        if len(live) < len(self._references):
+            self._references = [weakref.ref(subscription) for subscription in live]
         return live
 
     def offer(self, event: Any) -> None:

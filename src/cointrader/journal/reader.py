@@ -141,10 +141,12 @@ class JournalReader:
         refused: Condition = ("refusal <> ?", "")
         return self._count("refusal", from_ms, to_ms, ("symbol = ?", symbol), refused)
 
-    def count_sides(self, symbol: str | None = None) -> dict[str, int]:
+    def count_sides(
+        self, symbol: str | None = None, *, from_ms: int | None = None, to_ms: int | None = None
+    ) -> dict[str, int]:
         """How many bars signalled each side; bars without a signal are left out."""
         signalled: Condition = ("side <> ?", "")
-        return self._count("side", None, None, ("symbol = ?", symbol), signalled)
+        return self._count("side", from_ms, to_ms, ("symbol = ?", symbol), signalled)
 
     # -- orders and money
 

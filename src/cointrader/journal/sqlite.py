@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from cointrader.domain.records import (
     VerdictOverridden,
 )
 from cointrader.journal import rows, schema
+from cointrader.journal.copying import keep_before_upgrade
 from cointrader.journal.lock import WriterLock
 from cointrader.journal.tables import (
     BOTS,
@@ -97,7 +98,7 @@ class SqliteJournal:
         self._failure: JournalError | None = None
         self._flush_after_s = flush_after_s
         self._flush_timer: asyncio.TimerHandle | None = None
-        self._commit: asyncio.Future[None] | None = None  # that others may still join
+        self._waiting: list[asyncio.Future[None]] = []  # for a commit that others may still join
         self._by_checkpoints = by_checkpoints
         self._listeners = tuple(listeners)
         with explaining(self._where):
@@ -152,23 +153,29 @@ class SqliteJournal:
             self._seal()
             self._write()
             return
-        if self._commit is None:  # whoever commits in this turn of the loop joins
-            self._commit = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_soon(self._commit_now)
-        await asyncio.shield(self._commit)
+        loop = asyncio.get_running_loop()
+        if not self._waiting:  # whoever commits in this turn of the loop joins
+            loop.call_soon(self._commit_now, loop)
+        done = loop.create_future()
+        self._waiting.append(done)
+        await done
 
-    def _commit_now(self) -> None:
+    def _commit_now(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let the thread write what was committed in the turn of the loop that has passed."""
         assert self._thread is not None
-        done, self._commit = self._commit, None
-        assert done is not None  # made by whoever asked for this
+        waiting, self._waiting = self._waiting, []
         self._seal()
         try:
-            written = asyncio.get_running_loop().run_in_executor(self._thread, self._write)
+            written = self._thread.submit(self._write)
         except RuntimeError:  # closed meanwhile: closing wrote it
-            done.set_result(None)
+            _pass_on(None, waiting)
             return
-        written.add_done_callback(lambda _: _pass_on(written, done))
+
+        def tell(written: Future[None]) -> None:
+            with suppress(RuntimeError):  # the loop is gone, and with it those who waited
+                loop.call_soon_threadsafe(_pass_on, written.exception(), waiting)
+
+        written.add_done_callback(tell)
 
     def checkpoint(self, *records: Record) -> None:
         """Write all that was noted and `records`; from here a process that dies goes on."""
@@ -404,24 +411,25 @@ class SqliteJournal:
         ) from self._failure
 
 
-def _pass_on(written: asyncio.Future[None], done: asyncio.Future[None]) -> None:
+def _pass_on(error: BaseException | None, waiting: Iterable[asyncio.Future[None]]) -> None:
     """What became of a write is what became of every commit that it was made for."""
-    if done.done():
-        return
-    error = None if written.cancelled() else written.exception()
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
-        done.exception()  # nobody may be left to hear it
+    for done in waiting:
+        if done.done():  # whoever waited was cancelled
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
 
 
 def _opened(where: str, full_sync: bool) -> sqlite3.Connection:
     """A connection to a sound, up-to-date journal; nothing is changed in a file that is not one."""
     connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False)
     try:
-        schema.version(connection, where)
+        found = schema.version(connection, where)
         _check(connection, where)
+        if 0 < found < len(schema.MIGRATIONS):
+            keep_before_upgrade(connection, Path(where), found)
         _set_up(connection, where, full_sync)
         schema.migrate(connection, where)
         # The smallest write there is: a file that cannot be written is told now.

@@ -1,7 +1,7 @@
 """Funding and open interest beside a symbol's candles, the same in backtests and in running bots.
 
 Two columns per bar: the rate last settled at or before its open, and how open interest changed
-over it as known at its close (`market.upsert` says how both follow from what an exchange tells).
+as known at its close (`market.upsert` says how both follow from what an exchange tells).
 `Recorded` takes them from stored data, `Told` from what an exchange has told so far. A bot's
 windows hold closed bars only, so neither knows more than was known.
 """
@@ -15,16 +15,17 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from cointrader.domain.clock import DAY_MS
+from cointrader.domain.clock import DAY_MS, HOUR_MS
 from cointrader.domain.errors import ExchangeError
 from cointrader.domain.ports import CandleSource, Settlement
 from cointrader.market.frame import Floats, Times, missing
-from cointrader.market.upsert import funding_column, open_interest_change
+from cointrader.market.upsert import OPEN_INTEREST_MS, funding_column, open_interest_change
 
 Kind = TypeVar("Kind")
 
 _EARLIER_MS = DAY_MS  # what was told so long before a bar does not count in it any more
 _INTEREST_KEPT_MS = 27 * DAY_MS  # asked for at most; exchanges keep a month
+_SETTLEMENT_LATE_MS = OPEN_INTEREST_MS  # after which it is looked for again
 
 
 class Context(Protocol):
@@ -98,6 +99,7 @@ class Told:
         self._known: dict[int, float] = {}
         self._settlements = _Settled(())
         self._amounts = _amounts_of(())
+        self._asked_ms: int | None = None  # for settlements, with an answer
 
     def take(
         self, settlements: Iterable[Settlement] = (), amounts: Iterable[tuple[int, float]] = ()
@@ -122,20 +124,32 @@ class Told:
     ) -> ExchangeError | None:
         """Ask for what was told since it was asked for last, from `from_ms` on at the earliest.
 
-        What cannot be had stays missing, and its error is returned: a bar is decided without it.
+        Nothing is asked for of which there can be no news. What cannot be had stays missing, and
+        its error is returned: a bar is decided without it.
         """
         settled_ms = max([from_ms - _EARLIER_MS, *(at + 1 for at in self._rates)])
-        told_ms = max([from_ms, now_ms - _INTEREST_KEPT_MS, *(at + 1 for at in self._known)])
+        earliest_ms = max(from_ms - _EARLIER_MS, now_ms - _INTEREST_KEPT_MS)
+        told_ms = max([earliest_ms, *(at + 1 for at in self._known)])
         problem: ExchangeError | None = None
         try:
-            self.take(settlements=await feed.funding_rates(symbol, settled_ms, now_ms + 1))
+            if self._may_have_settled(now_ms):
+                self.take(settlements=await feed.funding_rates(symbol, settled_ms, now_ms + 1))
+                self._asked_ms = now_ms
         except ExchangeError as error:
             problem = error
         try:
-            self.take(amounts=await feed.open_interest(symbol, told_ms, now_ms + 1))
+            if now_ms - max(self._known, default=0) >= OPEN_INTEREST_MS:
+                self.take(amounts=await feed.open_interest(symbol, told_ms, now_ms + 1))
         except ExchangeError as error:
             problem = error
         return problem
+
+    def _may_have_settled(self, now_ms: int) -> bool:
+        """Since it was asked for last. On the hour, and then it may be told a little later."""
+        asked_ms = self._asked_ms
+        if asked_ms is None or now_ms // HOUR_MS > asked_ms // HOUR_MS:
+            return True
+        return now_ms - asked_ms >= _SETTLEMENT_LATE_MS
 
 
 class _Settled:

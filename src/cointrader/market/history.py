@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +21,7 @@ from cointrader.domain.ports import Settlement
 from cointrader.market.frame import Columns, Floats, Times
 from cointrader.market.spans import Span, united
 
+FILE_NAME = "history.db"  # in a folder of candles
 _VERSION = 1
 _WAIT_S = 30.0  # for another process that writes
 _SCHEMA = """
@@ -54,6 +55,37 @@ def funding_series(symbol: str) -> str:
 
 def open_interest_series(symbol: str) -> str:
     return f"open-interest {symbol}"
+
+
+def settlements_in(path: Path, symbol: str) -> list[Settlement]:
+    """Every stored settlement of `symbol`, ascending; none where there is no such file.
+
+    Reads only, also where nothing may be written. `DataError` for a file that cannot be read.
+    """
+    if not path.is_file():
+        return []
+    try:
+        try:
+            rows = _settled(f"{path.resolve().as_uri()}?mode=ro", symbol)
+        except sqlite3.OperationalError:  # a folder in which SQLite may put nothing beside it
+            rows = _settled(f"{path.resolve().as_uri()}?mode=ro&immutable=1", symbol)
+    except sqlite3.Error as error:
+        raise DataError(
+            "the history of funding cannot be read",
+            where=str(path),
+            found=str(error),
+            todo="fetch it again: move the file away, and run cointrader fetch",
+        ) from None
+    return [Settlement(at_ms, rate) for at_ms, rate in rows]
+
+
+def _settled(uri: str, symbol: str) -> list[tuple[int, float]]:
+    with closing(sqlite3.connect(uri, timeout=_WAIT_S, uri=True)) as connection:
+        return connection.execute(
+            "SELECT at_ms, rate FROM settlements JOIN series ON series.id = settlements.series"
+            " WHERE name = ? ORDER BY at_ms",
+            (funding_series(symbol),),
+        ).fetchall()
 
 
 class History:

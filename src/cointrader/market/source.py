@@ -11,7 +11,7 @@ from typing import overload
 import numpy as np
 
 from cointrader.domain.candle import Candle
-from cointrader.domain.clock import interval_ms
+from cointrader.domain.clock import MINUTE_MS, interval_ms
 from cointrader.domain.errors import MissingCandles
 from cointrader.domain.ports import Settlement
 from cointrader.market import doubts
@@ -25,6 +25,7 @@ from cointrader.market.frame import (
     missing,
     missing_columns,
 )
+from cointrader.market.history import FILE_NAME, settlements_in
 from cointrader.market.quality import Finding, Kind, Severity, utc
 
 SETTLEMENT_MS = doubts.SETTLEMENT_MS
@@ -162,11 +163,12 @@ class FolderSource:
         return CandleRows(symbol, self._interval_ms, times, columns)
 
     def settlements(self, symbol: str) -> Sequence[Settlement]:
-        """Funding settlements at 00, 08 and 16 UTC that have a rate; trading rules, section 3.
+        """Funding settlements that have a rate; trading rules, section 3.
 
-        The stored column was forward-filled from stamps a few ms late, so the rate of the
-        settlement at bar t stands at bar t+1: of the candles as they are stored, also where
-        longer bars are made of them.
+        Those at 00, 08 and 16 UTC by the stored column, and those at other times that the history
+        beside the candles (`market.history`) has recorded. The column was forward-filled from
+        stamps a few ms late, so the rate of the settlement at bar t stands at bar t+1: of the
+        candles as they are stored, also where longer bars are made of them.
         """
         symbol = symbol.upper()
         if not self.has_own_file(symbol):
@@ -175,7 +177,17 @@ class FolderSource:
         at = np.flatnonzero(frame.open_time_ms % SETTLEMENT_MS == 0)
         rates = frame.funding_rate[np.minimum(at + 1, len(frame) - 1)]
         pairs = zip(frame.open_time_ms[at].tolist(), rates.tolist(), strict=True)
-        return tuple(Settlement(at_ms, rate) for at_ms, rate in pairs if not math.isnan(rate))
+        settled = [Settlement(at_ms, rate) for at_ms, rate in pairs if not math.isnan(rate)]
+        settled += self._recorded_between(symbol, frame)
+        return tuple(sorted(settled, key=lambda each: each.at_ms))
+
+    def _recorded_between(self, symbol: str, frame: Frame) -> Iterator[Settlement]:
+        """Recorded settlements of the time of `frame` at other hours than 00, 08 and 16 UTC."""
+        first_ms, last_ms = int(frame.open_time_ms[0]), int(frame.open_time_ms[-1])
+        for each in settlements_in(self._folder / FILE_NAME, symbol):
+            at_ms = (each.at_ms + MINUTE_MS // 2) // MINUTE_MS * MINUTE_MS  # stamped a little late
+            if first_ms <= at_ms <= last_ms and at_ms % SETTLEMENT_MS:
+                yield Settlement(at_ms, each.rate)
 
     def open_times(self, symbol: str) -> Sequence[int]:
         """Open times of all candles of `symbol` in ms, ascending."""

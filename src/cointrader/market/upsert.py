@@ -26,7 +26,7 @@ from cointrader.market.frame import (
     missing_columns,
 )
 
-OPEN_INTEREST_MS = 5 * MINUTE_MS  # how often the exchange tells it
+OPEN_INTEREST_MS = 5 * MINUTE_MS  # how often the exchange tells it, and how late at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,19 @@ def funding_column(open_time_ms: Times, settlements: Sequence[Settlement]) -> Fl
     return np.where(is_fresh, last_settled(open_time_ms, rounded), np.nan)
 
 
+def interest_before_ms(interval_ms: int) -> int:
+    """How long before the open of a bar an amount may be stamped that counts in its change."""
+    return max(interval_ms, OPEN_INTEREST_MS) + OPEN_INTEREST_MS
+
+
 def open_interest_change(
     open_time_ms: Times, interval_ms: int, at_ms: Times, contracts: Floats
 ) -> Floats:
-    """OI[t] / OI[t-1] - 1 of each bar, each amount the newest one told until the bar's close.
+    """OI[t] / OI[t-1] - 1 of each bar, each amount the newest one known at the bar's close.
 
-    NaN where either is not known: an amount older than the bar, or than the five minutes in
+    An amount is told after the moment it is stamped with, so one of the last five minutes before
+    the close is not known at it: whoever decides there must do without, and so must a backtest.
+    NaN where either is not known: an amount older than that by a bar, or by the five minutes in
     which the exchange tells the next, is none of this bar. Amounts that are not positive are
     failed requests.
 
@@ -83,9 +90,10 @@ def open_interest_change(
     oldest_ms = max(interval_ms, OPEN_INTEREST_MS)
 
     def amount(close_ms: Times) -> Floats:
-        last = np.searchsorted(at_ms, close_ms, side="right") - 1
+        known_ms = close_ms - OPEN_INTEREST_MS
+        last = np.searchsorted(at_ms, known_ms, side="right") - 1
         place = np.maximum(last, 0)
-        is_fresh = (last >= 0) & (close_ms - at_ms[place] < oldest_ms)
+        is_fresh = (last >= 0) & (known_ms - at_ms[place] < oldest_ms)
         return np.where(is_fresh, contracts[place], np.nan)
 
     change: Floats = amount(open_time_ms + interval_ms) / amount(open_time_ms) - 1.0

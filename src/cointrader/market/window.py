@@ -60,9 +60,37 @@ class CandleWindow:
         """Open time of the newest candle; None while the window is empty."""
         return None if self._next_ms is None else self._next_ms - self.interval_ms
 
+    @property
+    def next_open_time_ms(self) -> int | None:
+        """Open time of the candle that may come next; None while the window is empty."""
+        return self._next_ms
+
+    @property
+    def high(self) -> Floats:
+        """Of every candle, as all of these a read-only view, oldest first."""
+        return self._views[1][self._start : self._stop]
+
+    @property
+    def low(self) -> Floats:
+        return self._views[2][self._start : self._stop]
+
+    @property
+    def close(self) -> Floats:
+        return self._views[3][self._start : self._stop]
+
+    @property
+    def volume(self) -> Floats:
+        return self._views[4][self._start : self._stop]
+
     def columns(self) -> Columns:
         """The candles as read-only views, oldest first."""
-        start, stop = self._start, self._stop
+        return self._columns_of(self._start, self._stop)
+
+    def before_next(self) -> Columns:
+        """The candles that will stand here before the next one: all, or all but the oldest."""
+        return self._columns_of(self._start + (len(self) == self.capacity), self._stop)
+
+    def _columns_of(self, start: int, stop: int) -> Columns:
         opens, highs, lows, closes, volumes = self._views
         return Columns(
             opens[start:stop],

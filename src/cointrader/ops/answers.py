@@ -55,8 +55,10 @@ def judged(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
 
 
 def _retry_after(body: bytes) -> Any:
+    """Seconds to wait, as Discord says them, or as Telegram does, among its parameters."""
     try:
-        return json.loads(body)["retry_after"]
+        said = json.loads(body)
+        return (said if "retry_after" in said else said["parameters"])["retry_after"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

@@ -147,13 +147,20 @@ async def _answered(handle: Handler, reader: asyncio.StreamReader) -> Answer:
 
 
 def ask(
-    journal: Path, name: str, arguments: Mapping[str, Any] | None = None, *, timeout_s: float = 120
+    journal: Path,
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    timeout_s: float = 120,
+    who: str = "",
 ) -> Answer:
     """Send one command and wait for what came of it.
 
+    `who` is written down with it: this user and process, unless it is asked on behalf of others.
+
     `NotRunning` where nobody listens, `CointraderError` where no answer came.
     """
-    command = Command(name, arguments or {}, who=myself())
+    command = Command(name, arguments or {}, who=who or myself())
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(timeout_s)
         _connect(line, journal)

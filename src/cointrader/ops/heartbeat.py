@@ -22,12 +22,14 @@ _TIMEOUT_S = 10.0
 class Heartbeat:
     """GETs one address, from a thread of its own: whoever beats never waits."""
 
-    def __init__(self, url: str, *, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = _TIMEOUT_S, where: str = "--heartbeat"
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
                 "this is no address to send heartbeats to",
-                where="--heartbeat",
+                where=where,
                 allowed="https://...",
             )
         self._url = url

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from cointrader.domain.records import Alert
+from cointrader.ops.card import Card
 
 LEVELS = ("info", "warning", "critical")  # least first
 CRITICAL = "critical"
@@ -18,12 +19,16 @@ CRITICAL = "critical"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An alert on its way. `key` names it in the store; empty when it is not stored."""
+    """An alert on its way. `key` names it in the store; empty when it is not stored.
+
+    `card` says the same with more room, where a channel has it.
+    """
 
     alert: Alert
     key: str = ""
     is_late: bool = False  # from a process that ended before it was told
     is_unfit: bool = False  # refused for what it says, and the log has been told
+    card: Card | None = None
 
     @property
     def is_critical(self) -> bool:
@@ -45,7 +50,11 @@ class Outbox:
 
     def __len__(self) -> int:
         """What can be taken now."""
-        return sum(map(len, self._waiting.values()))
+        return self.count()
+
+    def count(self, least: str = LEVELS[0]) -> int:
+        """What waits of level `least` and above."""
+        return sum(len(self._waiting[level]) for level in LEVELS[LEVELS.index(least) :])
 
     def add(self, note: Note) -> None:
         self._waiting[note.alert.level].append((next(self._order), note))
@@ -54,10 +63,10 @@ class Outbox:
             (infos or warnings).popleft()
             self.dropped += 1
 
-    def take(self, limit: int) -> list[Note]:
+    def take(self, limit: int, least: str = LEVELS[0]) -> list[Note]:
         """At most `limit` notes, the most urgent ones, in the order in which they came."""
         taken: list[tuple[int, Note]] = []
-        for level in reversed(LEVELS):
+        for level in reversed(LEVELS[LEVELS.index(least) :]):
             queue = self._waiting[level]
             taken += [queue.popleft() for _ in range(min(len(queue), limit - len(taken)))]
         return [note for _, note in sorted(taken, key=lambda each: each[0])]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from cointrader.ops.outbox import Note
+from cointrader.ops.card import Card
+from cointrader.ops.outbox import LEVELS, Note
 
 LONGEST_MESSAGE = 2_000  # in UTF-16 units: a smiley counts as two, so no way to count exceeds it
 LONGEST_TEXT = 20_000  # characters of one alert; ten messages of it are enough
@@ -18,12 +20,21 @@ _CONTROL = re.compile(r"[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to post. `finishes` are the notes that are told completely once it arrived."""
+    """One message to post. `finishes` are the notes that are told completely once it arrived.
+
+    It is `text`, or where a channel has them `embeds`.
+    """
 
     text: str
     finishes: tuple[Note, ...] = ()
     dropped: int = 0  # how many left-out messages it owns up to
     begins: tuple[Note, ...] = ()  # too long for one message: later ones tell the rest
+    embeds: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def level(self) -> str:
+        """The highest of what it tells."""
+        return max((note.alert.level for note in self.notes), key=LEVELS.index, default=LEVELS[0])
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -32,13 +43,20 @@ class Message:
 
 
 def compose(
-    notes: Sequence[Note], *, dropped: int = 0, prefix: str = "", limit: int = LONGEST_MESSAGE
+    notes: Sequence[Note],
+    *,
+    dropped: int = 0,
+    prefix: str = "",
+    limit: int = LONGEST_MESSAGE,
+    is_marked_up: bool = True,
 ) -> list[Message]:
     """All of `notes` in as few messages as their order allows, identical ones counted.
 
-    `prefix` stands at the head of each message; `limit` is its greatest length.
+    `prefix` stands at the head of each message; `limit` is its greatest length. A channel that
+    knows no markup is sent none, and nothing escaped.
     """
-    head = f"[{plain(prefix[:_LONGEST_PREFIX])}] " if prefix else ""
+    shown = prefix[:_LONGEST_PREFIX]
+    head = f"[{plain(shown) if is_marked_up else clean(shown)}] " if prefix else ""
     room = limit - _units(head)
     messages: list[Message] = []
     lines: list[str] = []
@@ -55,7 +73,7 @@ def compose(
     if dropped:
         lines.append(f"{dropped} message{'s' if dropped > 1 else ''} dropped")
     for same in alike(notes):
-        text = _line(same[0]) + (f" (×{len(same)})" if len(same) > 1 else "")
+        text = _line(same[0], is_marked_up) + (f" (×{len(same)})" if len(same) > 1 else "")
         if lines and _units("\n".join([*lines, text])) > room:
             close()
         *full, last = split(text, room)
@@ -70,18 +88,21 @@ def compose(
 
 def alike(notes: Iterable[Note]) -> list[list[Note]]:
     """The notes that say the same together, in the order in which each was said first."""
-    groups: dict[tuple[str, str, str, bool], list[Note]] = {}
+    groups: dict[tuple[str, str, str, bool, Card | None], list[Note]] = {}
     for note in notes:
         alert = note.alert
-        groups.setdefault((alert.level, alert.symbol, alert.text, note.is_late), []).append(note)
+        same = (alert.level, alert.symbol, alert.text, note.is_late, note.card)
+        groups.setdefault(same, []).append(note)
     return list(groups.values())
 
 
-def _line(note: Note) -> str:
+def _line(note: Note, is_marked_up: bool) -> str:
     alert = note.alert
     late = ", told late" if note.is_late else ""
-    symbol = f" {plain(alert.symbol)}" if alert.symbol else ""
-    return f"**{alert.level.upper()}**{symbol} {_utc(alert.at_ms)}{late}: {plain(alert.text)}"
+    shown = plain if is_marked_up else clean
+    symbol = f" {shown(alert.symbol)}" if alert.symbol else ""
+    level = f"**{alert.level.upper()}**" if is_marked_up else alert.level.upper()
+    return f"{level}{symbol} {_utc(alert.at_ms)}{late}: {shown(alert.text)}"
 
 
 def _utc(at_ms: int) -> str:
@@ -92,12 +113,22 @@ def _utc(at_ms: int) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` so that a chat shows it as it is: no markup, control characters or half characters."""
+    """`text` so that a chat with markup shows it as it is."""
+    return _SPECIAL.sub(r"\\\g<0>", clean(text))
+
+
+def clean(text: str) -> str:
+    """`text` without control characters or half characters, and not endless."""
     if len(text) > LONGEST_TEXT:
         text = f"{text[:LONGEST_TEXT]}… ({len(text) - LONGEST_TEXT} more characters)"
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     lines = _CONTROL.sub(" ", whole.replace("\r\n", "\n")).strip()
-    return _SPECIAL.sub(r"\\\g<0>", lines) or "(no text)"
+    return lines or "(no text)"
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` UTF-16 units of `text`; what was longer ends with an ellipsis."""
+    return text if _units(text) <= limit else f"{text[: _cut(text, limit - 1)].rstrip()}…"
 
 
 def split(text: str, limit: int) -> list[str]:

@@ -16,7 +16,7 @@ from cointrader.app.sweep import sweep as play_sweep
 from cointrader.app.walkforward import Plan, WalkForwardResult, walk_forward
 from cointrader.backtest.columns import Longs
 from cointrader.backtest.sweep import ranking
-from cointrader.backtest.sweep.cells import FIGURES
+from cointrader.backtest.sweep.figures import FIGURES
 from cointrader.backtest.sweep.header import WHOLE
 from cointrader.backtest.sweep.ranking import Choice
 from cointrader.research.frames import Column, frame, trade_frame

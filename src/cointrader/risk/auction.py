@@ -47,7 +47,7 @@ class Auction:
         self.is_open = False  # the snapshot is taken: from now on requests are served on arrival
         self.is_marked = False  # the risk of open positions is counted from this bar's marks
         self._reported: set[str] = set()
-        self._complete = asyncio.Event()
+        self._complete = asyncio.Event()  # everyone has reported, or the deadline has passed
 
     def report(self, symbol: str) -> bool:
         """`symbol` has closed what it had to close; True when nobody is missing any more."""
@@ -98,12 +98,12 @@ class Auction:
         """Return once everyone has reported or the deadline has passed."""
         if self._complete.is_set() or self.is_open:
             return
-        everyone = asyncio.create_task(self._complete.wait(), name="auction:everyone")
-        deadline = asyncio.create_task(
-            clock.sleep_until_ms(self.deadline_ms), name="auction:deadline"
-        )
+        deadline = asyncio.create_task(self._end_at_deadline(clock), name="auction:deadline")
         try:
-            await asyncio.wait((everyone, deadline), return_when=asyncio.FIRST_COMPLETED)
+            await self._complete.wait()
         finally:
-            everyone.cancel()
             deadline.cancel()
+
+    async def _end_at_deadline(self, clock: Clock) -> None:
+        await clock.sleep_until_ms(self.deadline_ms)
+        self._complete.set()

@@ -132,10 +132,10 @@ class RiskManager(LiveBook):
     def hold(self, bar_open_ms: int, symbol: str) -> bool:
         """Report a bar on which nothing is closed and nothing asked for, without waiting.
 
-        False where that is not enough, because somebody has to begin the bar, or nobody else is
-        left to end it: then call `begin_bar` and `submit`.
+        False where that is not enough, because somebody has to begin the bar, nobody else is left
+        to end it, or its bot is not known to live: then call `join`, `begin_bar` and `submit`.
         """
-        if symbol in self._unconfirmed:
+        if symbol in self._unconfirmed or symbol not in self._bots:
             return False
         auction = self._auction
         if auction is not None and auction.bar_ms == bar_open_ms:

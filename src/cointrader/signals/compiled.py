@@ -4,8 +4,10 @@
 at its first call. So a rule is written once: live code calls it as it is, a kernel compiles it.
 
 What is kept is found again by a digest of everything that was compiled, of the kinds of arguments,
-of numba's and Python's versions and of the processor. It is run without numba (`signals.native`),
-which is imported only to compile. Where nothing can be kept, it is compiled once per process.
+of all that makes and loads it (Python, numpy, numba, llvmlite and the modules here) and of the
+processor. It names that digest itself, and is never run under another. It is run without numba
+(`signals.native`), which is imported only to compile. Where nothing can be kept, it is compiled
+once per process.
 """
 
 from __future__ import annotations
@@ -20,8 +22,17 @@ from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from cointrader.domain.errors import ConfigError
-from cointrader.signals.native import Code, assembled, cache_folder, keep, kept, native, processor
-from cointrader.signals.native_entry import FORMAT, UNLIKE, Unfit, entry_text, kind_text, usual
+from cointrader.signals.native import (
+    Code,
+    alone_at,
+    assembled,
+    cache_folder,
+    keep,
+    kept,
+    made_by,
+    native,
+)
+from cointrader.signals.native_entry import UNLIKE, Unfit, entry_text, kind_text, usual
 from cointrader.signals.reach import callee, digest_of, globals_of
 
 P = ParamSpec("P")
@@ -104,16 +115,21 @@ class Compiled(Generic[P, R]):
 
     def _code(self, args: tuple[Any, ...], kinds: str) -> Code:
         """What was kept of it on disk; else it is made, and kept."""
-        function, folder, digest = self._function, cache_folder(), self.digest()
-        name = f"{function.__name__}_{_hash(digest, kinds)}"
+        function, folder = self._function, cache_folder()
+        key = _hash(self.digest(), kinds, _compiler(), made_by())
+        name = f"{function.__name__}_{key}"
         if folder is None:
-            return _made(function, args, name)
+            return _made(function, args, name, key)
         named = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
-        place = folder / named / _hash(digest, FORMAT, _compiler(), processor()) / f"{name}.code"
-        code = kept(place)
-        if code is None:
-            code = _made(function, args, name)
-            keep(code, place)
+        place = folder / named / _hash(self.digest(), _compiler(), made_by()) / f"{name}.code"
+        code = kept(place, key, name)
+        if code is not None:
+            return code
+        with alone_at(place):
+            code = kept(place, key, name)
+            if code is None:
+                code = _made(function, args, name, key)
+                keep(code, place)
         return code
 
     def _by_numba(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -157,7 +173,7 @@ def _missing() -> ConfigError:
     )
 
 
-def _made(function: FunctionType, args: tuple[Any, ...], name: str) -> Code:
+def _made(function: FunctionType, args: tuple[Any, ...], name: str, key: str) -> Code:
     """`function` compiled for such arguments. Raises `Unfit` where only numba can call it."""
     numba = _numba()
     if numba.config.DISABLE_JIT:
@@ -172,6 +188,7 @@ def _made(function: FunctionType, args: tuple[Any, ...], name: str) -> Code:
         dispatcher.inspect_llvm(kinds),
         symbol,
         name,
+        key,
         lambda takes: entry_text(name, symbol, takes, args, answer, is_tuple=is_tuple),
     )
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,13 +24,18 @@ import msgspec
 
 from cointrader.signals.native_entry import Unfit, knows_objects, table_of
 
+_MAKERS = ("native.py", "native_entry.py", "compiled.py", "reach.py")
 _KEPT_VERSIONS = 4  # of one function: a checkout and an installed package may take turns
 _LOCK = threading.RLock()  # LLVM's objects are for one thread at a time
 
 
 class Code(msgspec.Struct, frozen=True):
-    """A function as machine code for this processor."""
+    """A function as machine code for this processor.
 
+    `key` names all that it was made from and made by: code with another one is never run.
+    """
+
+    key: str
     entry: str  # name of the entry, unlike that of any other code in the process
     needs: tuple[str, ...]  # functions of the interpreter and of the system that it calls
     object: bytes  # an object file
@@ -77,14 +83,28 @@ class _Machine(NamedTuple):
     engine: Any  # holds what was loaded, as long as the process lives
 
 
-def processor() -> str:
-    """Names the machine that code is made for."""
+@cache
+def made_by() -> str:
+    """Names the machine that code is made for, and all that has a hand in making and loading it.
+
+    Interpreter, numpy (whose arrays an entry looks into), LLVM, the processor, and the text of the
+    modules that do it; but for numba itself, which is not asked when code is only loaded.
+    """
+    import llvmlite
+    import numpy as np
+
     llvm = _machine().llvm
-    told = (llvm.get_process_triple(), llvm.get_host_cpu_name(), *llvm.llvm_version_info)
-    return f"{told} {llvm.get_host_cpu_features().flatten()}"
+    here = Path(__file__).parent
+    told = [sys.version, np.__version__, llvmlite.__version__, str(llvm.llvm_version_info)]
+    told += [llvm.get_process_triple(), llvm.get_host_cpu_name()]
+    told.append(llvm.get_host_cpu_features().flatten())
+    told += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _MAKERS]
+    return "\n".join(told)
 
 
-def assembled(text: str, function: str, name: str, entry: Callable[[Sequence[str]], str]) -> Code:
+def assembled(
+    text: str, function: str, name: str, key: str, entry: Callable[[Sequence[str]], str]
+) -> Code:
     """Code of `function` in the module `text` and of the entry `name` to it.
 
     `entry` makes its text from LLVM's types of what `function` takes. Raises `Unfit` where
@@ -102,7 +122,7 @@ def assembled(text: str, function: str, name: str, entry: Callable[[Sequence[str
         declared += [g.name for g in module.global_variables if g.is_declaration]
         needs = tuple(name for name in declared if not name.startswith("llvm."))
         _require(needs)
-        return Code(name, needs, machine.maker.emit_object(module))
+        return Code(key, name, needs, machine.maker.emit_object(module))
 
 
 def _forget_unused(machine: _Machine, module: Any, name: str) -> None:
@@ -169,14 +189,32 @@ def _machine() -> _Machine:
 # ------------------------------------------------------------------ on disk
 
 
-def kept(place: Path) -> Code | None:
-    """The code in a file. None where there is none, or the file is not whole."""
+def kept(place: Path, key: str, entry: str) -> Code | None:
+    """The code in a file. None where there is none, the file is not whole, or it is other code:
+    what it says of itself counts, not where it lies."""
     with suppress(OSError, msgspec.MsgspecError, ValueError):
         found = place.read_bytes()
         digest, body = found[:32], found[32:]
         if hashlib.sha256(body).digest() == digest:
-            return msgspec.msgpack.decode(body, type=Code)
+            code = msgspec.msgpack.decode(body, type=Code)
+            return code if (code.key, code.entry) == (key, entry) else None
     return None
+
+
+@contextmanager
+def alone_at(place: Path) -> Iterator[None]:
+    """One process at a time makes the code of a place; whoever waited finds it made.
+
+    Where files cannot be locked everybody makes it; the result is the same.
+    """
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(place.with_suffix(".lock").open("wb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def keep(code: Code, place: Path) -> None:
@@ -203,22 +241,27 @@ def _forget_old(folder: Path) -> None:
 def cache_folder() -> Path | None:
     """Where compiled functions are kept: the user's cache folder, else one among temporary files.
 
-    None where neither can be written by this user alone.
+    None where neither can be written by this user, and by no stranger: what is there is run.
     """
     told = os.environ.get("XDG_CACHE_HOME", "")
     with suppress(RuntimeError, OSError):  # a user without a home
         base = Path(told) if told else Path.home() / ".cache"
         folder = base / "cointrader" / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK | os.X_OK):
+        if _is_ours(folder, 0o002):
             return folder
     user = os.getuid() if hasattr(os, "getuid") else 0
     with suppress(OSError):
         folder = Path(tempfile.gettempdir()) / f"cointrader-{user}" / "compiled"
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(exist_ok=True)
-        above = folder.parent.stat()  # what is loaded from here is run: it must be ours alone
-        is_ours = not hasattr(os, "getuid") or above.st_uid == user
-        if is_ours and not above.st_mode & 0o022 and os.access(folder, os.W_OK | os.X_OK):
+        if _is_ours(folder.parent, 0o022) and _is_ours(folder, 0o002):
             return folder
     return None
+
+
+def _is_ours(folder: Path, strangers: int) -> bool:
+    """Whether it belongs to this user, who can write there, and none of `strangers` (bits) can."""
+    found = folder.stat()
+    is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    return is_own and not found.st_mode & strangers and os.access(folder, os.W_OK | os.X_OK)

@@ -10,16 +10,13 @@ asks of the interpreter is in the stable interface, but for the fields of an arr
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-FORMAT = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()  # names how entries are made
 UNLIKE = object()  # what an entry answers to arguments that its code was not made for
 _NONE, _ERROR, _FIRST_COMPARED = 1, 2, 3  # places in an entry's table
 _FAILED = "machine code failed; the plain function it was made from tells why"
@@ -84,7 +81,8 @@ def _kind_text(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"[{_dtype_text(value.dtype)} {value.ndim} {value.flags.num & _LAYOUT}]"
     if isinstance(value, tuple):
-        return f"({type(value).__qualname__} {kind_text(value)})"
+        names = ",".join(getattr(value, "_fields", ()))  # their order is compiled in
+        return f"({type(value).__qualname__} {names} {kind_text(value)})"
     if not isinstance(value, int | float | np.integer):
         raise Unfit(f"an argument of {type(value)}")
     return type(value).__name__

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from cointrader.domain.order import Side
 from cointrader.market.frame import Columns, Frame
+from cointrader.signals.features import feature_row
 from cointrader.signals.indicators import Indicators, Periods
-from cointrader.signals.newest import NewestBar
-from cointrader.signals.rules import QuickRule, SignalRule, is_quick
+from cointrader.signals.newest import Ahead, NewestBar
+from cointrader.signals.rules import WARM_UP_BARS, QuickRule, Signal, SignalRule, is_quick
 
 _INTERVAL_MS = 60_000
 
@@ -19,12 +21,14 @@ def prepare(rule: SignalRule, periods: Periods) -> None:
     process that did it before. A rule of the user's own is left alone: only the built-in ones
     answer from `NewestBar`.
     """
-    frame = _flat(periods.reach + 2)
-    _ = Indicators(frame, periods).rsi
-    bar = NewestBar(frame.candles, periods)
+    frame = _flat(max(periods.reach, WARM_UP_BARS) + 2)
+    flat = Indicators(frame, periods)
+    feature_row(frame, flat, Signal(side=Side.LONG, strength=0, reasons=()))
+    ahead = Ahead.of(frame.candles, periods)
     if is_quick(rule):
         quick: QuickRule = rule  # type: ignore[assignment]
-        quick.answer(bar)
+        quick.answer(NewestBar(frame.candles, periods))
+        quick.answer(NewestBar.after(ahead, 1.0, 1.0, frame.candles))
 
 
 def _flat(n_bars: int) -> Frame:

@@ -25,23 +25,25 @@ def fill_remembered(
     macd_slow: int,
     macd_signal: int,
     out: NDArray[np.float64],
-) -> None:
+) -> tuple[float, float, float, float, float, float, float, float]:
     """Fill rows `RSI` to `MACD_SIGNAL` of the last bars of closes of shape (n_bars,).
 
     `out`, of shape (6, shown), has no more bars than there are. RSI (Wilder, 1978) is 50 where
     there is no change at all. NaN before an indicator's first value. A close that is not finite
     spoils every later row. `macd_fast` is below `macd_slow`, every period at least 2.
+
+    Returns what is remembered after the last bar, for `remembered_next`: of use where no mean is
+    still being seeded.
     """
     n_bars = len(close)
-    if n_bars == 0:
-        return
-    hidden = n_bars - out.shape[1]
     gain, loss, share = 0.0, 0.0, 1.0 / rsi_period
     fast, mid, slow = 0.0, 0.0, 0.0
     line_fast, line_slow, signal = 0.0, 0.0, 0.0
-    k_fast, k_mid, k_slow = 2.0 / (ema_fast + 1), 2.0 / (ema_mid + 1), 2.0 / (ema_slow + 1)
-    k_line_fast, k_line_slow = 2.0 / (macd_fast + 1), 2.0 / (macd_slow + 1)
-    k_signal = 2.0 / (macd_signal + 1)
+    if n_bars == 0:
+        return gain, loss, fast, mid, slow, line_fast, line_slow, signal
+    hidden = n_bars - out.shape[1]
+    k_fast, k_mid, k_slow = weight(ema_fast), weight(ema_mid), weight(ema_slow)
+    k_line_fast, k_line_slow, k_signal = weight(macd_fast), weight(macd_slow), weight(macd_signal)
     late = macd_slow - macd_fast  # the first close that seeds MACD's fast mean
     line_first = macd_slow - 1
     shown_first = line_first + macd_signal - 1
@@ -73,7 +75,7 @@ def fill_remembered(
         for row in range(6):
             out[row, at] = np.nan
         if i >= rsi_period:
-            out[RSI, at] = _strength(gain, loss)
+            out[RSI, at] = strength(gain, loss)
         if i >= ema_fast - 1:
             out[EMA_FAST, at] = fast
         if i >= ema_mid - 1:
@@ -85,32 +87,72 @@ def fill_remembered(
             out[MACD_SIGNAL, at] = signal
     for i in range(settled, n_bars):
         now = close[i]
-        gain, loss = _smoothed(gain, loss, now - before, rsi_period - 1, share)
-        before = now
-        fast = (now - fast) * k_fast + fast
-        mid = (now - mid) * k_mid + mid
-        slow = (now - slow) * k_slow + slow
-        line_fast = (now - line_fast) * k_line_fast + line_fast
-        line_slow = (now - line_slow) * k_line_slow + line_slow
-        line = line_fast - line_slow
-        signal = (line - signal) * k_signal + signal
+        gain, loss, fast, mid, slow, line_fast, line_slow, signal = remembered_next(
+            now, before, gain, loss, fast, mid, slow, line_fast, line_slow, signal,
+            rsi_period, k_fast, k_mid, k_slow, k_line_fast, k_line_slow, k_signal,
+        )  # fmt: skip
+        before, line = now, line_fast - line_slow
         at = i - hidden
         if at >= 0:
-            out[RSI, at] = _strength(gain, loss)
+            out[RSI, at] = strength(gain, loss)
             out[EMA_FAST, at] = fast
             out[EMA_MID, at] = mid
             out[EMA_SLOW, at] = slow
             out[MACD_LINE, at] = line
             out[MACD_SIGNAL, at] = signal
+    return gain, loss, fast, mid, slow, line_fast, line_slow, signal
+
+
+def remembered_next(
+    now: float,
+    before: float,
+    gain: float,
+    loss: float,
+    fast: float,
+    mid: float,
+    slow: float,
+    line_fast: float,
+    line_slow: float,
+    signal: float,
+    rsi_period: int,
+    k_fast: float,
+    k_mid: float,
+    k_slow: float,
+    k_line_fast: float,
+    k_line_slow: float,
+    k_signal: float,
+) -> tuple[float, float, float, float, float, float, float, float]:
+    """What is remembered, from `gain` to `signal`, one close later: from `before` to `now`.
+
+    `k_...` are weights of exponential means.
+    """
+    gain, loss = _smoothed(gain, loss, now - before, rsi_period - 1, 1.0 / rsi_period)
+    line_fast = (now - line_fast) * k_line_fast + line_fast
+    line_slow = (now - line_slow) * k_line_slow + line_slow
+    return (
+        gain,
+        loss,
+        (now - fast) * k_fast + fast,
+        (now - mid) * k_mid + mid,
+        (now - slow) * k_slow + slow,
+        line_fast,
+        line_slow,
+        (line_fast - line_slow - signal) * k_signal + signal,
+    )
+
+
+def weight(period: int) -> float:
+    """Of the newest value in an exponential mean."""
+    return 2.0 / (period + 1)
 
 
 def fill_exponential_mean(
     values: NDArray[np.float64], period: int, out: NDArray[np.float64]
 ) -> None:
     """EMA of values, seeded by the first plain mean; NaN before it. Both of shape (n_bars,)."""
-    mean, weight = 0.0, 2.0 / (period + 1)
+    mean, share = 0.0, weight(period)
     for i in range(len(values)):
-        mean = _mean_of_first(mean, values[i], i, period, weight)
+        mean = _mean_of_first(mean, values[i], i, period, share)
         out[i] = mean if i >= period - 1 else np.nan
 
 
@@ -123,17 +165,18 @@ def _smoothed(
     return (gain * before + risen) * share, (loss * before + fallen) * share
 
 
-def _strength(gain: float, loss: float) -> float:
+def strength(gain: float, loss: float) -> float:
+    """RSI of mean gain and mean loss."""
     total = gain + loss
     if total < _NO_CHANGE:
         return 50.0
     return 100.0 * (gain / total)
 
 
-def _mean_of_first(mean: float, value: float, i: int, period: int, weight: float) -> float:
+def _mean_of_first(mean: float, value: float, i: int, period: int, share: float) -> float:
     """A sum, then its mean, then an exponential mean: `i` counts the values from 0."""
     if i < period - 1:
         return mean + value
     if i == period - 1:
         return (mean + value) / period
-    return (value - mean) * weight + mean
+    return (value - mean) * share + mean

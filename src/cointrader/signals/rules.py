@@ -30,31 +30,35 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, SupportsIndex, cast
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cointrader.domain.errors import DataError
 from cointrader.domain.order import Side
-from cointrader.market.frame import Columns, Frame
+from cointrader.market.frame import Frame
 from cointrader.signals.indicators import DEFAULT_PERIODS, Floats, Indicators, Periods, Signs
 from cointrader.signals.newest import NewestBar
 
 WARM_UP = "warm-up"
 WARM_UP_BARS = 300  # no decision with fewer bars before it: indicators still remember their seed
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """A rule's answer for one bar. `side` None is HOLD; the reasons tell why, either way."""
+class Signal(NamedTuple):
+    """A rule's answer for one bar. `side` None is HOLD; the reasons tell why, either way.
+
+    A named tuple because every bot makes one at every close, and is waited for.
+    """
 
     side: Side | None
     strength: int
     reasons: tuple[str, ...] = ()  # e.g. ("macd+2", "ema+1", "volume"): parts, then who refused
     stop_distance: float | None = None  # from the fill price, in quote currency; None: ATR or pct
     target_distance: float | None = None
-    extra: Mapping[str, float] = field(default_factory=dict)  # features of the rule's own
+    extra: Mapping[str, float] = _NOTHING  # features of the rule's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +162,8 @@ def is_quick(rule: SignalRule) -> bool:
     return hasattr(rule, "answer")
 
 
-def latest_quick(rule: QuickRule, candles: Columns, periods: Periods) -> tuple[Signal, float]:
+def latest_quick(rule: QuickRule, bar: NewestBar) -> tuple[Signal, float]:
     """`latest` of a rule that is quick, for more candles than it and every window needs."""
-    bar = NewestBar(candles, periods)
     signal = rule.answer(bar)
     return signal, math.nan if signal.side is None else bar.atr
 
@@ -174,7 +177,7 @@ def latest(
     than the rule's `answer` or `look_back` ask for.
     """
     if is_quick(rule) and len(frame) > max(rule.warm_up, periods.reach):
-        return latest_quick(cast(QuickRule, rule), frame.candles, periods)
+        return latest_quick(cast(QuickRule, rule), NewestBar(frame.candles, periods))
     look_back = getattr(rule, "look_back", None)
     last = None if look_back is None else look_back + 1
     indicators = Indicators(frame, periods, last=last)

@@ -27,6 +27,7 @@ MAX_SCORE = 6
 
 PARTS = ("rsi", "macd", "bands", "ema", "stoch")
 GATES = ("", "below-threshold", "volume", "both-sides", "adx", WARM_UP)
+_SIDES = (None, Side.LONG, Side.SHORT)  # by sign
 _BELOW_THRESHOLD, _VOLUME, _BOTH_SIDES, _ADX = range(1, 5)
 
 
@@ -91,10 +92,14 @@ class ScoreRule:
 
     def answer(self, bar: NewestBar) -> Signal:
         """`evaluate` for the newest bar alone, many times as fast."""
-        side, strength, gate, *points = _judge_one(*self._seen(bar))
-        return Signal(Side.of_sign(side), strength, _reasons(gate, *points))
+        settings = self.settings
+        adx = bar.adx if settings.adx_threshold > 0.0 else 0.0
+        side, strength, gate, *points = _judge_one(
+            *bar, adx, settings.signal_threshold, settings.vol_multiplier, settings.adx_threshold
+        )
+        return Signal(_SIDES[side], strength, _reasons(gate, *points))
 
-    def _seen(self, seen: Indicators | NewestBar) -> tuple[Value, ...]:
+    def _seen(self, seen: Indicators) -> tuple[Value, ...]:
         """What `judged` is asked with."""
         settings = self.settings
         return (

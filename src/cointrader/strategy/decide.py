@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from cointrader.signals.rules import WARM_UP_BARS, Signal
 from cointrader.strategy.plan import Exits, ExitSettings
 
 
-@dataclass(frozen=True, slots=True)
-class MarketView:
-    """What is known at `closed_at_ms`, the close of the bar that opened at `open_time_ms`."""
+class MarketView(NamedTuple):
+    """What is known at `closed_at_ms`, the close of the bar that opened at `open_time_ms`.
+
+    A named tuple because every bot makes one at every close, and is waited for.
+    """
 
     symbol: str
     open_time_ms: int
@@ -42,13 +44,24 @@ class FilterAnswer:
 
 
 class EntryFilter(Protocol):
-    """The meta-model as a strategy sees it."""
+    """The meta-model as a strategy sees it.
+
+    One that never asks for `MarketView.features` says so by a property `reads_features` that is
+    False; see the function of that name.
+    """
 
     def judge(self, view: MarketView) -> FilterAnswer: ...
 
 
+def reads_features(entry_filter: EntryFilter) -> bool:
+    """Whether it may look at the features of a signal; one that says nothing of it may."""
+    return bool(getattr(entry_filter, "reads_features", True))
+
+
 class Unfiltered:
     """Lets every signal pass: no model is asked."""
+
+    reads_features = False
 
     def judge(self, view: MarketView) -> FilterAnswer:
         return FilterAnswer(passed=True)
@@ -56,6 +69,8 @@ class Unfiltered:
 
 class NoEntries:
     """Lets no signal pass: a model is required and there is none that may be trusted."""
+
+    reads_features = False
 
     def __init__(self, detail: str) -> None:
         self._detail = detail
@@ -98,6 +113,9 @@ class Reverse:
 
 Decision = Hold | Enter | Exit | Reverse
 
+_NO_SIGNAL = Hold("no-signal")
+_SAME_SIDE = Hold("same-side")
+
 
 def decide(
     view: MarketView, held: Side | None, entry_filter: EntryFilter, exits: ExitSettings
@@ -111,9 +129,9 @@ def decide(
     if view.bars_before < WARM_UP_BARS:
         return Hold("warm-up", f"{view.bars_before} of {WARM_UP_BARS} bars")
     if side is None:
-        return Hold("no-signal")
+        return _NO_SIGNAL
     if side is held:
-        return Hold("same-side")
+        return _SAME_SIDE
     answer = entry_filter.judge(view)
     if not answer.passed:
         refused = Hold if held is None else Exit

@@ -156,8 +156,9 @@ class Final(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """One model. `identity` is a hash of everything that shaped it."""
+class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One model. `identity` is a hash of everything that shaped it; `gate` what the gate said of
+    it, as `training.gate.GateVerdict.as_plain` tells it, None before it was asked."""
 
     backend: str
     library: str
@@ -182,6 +183,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Calibrated
     threshold: Threshold
     final: Final
+    gate: Mapping[str, Any] | None = None
 
 
 class _File(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ number the booster has, and a missing value goes where the booster sends it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,11 @@ from cointrader.training.onnx_graph import INPUT, MARGIN, Graph
 _OBJECTIVE = "binary sigmoid:1"
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of a decision type; the two above tell what is missing
 _NONE, _ZERO, _NAN = 0, 1, 2
+_OF_A_TREE = (
+    "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
+    "right_child", "leaf_value",
+)  # fmt: skip
+_LINES = 9  # of a tree's text, from its number on, that hold them
 
 Longs = NDArray[np.int64]
 
@@ -54,23 +60,24 @@ def trees_of(text: str) -> Trees:
     ModelError : a booster of another kind than is fitted here
     """
     text = text.partition("\nend of trees")[0]
-    _require_known(text)
-    leaves = np.array([int(each) for each in _values(text, "num_leaves")])
+    told = _told(text)
+    _require_known(told, text)
+    leaves = np.array([int(each) for each in told["num_leaves"]])
     is_single = leaves == 1
     nodes, ends = np.maximum(leaves - 1, 1), np.maximum(leaves, 2)
 
-    def numbers(name: str, of_single: Callable[[str], str]) -> list[str]:
-        told = _values(text, name)
+    def numbers(name: str, of_single: Callable[[str], str]) -> str:
+        values = told[name]
         if is_single.any():
-            pairs = zip(told, is_single, strict=True)
-            told = [of_single(each) if one else each for each, one in pairs]
-        return " ".join(told).split()
+            pairs = zip(values, is_single, strict=True)
+            values = [of_single(each) if one else each for each, one in pairs]
+        return " ".join(values)
 
     def whole(name: str, single: int) -> Longs:
-        return np.array([int(each) for each in numbers(name, lambda _: str(single))], np.int64)
+        return np.fromstring(numbers(name, lambda _: str(single)), np.int64, sep=" ")
 
     def exact(name: str, of_single: Callable[[str], str]) -> Floats:
-        return np.array([float(each) for each in numbers(name, of_single)])
+        return np.fromstring(numbers(name, of_single), np.float64, sep=" ")
 
     first_node, first_leaf = np.cumsum(nodes) - nodes, np.cumsum(ends) - ends
     node_shift, leaf_shift = np.repeat(first_node, nodes), np.repeat(first_leaf, nodes)
@@ -144,17 +151,28 @@ def _nan_left(decision: Longs, threshold: Floats) -> NDArray[np.bool_]:
     return result
 
 
-def _values(text: str, name: str) -> list[str]:
-    """What stands on the lines ``name=...``, of which every tree has one."""
-    return [part.partition("\n")[0] for part in text.split(f"\n{name}=")[1:]]
+def _told(text: str) -> Mapping[str, list[str]]:
+    """What stands on the lines ``name=...`` of the head and of the trees, by name.
+
+    Of a tree only the first lines are looked at: the others, which are most, are statistics.
+    """
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    head, *trees = text.split("\nTree=")
+    lines = head.split("\n")
+    for tree in trees:
+        lines += tree.split("\n", _LINES + 1)[1:-1]
+    for line in lines:
+        name, _, value = line.partition("=")
+        found[name].append(value)
+    return found
 
 
-def _require_known(text: str) -> None:
-    objective = ", ".join(_values(text, "objective")) or "no objective"
-    if objective != _OBJECTIVE or "\naverage_output" in text:
+def _require_known(told: Mapping[str, list[str]], text: str) -> None:
+    objective = ", ".join(told["objective"]) or "no objective"
+    if objective != _OBJECTIVE or "average_output" in told:
         raise _unknown(objective)
-    others = {*_values(text, "num_cat"), *_values(text, "is_linear")} - {"0"}
-    if others or not _values(text, "num_leaves"):
+    counts = {len(told[name]) for name in _OF_A_TREE}
+    if {*told["num_cat"]} != {"0"} or len(counts) != 1 or "\nis_linear=1" in text:
         raise _unknown("categorical splits, linear leaves, or no tree")
 
 

@@ -27,6 +27,10 @@ EXAMPLES = {  # where one up or another word is not a different, valid value
     "margin_min_ratio": "0.3", "macd_fast": "11", "ema_fast": "8", "ema_mid": "20",
     "deploy_host": "me@server", "deploy_path": "/srv/cointrader",
     "discord_webhook_url": "https://discord.test/hook",
+    "telegram_token": "4711:t0ken-never-shown", "telegram_chat_ids": "-1001",
+    "telegram_url": "https://telegram.test", "notify_urls": "ntfy://notify.test/topic",
+    "quiet_hours": "22:00-07:00", "heartbeat_url": "https://heart.test/beat",
+    "dashboard_token": "sixteen-characters-or-more",
 }  # fmt: skip
 
 

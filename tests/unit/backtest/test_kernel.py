@@ -22,6 +22,7 @@ from cointrader.exchange.simulated.instruments import plausible_instrument
 from cointrader.risk.limits import RiskLimits
 from cointrader.risk.switches import Switch
 from cointrader.strategy.plan import ExitSettings
+from tests.full import only_in_full
 from tests.markets import TableSource, random_rows
 from tests.metamorphic.backtests import Limits, Scene
 
@@ -75,9 +76,15 @@ def test_compiled_and_uncompiled_are_the_same_to_the_bit(limits):
     assert compiled.equity.tobytes() == plain.equity.tobytes()
     assert compiled.decisions.action.tobytes() == plain.decisions.action.tobytes()
     assert compiled.decisions.refusal.tobytes() == plain.decisions.refusal.tobytes()
-    assert play_compiled.is_native
     assert compiled.final_wallet == plain.final_wallet
     assert compiled.halted_days == plain.halted_days
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled here")
+def test_the_kernel_is_run_without_numba():
+    played_both_ways(seed=11)
+
+    assert play_compiled.is_native
 
 
 def test_what_a_trade_won_and_lost_adds_up_to_the_wallet():
@@ -133,7 +140,45 @@ print(repr(Scene.random(3).play(slippage=0.001).final_wallet), "numba" in sys.mo
 """
 
 
+DIGESTS = """
+from cointrader.backtest.kernel import play_compiled
+from cointrader.backtest.sweep.cells import COMPILED
+print(play_compiled.digest(), COMPILED[0].digest(), COMPILED[1].digest())
+"""
+EDITS = {
+    "domain/position.py": ("price * slippage * order_sign", "price * slippage * 2 * order_sign"),
+    "domain/candle.py": ("return NO_TOUCH", "return STOP"),
+    "risk/limits.py": ("_TIE = ", "_TIE = 2 * "),
+    "strategy/plan.py": ("return fill_price", "return 2 * fill_price"),
+}
+
+
+def test_an_edit_of_any_rule_the_kernel_is_made_of_names_other_code(tmp_path):
+    """What is kept is found by these names; counting alone knows no rule."""
+    copy = tmp_path / "src" / "cointrader"
+    shutil.copytree(SOURCE / "cointrader", copy, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def digests():
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+        command = [sys.executable, "-B", "-c", DIGESTS]
+        return subprocess.check_output(command, env=environment, text=True).split()
+
+    kernel, walk, counting = digests()
+    for name, (before, after) in EDITS.items():
+        file = copy / name
+        text = file.read_text()
+        assert before in text, name
+        file.write_text(text.replace(before, after))
+        edited = digests()
+        assert edited[0] != kernel, name
+        assert edited[1] != walk, name
+        assert edited[2] == counting, name
+        file.write_text(text)
+    assert digests() == [kernel, walk, counting]
+
+
 @pytest.mark.slow
+@only_in_full
 def test_an_edited_rule_is_the_rule_of_the_next_run(tmp_path):
     """A rule of another file than the kernel's, in a copy of the package; the cache is kept.
 

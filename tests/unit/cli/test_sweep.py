@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from cointrader.cli.main import main
 
+ORACLE = Path(__file__).parents[1] / "walkforward" / "oracle.py"
 SMALL = ("--to", "2026-02-01", "--symbol", "XRPUSDT", "--least-trades", "15", "--jobs", "1")
 AXES = ("--set", "atr_sl_mult=1,2", "--set", "signal_threshold=2,3")
 
@@ -97,7 +99,6 @@ def test_a_walk_forward_is_told_fold_by_fold(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--model"], "none can be trained yet"),
         (["--set", "atr_stop=1"], "did you mean"),
         (["--cluster", "tcp://127.0.0.1:1", "--jobs", "2"], "exclude each other"),
         (["--store", "x.db", "--no-store"], "exclude each other"),
@@ -108,6 +109,49 @@ def test_mistakes_are_told_before_anything_is_played(capsys, command, arguments,
     assert main([command, *SMALL, *arguments]) == 2
 
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [
+        ("sweep", ["--model"], "cointrader walkforward --model"),
+        ("walkforward", ["--model", "forest"], "'lgbm', 'mlx'"),
+        ("walkforward", ["--model", "lgbm", "--no-model"], "exclude each other"),
+    ],
+)
+def test_which_filter_is_no_question_of_chance(capsys, command, arguments, words):
+    assert main([command, *SMALL, *arguments]) == 2
+
+    assert words in capsys.readouterr().err
+
+
+def test_a_walk_forward_trains_a_filter_for_each_fold(capsys):
+    """The filters of the second run are those of the first."""
+    pytest.importorskip("lightgbm")
+    pytest.importorskip("onnx")
+    asked = (
+        "walkforward", "--model", "lgbm", "--to", "2026-02-12", "--symbol", "XRPUSDT", "--jobs",
+        "1", "--signal", f"{ORACLE}:Knowing", "--set", "atr_sl_mult=2", "--store", "cells.db",
+        "--train", "25", "--test", "7", "--least-trades", "15",
+    )  # fmt: skip
+
+    assert main([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    trained = told["filter"]["trained"]
+    assert [(each["fold"], each["symbol"]) for each in trained] == [(0, "XRPUSDT"), (1, "XRPUSDT")]
+    for each, fold in zip(trained, told["folds"], strict=True):
+        assert each["rows"] >= 200
+        assert each["last_outcome_known_ms"] <= fold["train_to_ms"] == each["judges_from_ms"]
+        assert each["judges_from_ms"] < fold["test_from_ms"]
+    alone = told["filter"]["unfiltered_measures"]
+    assert told["measures"]["trades"] < alone["trades"]
+    assert told["measures"]["mean_r"] > alone["mean_r"]
+    assert told["trials"] == 2
+
+    assert main([*asked]) == 0
+    out = capsys.readouterr().out
+    assert "filters by lgbm, each trained on its fold's training alone" in out
+    assert "all tests together, filtered and unfiltered:" in out
 
 
 def test_a_file_that_cannot_be_written_is_told_before(capsys):

@@ -96,7 +96,7 @@ def test_files_of_the_archive_are_read_from_disk(tmp_path):
     found, wanted = frame_in(tmp_path), MARKET.frame(XRP).between(day(0), day(59))
     assert np.array_equal(found.candles.close, wanted.candles.close)
     assert list(found.correlated) == [BTC]
-    assert np.array_equal(found.oi_change[20 * 96 + 1 :], wanted.oi_change[20 * 96 + 1 :])
+    assert np.array_equal(found.oi_change[20 * 96 + 2 :], wanted.oi_change[20 * 96 + 2 :])
     assert np.array_equal(found.funding_rate, wanted.funding_rate, equal_nan=True)
     assert outcome.failed == {}
 
@@ -125,8 +125,8 @@ def test_open_interest_alone_completes_a_file_that_is_there(tmp_path):
     outcome = imported(tmp_path, tmp_path / "metrics")
 
     known = ~np.isnan(frame_in(tmp_path).oi_change)
-    assert np.flatnonzero(known).tolist() == list(range(10 * 96 + 1, 20 * 96))
-    assert (outcome.symbols[0].added, outcome.symbols[0].changed) == (0, 10 * 96 - 1)
+    assert np.flatnonzero(known).tolist() == list(range(10 * 96 + 2, 20 * 96))
+    assert (outcome.symbols[0].added, outcome.symbols[0].changed) == (0, 10 * 96 - 2)
 
 
 def test_a_gap_between_files_is_told_and_nothing_is_written(tmp_path):

@@ -17,7 +17,7 @@ from cointrader.market.spans import filled, united, within, without
 from cointrader.market.upsert import funding_column, open_interest_change, upsert
 from tests.unit.market.made import BAR_MS, a_frame, some_columns
 
-HOUR_MS = 3_600_000
+HOUR_MS, FIVE_MS = 3_600_000, 300_000
 EIGHT = 1_741_248_000_000  # 2025-03-06 08:00 UTC
 
 
@@ -43,22 +43,37 @@ def test_where_a_settlement_is_missing_the_rate_before_it_does_not_stand():
 def test_a_change_is_from_one_close_to_the_next():
     told = np.array([EIGHT, EIGHT + BAR_MS, EIGHT + 2 * BAR_MS])
 
+    told -= FIVE_MS
+
     change = open_interest_change(times(-1, 0, 1), BAR_MS, told, np.array([100.0, 110.0, 99.0]))
 
     assert math.isnan(change[0])
     assert change[1:].tolist() == [pytest.approx(0.1), pytest.approx(-0.1)]
 
 
-def test_an_amount_of_after_the_close_is_not_known_and_an_old_one_is_of_another_bar():
-    told = np.array([EIGHT - 60_000, EIGHT + BAR_MS + 1, EIGHT + 2 * BAR_MS - 300_000])
+def test_an_amount_of_the_last_five_minutes_is_not_known_at_the_close():
+    told = EIGHT + BAR_MS * np.array([0, 1, 2]) - FIVE_MS
+    amounts = np.array([100.0, 110.0, 99.0])
+
+    in_time = open_interest_change(times(0, 1), BAR_MS, told, amounts)
+    too_late = open_interest_change(times(0, 1), BAR_MS, told + 1, amounts)
+
+    assert in_time.tolist() == [pytest.approx(0.1), pytest.approx(-0.1)]
+    assert math.isnan(too_late[0])
+    assert too_late[1] == pytest.approx(0.1)  # what the bar before would have needed
+
+
+def test_an_amount_that_is_older_than_a_bar_is_of_another_one():
+    told = np.array([EIGHT - FIVE_MS, EIGHT + BAR_MS - FIVE_MS, EIGHT + 2 * BAR_MS - FIVE_MS + 1])
 
     change = open_interest_change(times(0, 1, 2), BAR_MS, told, np.array([100.0, 110.0, 121.0]))
 
-    assert np.isnan(change).all()  # none at the close of bar 0; none of bar 2 at all
+    assert change[0] == pytest.approx(0.1)
+    assert np.isnan(change[1:]).all()  # the second bar had no amount of its own
 
 
 def test_a_failed_count_of_zero_is_missing():
-    told = np.array([EIGHT, EIGHT + BAR_MS, EIGHT + 2 * BAR_MS])
+    told = np.array([EIGHT, EIGHT + BAR_MS, EIGHT + 2 * BAR_MS]) - FIVE_MS
 
     change = open_interest_change(times(0, 1), BAR_MS, told, np.array([100.0, 0.0, 50.0]))
 

@@ -64,7 +64,7 @@ def test_recorded_columns_are_those_of_the_source_s_frame():
 
     assert np.array_equal(rate, frame.funding_rate, equal_nan=True)
     np.testing.assert_allclose(change, frame.oi_change, rtol=0, atol=1e-15)
-    assert not np.isnan(change[1:]).any()
+    assert not np.isnan(change[2:]).any()
 
 
 def test_a_market_for_backtests_has_them():
@@ -114,10 +114,26 @@ def test_nothing_is_asked_for_twice():
     for _ in range(2):
         asyncio.run(told.catch_up(exchange, "XRPUSDT", from_ms=START_MS, now_ms=exchange.now_ms))
 
-    first, second = exchange.asked[:2], exchange.asked[2:]
-    assert first == [("funding", START_MS - DAY_MS), ("interest", START_MS)]
-    assert second[0][1] > exchange.now_ms - 8 * 3_600_000
-    assert second[1][1] == exchange.now_ms + 1
+    assert exchange.asked == [("funding", START_MS - DAY_MS), ("interest", START_MS - DAY_MS)]
+
+
+def test_news_are_asked_for_when_there_may_be_some():
+    source, told = a_source(), Told(BAR_MS, keep_ms=DAY_MS * 20)
+    exchange = Exchange(source, 0)
+    hour_ms = 3_600_000
+
+    def asked_at(now_ms):
+        exchange.now_ms = now_ms
+        exchange.asked.clear()
+        asyncio.run(told.catch_up(exchange, "XRPUSDT", from_ms=START_MS, now_ms=now_ms))
+        return [(what, (now_ms - from_ms) // 60_000) for what, from_ms in exchange.asked]
+
+    now_ms = START_MS + 40 * hour_ms
+    asked_at(now_ms - 30_000)
+    # A settlement comes on the hour; an amount every five minutes.
+    assert asked_at(now_ms) == [("funding", 8 * 60 - 1), ("interest", 14)]
+    assert asked_at(now_ms + 60_000) == []
+    assert asked_at(now_ms + FIVE_MS) == [("funding", 4), ("interest", 4)]
 
 
 def test_a_window_without_bars_has_no_values():
@@ -146,6 +162,19 @@ def test_an_exchange_that_is_away_leaves_values_missing_and_is_caught_up_with_la
     assert equal(told.columns(times), Recorded(source, "XRPUSDT").columns(times))
 
 
+def test_nothing_is_known_that_is_told_after_the_close():
+    """A bot that heard everything until the close knows what a backtest knows of the bar."""
+    source = a_source()
+    times = source.frame("XRPUSDT").open_time_ms
+    told, exchange = Told(BAR_MS, keep_ms=20 * DAY_MS), Exchange(source, 0)
+
+    for bar in range(300, 400):
+        exchange.now_ms = int(times[bar]) + BAR_MS - 60_000  # a minute before
+        asyncio.run(told.catch_up(exchange, "XRPUSDT", from_ms=START_MS, now_ms=exchange.now_ms))
+        window = times[: bar + 1]
+        assert equal(told.columns(window), Recorded(source, "XRPUSDT").columns(window))
+
+
 def test_what_is_old_is_forgotten():
     told = Told(BAR_MS, keep_ms=DAY_MS)
     told.take(amounts=[(START_MS + k * FIVE_MS, 100.0 + k) for k in range(5000)])
@@ -172,8 +201,8 @@ def test_an_amount_that_is_missing_is_nan_and_not_0():
 
     _, change = told.columns(START_MS + np.arange(-1, 9) * BAR_MS)
 
-    assert [math.isnan(x) for x in change] == [True] + [False] * 4 + [True] * 2 + [False] * 3
-    assert change[1] == pytest.approx(0.1)
+    assert [math.isnan(x) for x in change] == [True] * 2 + [False] * 4 + [True] * 2 + [False] * 2
+    assert change[2] == pytest.approx(0.1)
 
 
 def test_a_source_without_either_has_neither():

@@ -8,6 +8,7 @@ import pytest
 
 from cointrader.domain.errors import DataError, MissingCandles
 from cointrader.domain.ports import CandleSource, Settlement
+from cointrader.market.history import FILE_NAME, History
 from cointrader.market.quality import Kind
 from cointrader.market.source import FolderSource
 from tests.unit.market.made import BAR_MS, START_MS, a_candle, changed, put, raw, some_times
@@ -154,6 +155,37 @@ def test_a_settlement_at_the_last_bar_has_that_bars_rate(tmp_path):
     assert a_source(tmp_path).settlements("XRPUSDT") == (
         Settlement(START_MS + HOUR_BARS * BAR_MS, 0.002),
     )
+
+
+def test_a_settlement_at_another_hour_is_known_by_the_history_beside_the_file(tmp_path):
+    bars = 80  # 15:00 to 10:45 the next day: settlements at bars 4, 36 and 68
+    rates = pl.Series([0.0] * 4 + [0.0001] * 32 + [0.0002] * 32 + [0.0003] * 12)
+    put(tmp_path, raw(bars).with_columns(rates.alias("funding_rate")))
+    before = a_source(tmp_path).settlements("XRPUSDT")
+    at_four_hours = START_MS + 20 * BAR_MS
+    with History(tmp_path / FILE_NAME) as history:
+        told = [
+            Settlement(START_MS + 36 * BAR_MS + 4, 0.7),  # the file's own rate counts there
+            Settlement(at_four_hours + 6, 0.00015, 101.0),
+            Settlement(START_MS - 12 * BAR_MS, 0.4),  # before the file begins
+            Settlement(START_MS + 84 * BAR_MS, 0.4),
+        ]
+        history.keep_settlements("XRPUSDT", told)
+        history.keep_settlements("TRXUSDT", [Settlement(at_four_hours, 0.9)])
+
+    settled = a_source(tmp_path).settlements("XRPUSDT")
+
+    assert len(before) == 3
+    assert [each for each in settled if each not in before] == [Settlement(at_four_hours, 0.00015)]
+    assert list(settled) == sorted(settled, key=lambda each: each.at_ms)
+
+
+def test_a_history_that_cannot_be_read_is_told(tmp_path):
+    put(tmp_path, raw(5))
+    (tmp_path / FILE_NAME).write_bytes(b"not a database, and longer than its header would be" * 9)
+
+    with pytest.raises(DataError, match="history of funding"):
+        a_source(tmp_path).settlements("XRPUSDT")
 
 
 def test_a_rate_of_zero_is_settled_and_a_missing_one_is_not(tmp_path):

@@ -69,7 +69,7 @@ class Chat:
     def texts(self) -> list[str]:
         return [body["content"] for body in self.bodies]
 
-    def wait_for(self, is_so: Callable[[Chat], bool], seconds: float = 5.0) -> None:
+    def wait_for(self, is_so: Callable[[Chat], bool], seconds: float = 20.0) -> None:
         until = time.monotonic() + seconds
         while not is_so(self):
             assert time.monotonic() < until, f"still waiting; the server got {self.texts}"

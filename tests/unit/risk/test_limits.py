@@ -67,6 +67,7 @@ def test_an_unknown_word_is_refused_with_its_name(wrong):
 def test_sizing_words():
     assert sizing_of("risk") == (RISK, 0.0)
     assert sizing_of("fixed:250.5") == (FIXED, 250.5)
+    assert [sizing_of(text)[0] for text in ("account", "risk", "fixed:1")] == [0, 1, 2]
 
 
 def test_fixed_sizing_turns_every_limit_off():

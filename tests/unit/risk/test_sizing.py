@@ -11,10 +11,13 @@ from cointrader.domain.order import Side
 from cointrader.risk.book import Refusal
 from cointrader.risk.limits import RiskLimits
 from cointrader.risk.sizing import (
+    BELOW_MIN_QUANTITY,
+    SIZE_FITS,
     is_liquidation_near,
     margin_ratio,
     risk_notional,
     size_entry,
+    size_verdict,
     slot_notional,
 )
 from tests.unit.risk.fakes import LONG, SHORT, Settings
@@ -125,6 +128,11 @@ def test_too_small_is_refused_and_never_bumped_up(snapshot, reason):
 
     assert isinstance(answer, Refusal)
     assert answer.reason == reason
+
+
+def test_nothing_at_all_is_too_small_also_where_no_minimum_is_known():
+    assert size_verdict(0.0, 2.0, 0.0, 0.0, False) == BELOW_MIN_QUANTITY
+    assert size_verdict(0.1, 2.0, 0.0, 0.0, False) == SIZE_FITS
 
 
 def test_more_than_the_exchange_takes_is_cut_down_to_it():

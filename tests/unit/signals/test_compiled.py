@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import hashlib
 import inspect
 import math
 import os
@@ -11,10 +12,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -22,7 +26,8 @@ from cointrader.backtest import kernel, score_history
 from cointrader.backtest.sweep import cells
 from cointrader.signals import reach
 from cointrader.signals.compiled import compiled
-from cointrader.signals.native import cache_folder
+from cointrader.signals.native import Code, cache_folder, made_by
+from cointrader.signals.native_entry import kind_text
 
 SOURCE = Path(__file__).parents[3] / "src"
 _STEP = 1e-9
@@ -349,6 +354,65 @@ def test_a_broken_file_in_the_cache_is_compiled_anew(program, tmp_path, harm):
     assert program() == (16.0, False)
 
 
+def test_of_processes_that_begin_together_one_compiles_and_the_others_wait(program):
+    with ThreadPoolExecutor(3) as processes:
+        told = [each.result() for each in [processes.submit(program) for _ in range(3)]]
+
+    assert [value for value, _ in told] == [16.0] * 3
+    assert sum(compiles for _, compiles in told) == 1
+
+
+def test_code_of_another_rule_in_its_place_is_never_run(program, tmp_path):
+    """Whole as a file, and foreign: of another rule, and so of another key."""
+    assert program() == (16.0, True)
+    (own,) = (tmp_path / "cache").rglob("*.code")
+    (tmp_path / "rule.py").write_text(RULE.replace("2.0", "3.0"))
+    assert program() == (22.0, True)
+    (other,) = set((tmp_path / "cache").rglob("*.code")) - {own}
+    own.replace(other)
+
+    assert program() == (22.0, True)
+    assert program() == (22.0, False)
+
+
+@pytest.mark.parametrize("part", ["key", "entry"])
+def test_code_that_says_it_is_something_else_is_compiled_anew(program, tmp_path, part):
+    """Such as code that was made by another numpy, for another processor, by an older loader."""
+    program()
+    (file,) = (tmp_path / "cache").rglob("*.code")
+    code = msgspec.msgpack.decode(file.read_bytes()[32:], type=Code)
+    body = msgspec.msgpack.encode(msgspec.structs.replace(code, **{part: "x", "object": b"?"}))
+    file.write_bytes(hashlib.sha256(body).digest() + body)
+
+    assert program() == (16.0, True)
+    assert program() == (16.0, False)
+
+
+def test_all_that_has_a_hand_in_making_code_is_in_its_name():
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    told = made_by()
+
+    for part in (sys.version, np.__version__, llvmlite.__version__, llvm.get_host_cpu_name()):
+        assert part in told
+    for module in ("native", "native_entry", "compiled", "reach"):
+        text = (SOURCE / "cointrader" / "signals" / f"{module}.py").read_bytes()
+        assert hashlib.sha256(text).hexdigest() in told
+
+
+def test_a_tuple_whose_fields_change_places_is_another_kind():
+    """Names become places when a function is compiled, and the function's text is the same."""
+
+    make: Any = namedtuple
+
+    def made(*names):
+        return make("Pair", names)(1.0, 2.0)
+
+    assert kind_text([made("low", "high")]) != kind_text([made("high", "low")])
+    assert kind_text([made("low", "high")]) == kind_text([made("low", "high")])
+
+
 def test_without_a_folder_to_keep_it_in_it_is_compiled_all_the_same(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -373,6 +437,20 @@ def test_where_the_users_cache_cannot_be_made_it_is_among_temporary_files(tmp_pa
     assert folder.parent.stat().st_mode & 0o077 == 0
 
 
+def test_a_users_cache_that_everybody_may_write_is_not_used(tmp_path, monkeypatch):
+    """What is kept there is run."""
+    shared = tmp_path / "cache" / "cointrader" / "compiled"
+    shared.mkdir(parents=True)
+    shared.chmod(0o777)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    folder = cache_folder()
+
+    assert folder is not None
+    assert folder.parent == tmp_path / f"cointrader-{os.getuid()}"
+
+
 def test_a_temporary_folder_that_others_may_write_is_not_used(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     (tmp_path / f"cointrader-{os.getuid()}").mkdir()
@@ -384,7 +462,7 @@ def test_a_temporary_folder_that_others_may_write_is_not_used(tmp_path, monkeypa
 
 
 def test_only_the_newest_versions_of_a_function_are_kept(program, tmp_path):
-    for number in range(6):
+    for number in range(5):
         (tmp_path / "rule.py").write_text(RULE.replace("1.0", f"{number}.0"))
         program()
 

@@ -53,7 +53,7 @@ def test_compiled_and_plain_it_is_the_same_to_the_bit():
     )  # fmt: skip
     bar = NewestBar(candles, p)
     assert plain == (
-        bar.close, bar.rsi, bar.macd_cross, bar.band_upper, bar.band_lower, bar.ema_fast,
+        bar.rsi, bar.macd_cross, bar.close, bar.band_lower, bar.band_upper, bar.ema_fast,
         bar.ema_mid, bar.ema_slow, bar.stoch_k, bar.stoch_d, bar.volume, bar.volume_mean,
     )  # fmt: skip
 

@@ -45,6 +45,11 @@ def test_seven_values_tell_nothing_about_their_order_and_eight_do():
     assert optimal_block_length(chained(8, 0.5)) == 3.0
 
 
+def test_where_correlations_cancel_all_variance_single_rows_are_drawn():
+    """Variance of the mean by these lags: exactly 0, by which nothing can be divided."""
+    assert optimal_block_length(np.array([2.0, -2.0, 2.0, -2.0, 2.0, 0.0, 0.0, -2.0])) == 1.0
+
+
 def counted(drawn):
     """A figure that numbers the series drawn at once: 0, 1, 2..."""
     return np.arange(len(drawn), dtype=np.float64)

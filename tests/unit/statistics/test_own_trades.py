@@ -11,10 +11,11 @@ from cointrader.app.config import Config
 from cointrader.app.paper_edge import planted_edge
 from cointrader.app.paper_market import instruments_of
 from cointrader.backtest.codes import FILTER
-from cointrader.backtest.columns import REASONS
+from cointrader.backtest.columns import BY_SIGNAL, REASONS, TRADE
 from cointrader.backtest.criteria import load_criteria
 from cointrader.backtest.own_trades import (
     RandomSignals,
+    columns_of,
     marked_equity,
     played,
     trade_columns,
@@ -88,6 +89,16 @@ def test_slippage_is_what_moved_the_fills_away_from_the_candles():
         moved = abs(trade["entry_price"] - bought) + abs(trade["exit_price"] - sold)
         # Fills are on the price grid, which is a hundredth of the slippage or less.
         assert columns.slippage[i] == pytest.approx(moved * trade["quantity"], rel=0.05)
+
+
+def test_slippage_in_numbers():
+    """A tenth: opens of 100 are bought at 110 and sold at 90, so 10 each for every unit."""
+    rows = np.zeros(2, TRADE)
+    rows["side"], rows["quantity"], rows["reason"] = [1, -1], [2.0, 3.0], BY_SIGNAL
+    rows["risk"] = 1.0
+    rows["entry_price"], rows["exit_price"] = [110.0, 90.0], [90.0, 110.0]
+
+    assert columns_of(rows, np.zeros(1, np.int64), 0.1).slippage.tolist() == pytest.approx([40, 60])
 
 
 def test_equity_ends_with_the_last_trade_closed():

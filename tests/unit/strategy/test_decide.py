@@ -15,6 +15,7 @@ from cointrader.strategy.decide import (
     Reverse,
     Unfiltered,
     decide,
+    reads_features,
 )
 from cointrader.strategy.plan import ExitSettings
 
@@ -85,3 +86,9 @@ def test_the_first_decision_has_three_hundred_bars_before_it():
     early = decide(a_view(Side.LONG, bars_before=299), None, Unfiltered(), EXITS)
     assert early == Hold("warm-up", "299 of 300 bars")
     assert isinstance(decide(a_view(Side.LONG, bars_before=300), None, Unfiltered(), EXITS), Enter)
+
+
+def test_a_filter_that_does_not_say_whether_it_looks_at_features_may_look_at_them():
+    assert not reads_features(Unfiltered())
+    assert not reads_features(NoEntries("no model"))
+    assert reads_features(SaysNo())

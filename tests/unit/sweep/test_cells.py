@@ -13,13 +13,15 @@ from cointrader.backtest.market import Market
 from cointrader.backtest.run import run
 from cointrader.backtest.settings import BacktestSettings
 from cointrader.backtest.signals import SymbolSignals
-from cointrader.backtest.sweep.cells import COMPILED, FOREVER, Sheet, Windows, counted
+from cointrader.backtest.sweep.cells import COMPILED, Sheet
+from cointrader.backtest.sweep.figures import FOREVER, Windows, counted
 from cointrader.backtest.sweep.marking import marked_equity
 from cointrader.backtest.sweep.shared import ABSENT, SharedSignals
 from cointrader.domain.instrument import Instrument
 from cointrader.exchange.simulated.instruments import plausible_instrument
 from cointrader.risk.limits import RiskLimits
 from cointrader.strategy.plan import ExitSettings
+from tests.full import IS_FULL
 from tests.markets import TableSource
 from tests.metamorphic.backtests import Limits, Scene
 
@@ -105,7 +107,7 @@ EXITS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60 if IS_FULL else 15)
 @given(
     seed=st.integers(0, 2**32 - 1),
     symbols=st.integers(1, 3),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cointrader.backtest.sweep import ranking
-from cointrader.backtest.sweep.cells import FIGURES
+from cointrader.backtest.sweep.figures import FIGURES
 from cointrader.backtest.sweep.header import CellTable, header_of
 
 CELLS, DAYS = 324, 365

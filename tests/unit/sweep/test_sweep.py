@@ -14,10 +14,11 @@ import pytest
 
 from cointrader.app.backtest import configured_signals, market_of, settings_of
 from cointrader.app.paper_market import instruments_of
-from cointrader.app.search_space import identity_of, search_space
+from cointrader.app.search_cell import identity_of
+from cointrader.app.search_space import search_space
 from cointrader.app.sweep import Where, sweep
 from cointrader.backtest.run import run
-from cointrader.backtest.sweep.cells import counted
+from cointrader.backtest.sweep.figures import counted
 from cointrader.backtest.sweep.header import WHOLE
 from cointrader.backtest.trial_ledger import TrialLedger
 from cointrader.domain.errors import ConfigError, MissingCandles

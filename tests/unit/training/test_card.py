@@ -11,6 +11,7 @@ import pytest
 from cointrader.domain.errors import DataError
 from cointrader.training import card as cards
 from cointrader.training.card import CARD_FILE, Card, as_plain, number, read_cards, write_card
+from cointrader.training.gate_card import verdict_on, write_verdict
 from cointrader.training.train import train
 from tests.unit.training.samples import SUBJECT, expanding, material, plan
 
@@ -41,6 +42,26 @@ def test_cards_of_two_backends_share_a_file(card, tmp_path):
 
     assert read_cards(tmp_path)["mlx"] == other
     assert read_cards(tmp_path)["lgbm"].seed == 3
+
+
+def test_a_verdict_stays_when_the_other_backend_is_trained(card, tmp_path):
+    write_card(tmp_path, card)
+    write_verdict(tmp_path, "lgbm", {"verdict": "failed", "measures": {"trades": 61.0}})
+
+    write_card(tmp_path, msgspec.structs.replace(card, backend="mlx"))
+
+    assert verdict_on(tmp_path, "lgbm") == {"verdict": "failed", "measures": {"trades": 61.0}}
+    assert read_cards(tmp_path)["lgbm"].gate == verdict_on(tmp_path, "lgbm")
+    assert "gate" not in as_plain(read_cards(tmp_path)["mlx"])
+
+
+def test_a_model_trained_anew_has_no_verdict(card, tmp_path):
+    write_card(tmp_path, card)
+    write_verdict(tmp_path, "lgbm", {"verdict": "passed"})
+
+    write_card(tmp_path, msgspec.structs.replace(card, seed=9))
+
+    assert verdict_on(tmp_path, "lgbm") is None
 
 
 def test_a_card_tells_where_its_numbers_come_from(card):

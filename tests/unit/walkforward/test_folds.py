@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cointrader.backtest.walkforward.folds import (
@@ -48,6 +48,7 @@ def test_a_short_rest_is_part_of_the_last_test(end, last):
     assert (fold.test_from_ms // DAY_MS, fold.test_to_ms // DAY_MS) == last
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.integers(1, 200), st.integers(1, 90), st.integers(0, 10), st.integers(1, 700), st.booleans()
 )

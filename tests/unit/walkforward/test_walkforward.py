@@ -13,9 +13,9 @@ from cointrader.app.paper_market import instruments_of
 from cointrader.app.search_space import search_space
 from cointrader.app.sweep import Where
 from cointrader.app.walkforward import Plan, walk_forward
-from cointrader.backtest.codes import FILTER
 from cointrader.backtest.run import run
-from cointrader.backtest.sweep.cells import FOREVER, Sheet, Windows, counted
+from cointrader.backtest.sweep.cells import Sheet
+from cointrader.backtest.sweep.figures import FOREVER, Windows, counted
 from cointrader.backtest.walkforward.choosing import choose
 from cointrader.backtest.walkforward.folds import folds_of, windows_of
 from cointrader.domain.errors import ConfigError, MissingCandles
@@ -170,23 +170,6 @@ def test_candles_after_a_training_do_not_move_its_choice(tmp_path):
         assert one.fold == other.fold
         assert one.cell == other.cell
         assert one.train.tobytes() == other.train.tobytes()
-
-
-def test_a_filter_is_trained_anew_for_each_fold_and_refuses_entries(tmp_path):
-    asked = []
-
-    def no_longs(fold, market, signals):
-        asked.append(fold)
-        return {
-            symbol: replace(own, refused=np.where(own.side > 0, FILTER, 0).astype(np.int8))
-            for symbol, own in signals.items()
-        }
-
-    result, _ = walked(tmp_path, retrain=no_longs)
-
-    assert asked == list(result.folds)
-    assert len(result.trades) > 0
-    assert (result.trades["side"] == -1).all()
 
 
 def test_where_nothing_can_be_chosen_there_is_no_result(tmp_path):

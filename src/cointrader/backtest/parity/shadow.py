@@ -7,39 +7,30 @@ fills, fees and payments are booked, so that one difference does not make all th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from cointrader.backtest.bar import (
-    Row,
-    begin_bar,
     count_result,
     entry_refusal,
     entry_size,
     exchange_refusal,
-    judge,
     liquidation_of,
     margin_ratio_of,
     open_position,
     trail,
 )
 from cointrader.backtest.codes import REFUSALS
-from cointrader.backtest.columns import ACCOUNT, HELD, REASONS, Candles
-from cointrader.backtest.market import Stretch
+from cointrader.backtest.columns import REASONS
 from cointrader.backtest.parity.facts import Entered
-from cointrader.backtest.settings import BacktestSettings, lanes_of, rules_of
-from cointrader.backtest.signals import SymbolSignals
+from cointrader.backtest.parity.led_account import Held, LedAccount
 from cointrader.domain.candle import LIQUIDATED, NO_TOUCH, bar_exit, touch_price
-from cointrader.domain.clock import DAY_MS
 from cointrader.domain.order import Fill
 from cointrader.domain.position import bankruptcy_price, gross_pnl, slipped
-from cointrader.risk.limits import ALLOWED, daily_loss_reached, risk_to_stop
+from cointrader.risk.limits import ALLOWED, risk_to_stop
 from cointrader.risk.sizing import needed_margin, wanted_quantity
-from cointrader.risk.switches import SLOW_TRADES
 from cointrader.strategy.plan import Exits
-
-_WALLETS = 8  # a reading of the account lags behind by no more steps than these
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,90 +61,8 @@ class Offer:
     refusal: str
 
 
-@dataclass(slots=True)
-class Held:
-    """The position that the journal shows, beside the kernel's row of it."""
-
-    entered: Entered
-    stops: list[float] = field(default_factory=list)  # every one it has had
-    gross: float = 0.0  # of parts that have been closed already
-    exit_fee: float = 0.0
-    closed: set[int] = field(default_factory=set)  # trade ids of the fills that closed them
-
-
-class Shadow:
-    """The account of one run. `symbols` are places in the configured order."""
-
-    def __init__(self, stretch: Stretch, settings: BacktestSettings) -> None:
-        self.candles: Candles = stretch.candles
-        self.symbols = stretch.market.symbols
-        nothing = np.empty(0)
-        without = SymbolSignals(np.empty(0, np.int64), np.empty(0, np.int8), nothing)
-        self._lanes, self._brackets = lanes_of(
-            settings, self.symbols, dict.fromkeys(self.symbols, without)
-        )
-        self.rules: Row = rules_of(settings).copy()[0]
-        self._book = np.zeros(len(self.symbols), HELD)
-        self._nets = np.zeros((len(self.symbols), SLOW_TRADES))
-        self.account: Row = _new_account(settings.balance)
-        self.held: dict[int, Held] = {}
-        self.wallets: list[float] = [self.wallet]  # as it was lately, the present one last
-
-    # ---------------------------------------------------------------- the account
-
-    @property
-    def wallet(self) -> float:
-        return float(self.account["wallet"])
-
-    def _remember(self) -> None:
-        self.wallets = [*self.wallets[-_WALLETS:], self.wallet]
-
-    @property
-    def has_account(self) -> bool:
-        return not self.rules["is_unlimited"]
-
-    def equity(self, bar: int) -> float:
-        """Marked at the open of `bar`."""
-        equity = self.wallet
-        for s in self.held:
-            row = self._book[s]
-            mark = self.candles.open[s, bar]
-            if not np.isnan(mark):
-                equity += gross_pnl(row["sign"], row["entry_price"], mark, row["quantity"])
-        return float(equity)
-
-    def begin(self, bar: int, equity: float) -> None:
-        """`bar` begins; nothing of it has happened."""
-        if self.has_account:
-            begin_bar(
-                bar, int(self.candles.time_ms[bar]) // DAY_MS, equity, self.rules, self.account
-            )
-
-    def judge(self, bar: int, equity: float) -> None:
-        """Halts after this bar's closes."""
-        if self.has_account:
-            judge(bar, equity, self.rules, self.account)
-
-    def transfer(self, bar: int, amount: float) -> None:
-        """Money came (negative: left): no profit and no loss, as `risk.standing` has it."""
-        equity, account = self.equity(min(bar, len(self.candles.time_ms) - 1)), self.account
-        counted = equity if self.rules["is_loss_marked"] else self.wallet
-        if bar > 0 and self.has_account:
-            judge(bar - 1, equity, self.rules, account)
-            if daily_loss_reached(account["day_start"], counted, self.rules["max_daily_loss"]):
-                account["is_latched"] = 1
-        account["day_start"] = _in_proportion(account["day_start"], counted, amount)
-        account["high_water"] = _in_proportion(account["high_water"], equity, amount)
-        account["wallet"] += amount
-        self.rules["balance"] += amount
-
-    def lift_drawdown(self, equity: float) -> None:
-        self.account["is_drawn_down"] = 0
-        self.account["high_water"] = equity
-
-    def reset_switch(self, s: int) -> None:
-        row = self._book[s]
-        row["losses_running"] = row["closed"] = row["is_killed_fast"] = row["is_killed_slow"] = 0
+class Shadow(LedAccount):
+    """An account that is asked what the kernel would do, and told what was done."""
 
     # ---------------------------------------------------------------- entries
 
@@ -162,7 +71,7 @@ class Shadow:
         free = self.wallet if self.rules["has_margin_check"] else math.inf
         found = Auction(equity, len(self.held), 0, 0.0, free)
         for s in self.held:
-            row = self._book[s]
+            row = self.book[s]
             mark = self.candles.open[s, bar]
             mark = row["entry_price"] if np.isnan(mark) else mark
             found.open_risk += risk_to_stop(row["sign"], row["quantity"], mark, row["stop"])
@@ -179,8 +88,8 @@ class Shadow:
             sign,
             price,
             exits.stop_distance(price),
-            self._lanes[s],
-            self._brackets,
+            self.lanes[s],
+            self.brackets,
             self.rules,
             self.account,
         )
@@ -209,10 +118,10 @@ class Shadow:
 
     def offer(self, bar: int, s: int, sign: int, exits: Exits, auction: Auction) -> Offer:
         """The kernel's answer to an entry at the open of `bar`."""
-        price, lane, row = self.price(bar, s, sign), self._lanes[s], self._book[s]
+        price, lane, row = self.price(bar, s, sign), self.lanes[s], self.book[s]
         stop = exits.stop_distance(price)
         quantity, verdict = entry_size(
-            sign, price, stop, lane, self._brackets, self.rules, self.account
+            sign, price, stop, lane, self.brackets, self.rules, self.account
         )
         code = entry_refusal(
             price,
@@ -245,7 +154,7 @@ class Shadow:
 
     def open(self, bar: int, s: int, entered: Entered, exits: Exits | None) -> tuple[float, float]:
         """Book the journal's entry; stop and target as the kernel counts them from its fill."""
-        row, lane, price = self._book[s], self._lanes[s], entered.price
+        row, lane, price = self.book[s], self.lanes[s], entered.price
         stop = abs(price - (entered.stop or price)) if exits is None else exits.stop_distance(price)
         away = (
             abs(price - (entered.target or price))
@@ -261,13 +170,13 @@ class Shadow:
             stop,
             away,
             lane,
-            self._brackets,
+            self.brackets,
             self.rules,
             row,
             self.account,
         )
         self.account["wallet"] = before - entered.fee
-        self._remember()
+        self.remember()
         row["entry_fee"] = entered.fee
         levels = float(row["stop"]), float(row["target"])
         if entered.stop is not None and entered.target is not None:
@@ -279,7 +188,7 @@ class Shadow:
 
     def trail(self, bar: int, s: int) -> None:
         """The stop after the close of the bar before."""
-        row, lane = self._book[s], self._lanes[s]
+        row, lane = self.book[s], self.lanes[s]
         if lane["trail_ratio"] <= 0.0 or bar == 0 or np.isnan(self.candles.close[s, bar - 1]):
             return
         trail(self.candles.close[s, bar - 1], self.candles.open[s, bar], lane, self.rules, row)
@@ -287,27 +196,27 @@ class Shadow:
             self.held[s].stops.append(float(row["stop"]))
 
     def sign(self, s: int) -> int:
-        return int(self._book[s]["sign"]) if s in self.held else 0
+        return int(self.book[s]["sign"]) if s in self.held else 0
 
     def quantity(self, s: int) -> float:
-        return float(self._book[s]["quantity"])
+        return float(self.book[s]["quantity"])
 
     def stop(self, s: int) -> float:
-        return float(self._book[s]["stop"])
+        return float(self.book[s]["stop"])
 
     def pay(self, s: int, amount: float) -> None:
         """Book a funding payment of the journal."""
         self.account["wallet"] += amount
-        self._remember()
+        self.remember()
         if s in self.held:
-            row = self._book[s]
+            row = self.book[s]
             row["funding"] += amount
             row["margin"] += amount
-            row["liquidation"] = liquidation_of(row, self._lanes[s], self._brackets)
+            row["liquidation"] = liquidation_of(row, self.lanes[s], self.brackets)
 
     def leaving(self, bar: int, s: int, *, ends_here: bool) -> Leaving | None:
         """How the kernel ends the position inside `bar`; None where it stays open."""
-        row, candles, rules = self._book[s], self.candles, self.rules
+        row, candles, rules = self.book[s], self.candles, self.rules
         sign, opened = int(row["sign"]), candles.open[s, bar]
         touch = bar_exit(
             sign,
@@ -334,38 +243,24 @@ class Shadow:
 
     def close_part(self, s: int, fill: Fill) -> None:
         """Book a fill that leaves a part of the position open."""
-        row, held = self._book[s], self.held[s]
+        row, held = self.book[s], self.held[s]
         quantity, price, fee = float(fill.quantity), float(fill.price), float(fill.fee)
         gross = float(gross_pnl(row["sign"], row["entry_price"], price, quantity))
         row["margin"] *= 1.0 - quantity / row["quantity"]
         row["quantity"] -= quantity
-        row["liquidation"] = liquidation_of(row, self._lanes[s], self._brackets)
+        row["liquidation"] = liquidation_of(row, self.lanes[s], self.brackets)
         held.gross += gross
         held.exit_fee += fee
         held.closed.add(fill.trade_id)
         self.account["wallet"] += gross - fee
-        self._remember()
+        self.remember()
 
     def close(self, s: int, gross: float, exit_fee: float, net: float) -> None:
         """Book the end of the position as the journal has it."""
-        row, held = self._book[s], self.held[s]
+        row, held = self.book[s], self.held[s]
         self.account["wallet"] += gross - held.gross - (exit_fee - held.exit_fee)
-        self._remember()
+        self.remember()
         row["sign"] = 0
         del self.held[s]
         if self.rules["has_kill_fast"] or self.rules["has_kill_slow"]:
-            count_result(net, self.rules, row, self._nets[s])
-
-
-def _new_account(balance: float) -> Row:
-    account = np.zeros(1, ACCOUNT)
-    account["wallet"] = account["high_water"] = balance
-    account["day"] = account["last_halted_day"] = -1
-    return account[0]
-
-
-def _in_proportion(mark: float, now: float, amount: float) -> float:
-    """`mark` as it would have been, had `amount` been there in proportion all the time."""
-    if now <= 0 or now + amount <= 0:
-        return mark + amount
-    return float(mark * ((now + amount) / now))
+            count_result(net, self.rules, row, self.nets[s])

@@ -126,8 +126,7 @@ class _BlockSums:
         n = (marks @ self.days)[:, None]
         mean = marks @ self.first / n
         square = np.maximum(marks @ self.second - n * mean**2, 0.0) / (n - 1.0)
-        moves = square > 1e-24
-        return np.where(moves, mean / np.sqrt(np.where(moves, square, 1.0)), 0.0)
+        return mean / np.sqrt(np.where(square > 1e-24, square, np.inf))  # 0 for what never moves
 
 
 def _marks(chosen: tuple[int, ...], blocks: int) -> Floats:

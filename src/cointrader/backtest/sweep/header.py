@@ -24,7 +24,7 @@ class CellTable:
 
     Parameters
     ----------
-    figures : rows of `cells.FIGURES`, shape (cells, 3): all trades, those of the past part (known
+    figures : rows of `figures.FIGURES`, shape (cells, 3): all trades, those of the past part (known
         by its end), and those of the future part
     daily : float64 of shape (cells, days), R by UTC day of the exit
     first_day : of `daily`, days since 1970-01-01

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cointrader.backtest.columns import TRADE, Longs
-from cointrader.backtest.market import Market
-from cointrader.backtest.signals import SymbolSignals
 from cointrader.backtest.sweep import ranking
 from cointrader.backtest.sweep.ranking import Choice
 from cointrader.backtest.walkforward.folds import Fold
 
 Rows = NDArray[np.void]
-
-
-class FoldFilter(Protocol):
-    """An entry filter that is trained anew for each fold."""
-
-    def __call__(
-        self, fold: Fold, market: Market, signals: Mapping[str, SymbolSignals]
-    ) -> Mapping[str, SymbolSignals]:
-        """The same signals, with the entries marked that the filter refuses.
-
-        Trained on nothing that was not known at ``fold.train_to_ms``.
-        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +23,7 @@ class Tested:
     Parameters
     ----------
     cell : chosen on `train`; with a filter, before the filter
-    train, test : figures of that cell, one row of `cells.FIGURES` each; purged, and whole
+    train, test : figures of that cell, one row of `figures.FIGURES` each; purged, and whole
     trades : of the test, rows of `columns.TRADE`
     """
 
@@ -83,7 +68,7 @@ def tested(
     ----------
     trades_of : all trades of a cell in one continuous run, so that its state is warm when the test
         begins
-    count : adds trades up to one row of `cells.FIGURES`
+    count : adds trades up to one row of `figures.FIGURES`
     """
     found = []
     for number, (fold, cell) in enumerate(zip(folds, choices, strict=True)):

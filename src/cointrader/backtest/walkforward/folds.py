@@ -14,7 +14,7 @@ import numpy as np
 
 from cointrader.backtest.columns import Longs
 from cointrader.backtest.market import Stretch
-from cointrader.backtest.sweep.cells import FOREVER, Windows
+from cointrader.backtest.sweep.figures import FOREVER, Windows
 from cointrader.domain.errors import InvariantBroken, MissingCandles, UsageError
 from cointrader.market.quality import utc
 from cointrader.signals.rules import WARM_UP_BARS

@@ -30,6 +30,7 @@ from cointrader.exchange.binance.line import Line, LineHealth
 from cointrader.exchange.binance.stream_messages import (
     BookTicker,
     Family,
+    Glance,
     Kline,
     KlineUpdate,
     MarkPrice,
@@ -42,6 +43,8 @@ log = structlog.get_logger()
 _LOOKS_AT_ONCE = 8  # into history, over all symbols: after an outage every one has a gap
 _MOST_CANDLES = 1_000  # fetched in one look; windows are not longer
 
+_NOT_FINAL = '"x":false'  # of a kline that goes on; written otherwise, it is only read slower
+_glance = unwrapping(Glance)
 _kline_update = unwrapping(KlineUpdate)
 _mark_price = unwrapping(MarkPrice)
 _book_ticker = unwrapping(BookTicker)
@@ -96,6 +99,7 @@ class MultiSymbolStream:
         self.symbols = tuple(dict.fromkeys(symbols))
         self._interval = interval
         self._interval_ms = interval_ms(interval)
+        self._of_interval = f'"i":"{interval}"'
         self._url = url.rstrip("/")
         self._session = session
         self._history = history
@@ -234,27 +238,38 @@ class MultiSymbolStream:
     # -- messages -----------------------------------------------------------------------------
 
     def _hear_kline(self, text: str) -> None:
+        if self._on_bar is None and _NOT_FINAL in text and self._of_interval in text:  # most are
+            glance = _glance(text)
+            if glance.symbol in self._sequences:
+                self._heard(glance.symbol, glance.at_ms)
+            return
         update = _kline_update(text)
-        sequence = self._sequences.get(update.symbol)
-        if sequence is None or update.kline.interval != self._interval:
+        symbol, kline = update.symbol, update.kline
+        sequence = self._sequences.get(symbol)
+        if sequence is None or kline.interval != self._interval:
             return
-        symbol, now_ms = update.symbol, self._clock.now_ms()
-        self._told_ms[symbol] = now_ms
-        # An old event that only now gets through is not fresh; a clock that is behind is no reason.
-        self._known_ms[symbol] = max(self._known_ms[symbol], min(now_ms, update.at_ms))
-        if not update.kline.is_final and self._on_bar is None:
+        self._heard(symbol, update.at_ms)
+        is_final = kline.is_final
+        if not is_final and self._on_bar is None:
             return
-        if not _is_possible(update.kline):
-            log.warning("candle.impossible", symbol=update.symbol, at_ms=update.kline.open_time_ms)
+        if not _is_possible(kline):
+            log.warning("candle.impossible", symbol=symbol, at_ms=kline.open_time_ms)
             return  # its turn to be fetched will come
-        candle = _candle(update.symbol, update.kline)
-        if update.kline.is_final:
+        candle = _candle(symbol, kline)
+        if is_final:
             ready = sequence.offer(candle)
             self._hand_out(ready)
             if not ready:  # one before it is missing
-                self._repair([update.symbol])
+                self._repair([symbol])
         elif self._on_bar is not None and candle.open_time_ms == sequence.next_open_ms:
             self._on_bar(candle, False)  # not while one before it is missing: it is told again
+
+    def _heard(self, symbol: str, at_ms: int) -> None:
+        """Something of `symbol` came that was sent at `at_ms`."""
+        now_ms = self._clock.now_ms()
+        self._told_ms[symbol] = now_ms
+        # An old event that only now gets through is not fresh; a clock that is behind is no reason.
+        self._known_ms[symbol] = max(self._known_ms[symbol], min(now_ms, at_ms))
 
     def _hear_mark(self, text: str) -> None:
         mark = _mark_price(text)

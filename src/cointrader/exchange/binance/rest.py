@@ -224,7 +224,7 @@ class RestClient:
 
     def _addressed(self, asked: _Call) -> tuple[URL, dict[str, str]]:
         headers: dict[str, str] = {}
-        query = urlencode(asked.parameters, quote_via=quote)
+        query = urlencode(asked.parameters, quote_via=quote) if asked.parameters else ""
         if asked.access != "public":
             if self._credentials is None:
                 raise ConfigError(
@@ -234,12 +234,8 @@ class RestClient:
                 )
             headers = self._credentials.headers()
             if asked.access == "signed":
-                stamp = {
-                    "recvWindow": RECEIVE_WINDOW_MS,
-                    "timestamp": self.server_clock.now_ms(),
-                }
-                query = "&".join(filter(None, (query, urlencode(stamp))))
-                query = self._credentials.signed(query)
+                stamp = f"recvWindow={RECEIVE_WINDOW_MS}&timestamp={self.server_clock.now_ms()}"
+                query = self._credentials.signed(f"{query}&{stamp}" if query else stamp)
         text = f"{self._base_url}{asked.path}" + (f"?{query}" if query else "")
         return URL(text, encoded=True), headers
 
@@ -248,6 +244,7 @@ class RestClient:
             self._session = aiohttp.ClientSession(
                 headers={"User-Agent": f"cointrader/{__version__}"},
                 middlewares=(_no_second_sending,),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 

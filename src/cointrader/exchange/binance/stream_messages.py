@@ -63,6 +63,13 @@ class KlineUpdate(msgspec.Struct, frozen=True, rename={"at_ms": "E", "symbol": "
     kline: Kline
 
 
+class Glance(msgspec.Struct, frozen=True, rename={"at_ms": "E", "symbol": "s"}):
+    """Of a message whose content is of no use: when it was sent, and about which symbol."""
+
+    at_ms: int
+    symbol: str
+
+
 class MarkPrice(msgspec.Struct, frozen=True, rename={"at_ms": "E", "symbol": "s", "price": "p"}):
     at_ms: int
     symbol: str

@@ -31,6 +31,7 @@ from cointrader.market.synthetic.flows import funding, open_interest, volume
 from cointrader.market.synthetic.nature import nature_of
 from cointrader.market.synthetic.path import DRAWS, Path, make_path
 from cointrader.market.synthetic.volatility import market_volatility, own_volatility, rhythm
+from cointrader.market.upsert import open_interest_change
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +132,7 @@ class SyntheticSource:
     def _framed(
         self, symbol: str, times: Times, columns: Columns, context: dict[str, Columns]
     ) -> Frame:
+        closed = self._times[: len(times)] + self._interval_ms
         amounts = self._bare(symbol).open_interest if len(times) else np.empty(0)
         return Frame(
             symbol,
@@ -139,7 +141,7 @@ class SyntheticSource:
             columns,
             {name: join_on_time(times, self._times, other) for name, other in context.items()},
             last_settled(times, self.settlements(symbol)),
-            np.concatenate(([np.nan], amounts[1:] / amounts[:-1] - 1.0))[: len(times)],
+            open_interest_change(times, self._interval_ms, closed, amounts),
         )
 
     def _columns(self, symbol: str) -> Columns:

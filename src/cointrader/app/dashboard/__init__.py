@@ -1,0 +1,1 @@
+"""The dashboard's pages, read from the journal, and its process."""

@@ -1,0 +1,1 @@
+"""Every booking of an account, kept, and reconciled with its wallet."""

@@ -1,0 +1,1 @@
+"""What a running process counts, for `metrics` and `health`."""
