@@ -181,7 +181,7 @@ def without_secret(line: str) -> str:
     """A line of `.env` or `cointrader.toml`, without the value of a setting that is secret."""
     name, equals, value = line.strip().lstrip("#").strip().removeprefix("export ").partition("=")
     if equals and value.strip() and is_secret_name(name.strip()):
-        return f"#{name.strip()}={HIDDEN} (a secret: put it in again)"
+        return f"#{name.strip()}={HIDDEN} (a secret; put it in again)"
     return line
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from cointrader.app.closing import Closed, ClosingExchange, close_at_market, not_ours
-from cointrader.domain.errors import ConfigError, UsageError
+from cointrader.domain.errors import CointraderError, ConfigError, OutcomeUnknown, UsageError
 from cointrader.domain.order import Side
 from cointrader.domain.ports import Account, Clock, Journal, Quote
 from cointrader.domain.position import Position, gross_pnl
@@ -142,8 +142,8 @@ class Controls:
         """Each open position with its result at the mark price, before fees and funding."""
         lines: list[str] = []
         values: dict[str, Any] = {}
-        for symbol in self._bots:
-            held = await self._exchange.position(symbol)
+        positions = await asyncio.gather(*map(self._exchange.position, self._bots))
+        for symbol, held in zip(self._bots, positions, strict=True):
             if held is None:
                 continue
             mark = (await self._exchange.quote(symbol)).mark
@@ -271,7 +271,20 @@ class Controls:
             pass  # its bot is not running
         except Exception as error:  # whatever it was: somebody wants to be flat
             log.error("flatten.failed", symbol=symbol, error=type(error).__name__)
-        return await close_at_market(self._exchange, self._clock, symbol)
+            is_ours = is_ours or isinstance(error, OutcomeUnknown)  # an entry is under way
+        if is_ours or is_named:
+            return await close_at_market(self._exchange, self._clock, symbol)
+        return await self._closed_unless_foreign(symbol)
+
+    async def _closed_unless_foreign(self, symbol: str) -> Closed:
+        """A position that nobody named and that is not ours is told, and not touched."""
+        try:
+            held = await self._exchange.position(symbol)
+        except CointraderError as error:
+            return Closed(symbol, problem=f"nobody knows whether it is flat: {error.what}")
+        if held is not None:
+            return not_ours(symbol)
+        return await close_at_market(self._exchange, self._clock, symbol)  # what orders are left
 
     # -- how --------------------------------------------------------------------------------------
 

@@ -310,7 +310,7 @@ class Server:
         cookie = request.cookies.get(self._cookie)
         is_script = "Authorization" in request.headers
         async with contextlib.aclosing(stream), until(self._is_ending) as is_over:
-            with contextlib.suppress(ConnectionError):  # a tab that was closed is no trouble
+            with contextlib.suppress(ConnectionError, TimeoutError):  # closed, or too slow
                 await response.prepare(request)
                 part = first
                 while not is_over():

@@ -132,7 +132,7 @@ class TelegramCommands:
         """After a failure."""
         if isinstance(answer, Refused):
             self._tell_failure(f"status {answer.status}", _TODO.get(answer.status, _TOKEN))
-            return self._pace.refused_pause_s if answer.status != 409 else next(pauses)
+            return next(pauses)  # a proxy may have said it: an hour without commands is too long
         if isinstance(answer, Limited) and answer.wait_s is not None:
             return min(answer.wait_s, self._pace.refused_pause_s)
         if isinstance(answer, Failed):

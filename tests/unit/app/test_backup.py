@@ -171,10 +171,10 @@ def test_no_secret_is_in_a_backup(folder, tmp_path):
     ("line", "kept"),
     [
         ("LEVERAGE=5", "LEVERAGE=5"),
-        ("export BINANCE_API_SECRET=x", "#BINANCE_API_SECRET=*** (a secret: put it in again)"),
-        ("#BINANCE_API_KEY=old", "#BINANCE_API_KEY=*** (a secret: put it in again)"),
+        ("export BINANCE_API_SECRET=x", "#BINANCE_API_SECRET=*** (a secret; put it in again)"),
+        ("#BINANCE_API_KEY=old", "#BINANCE_API_KEY=*** (a secret; put it in again)"),
         ("#BINANCE_API_KEY=", "#BINANCE_API_KEY="),
-        ("discord_webhook_url = 'x'", "#discord_webhook_url=*** (a secret: put it in again)"),
+        ("discord_webhook_url = 'x'", "#discord_webhook_url=*** (a secret; put it in again)"),
         ("# a note", "# a note"),
     ],
 )

@@ -129,8 +129,9 @@ async def test_flatten_of_one_symbol_leaves_the_other(desk):
     assert list(desk.exchange.positions) == [TRX]
 
 
-async def test_what_is_not_ours_is_closed_only_by_its_name(tmp_path):
-    desk = Desk(tmp_path / "live.db", closes=False)
+@pytest.mark.parametrize("bot", [{"closes": False}, {"runs": False}], ids=["running", "gone"])
+async def test_what_is_not_ours_is_closed_only_by_its_name(tmp_path, bot):
+    desk = Desk(tmp_path / "live.db", **bot)
     desk.exchange.positions = {XRP: a_position(XRP)}
 
     answer = await desk.does("flatten")

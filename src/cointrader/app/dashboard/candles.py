@@ -66,7 +66,7 @@ class CandleShelf:
             return told
         source, why_not = self._source(run)
         if source is None:
-            return Candles([], why_not=why_not.format(symbol=symbol))
+            return Candles([], why_not=why_not.replace("{symbol}", symbol))
         try:
             rows = source.candles(symbol)
         except (CointraderError, ModuleNotFoundError, OSError) as error:
@@ -123,11 +123,13 @@ class CandleShelf:
     def _source(self, run: RunStarted) -> tuple[PaperSource | None, str]:
         key = _key(run)
         with self._lock:
+            if not _is_remade(run):  # history may have been fetched meanwhile
+                self._kept = None
             if self._kept is None or self._kept[0] != key:
                 try:
                     self._kept = (key, *self._made(run))
                 except (CointraderError, ModuleNotFoundError, OSError) as error:
-                    self._kept = (key, None, _in_one_line(error).replace("{", "{{"))
+                    self._kept = (key, None, _in_one_line(error))
                 self._ready = self._kept
             return self._kept[1], self._kept[2]
 

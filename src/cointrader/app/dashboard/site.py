@@ -26,6 +26,7 @@ from cointrader.journal.paging import Place
 from cointrader.ops.control import Answer, NotRunning, ask, myself, socket_of
 
 _QUICK_S = 2.0  # for questions whose answer a page can do without
+_METRICS_S = 6.0  # they are not put together while a bar is answered, up to 2.3 s
 _SLOW_S = 120.0  # closing positions takes a while
 _KEPT_S = 1.0  # what the process told of itself is good for so long
 _COMMANDS = {"reset-drawdown": "reset-kill"}
@@ -137,7 +138,7 @@ class JournalSite:
 
     def metrics(self) -> str:
         """The process's own metrics, and whether it answers."""
-        text = (self._values("metrics", {}) or {}).get("text")
+        text = (self._values("metrics", {}, timeout_s=_METRICS_S) or {}).get("text")
         process = text if isinstance(text, str) else ""
         found = journal_health(self._path, None)
         own = {
@@ -219,9 +220,11 @@ class JournalSite:
         told = answer.values.get("health", answer.values)
         return (told if isinstance(told, Mapping) else None), ""
 
-    def _values(self, name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def _values(
+        self, name: str, arguments: Mapping[str, Any], timeout_s: float = _QUICK_S
+    ) -> Mapping[str, Any] | None:
         try:
-            answer = self._ask(name, arguments, timeout_s=_QUICK_S)
+            answer = self._ask(name, arguments, timeout_s=timeout_s)
         except CointraderError:
             return None
         return answer.values if answer.is_done else None
