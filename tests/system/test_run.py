@@ -154,7 +154,8 @@ def test_a_run_trades_refuses_a_second_one_keeps_its_stops_and_closes_on_demand(
     again = here.start("run", *at, *EAGER)
     here.until(lambda: here.does("flatten")[0] == 0, "flatten")
     assert here.positions() == []
-    assert here.orders(XRP) + here.orders(TRX) == []
+    # A stop that was late on a busy machine leaves a probe order, which is cancelled once seen.
+    here.until(lambda: here.orders(XRP) + here.orders(TRX) == [], "no order left")
     code, said = here.does("status")
     assert "started 2 times; RUNNING" in said
     assert "PAUSED" in said

@@ -200,7 +200,29 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _require_folder(path: Path) -> None:
-    """Say so before the exchange is asked."""
+    """Say so before the exchange is asked; and never write over anything but a ledger."""
+    why = ""
     if path.is_dir() or not path.absolute().parent.is_dir():
         why = "this is a folder" if path.is_dir() else "there is no such folder"
-        raise UsageError(f"the CSV cannot be written there: {why}", where="--csv", found=str(path))
+    elif _holds_something_else(path):
+        why = "there is a file that holds something else than a ledger"
+    if why:
+        raise UsageError(
+            f"the CSV cannot be written there: {why}",
+            where="--csv",
+            found=str(path),
+            todo="name another file, in a folder that exists and is yours",
+        )
+
+
+def _holds_something_else(path: Path) -> bool:
+    from cointrader.app.income.csv import COLUMNS
+
+    try:
+        with path.open("rb") as file:
+            begins = file.readline(1_000).strip()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return bool(begins) and begins != ",".join(COLUMNS).encode()

@@ -223,20 +223,21 @@ def has_begun(path: Path) -> bool:
 def migrate(
     connection: sqlite3.Connection, where: str, migrations: Sequence[str] = MIGRATIONS
 ) -> None:
-    """Bring the file up to date, one transaction per step: a step is done whole or not at all."""
-    start = version(connection, where, known=len(migrations))
-    for number, step in enumerate(migrations[start:], start + 1):
-        try:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {step};"
-                f"PRAGMA application_id = {APPLICATION_ID};"
-                f"PRAGMA user_version = {number};"
-                "COMMIT;"
-            )
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                connection.execute("ROLLBACK")
-            raise
+    """Bring the file up to date in one transaction: nobody sees, and no kill leaves, half of it."""
+    steps = migrations[version(connection, where, known=len(migrations)) :]
+    if not steps:
+        return
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {';'.join(steps)};"
+            f"PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {len(migrations)};"
+            "COMMIT;"
+        )
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

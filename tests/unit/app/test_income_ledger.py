@@ -396,6 +396,20 @@ def test_bad_input_is_one_clear_message(home, capsys, arguments, code, told):
     assert "Traceback" not in err
 
 
+def test_nothing_but_a_ledger_is_written_over(home, capsys):
+    path = written(home, a_run())
+    before = path.read_bytes()
+
+    code, _, err = asked(capsys, "--journal", str(path), "--csv", str(path))
+
+    assert (code, path.read_bytes()) == (2, before)
+    assert "holds something else than a ledger" in err
+    asked(capsys, "--journal", str(path), "--csv", "ledger.csv")
+    first = (home / "ledger.csv").read_text()
+    asked(capsys, "--journal", str(path), "--csv", "ledger.csv")
+    assert (home / "ledger.csv").read_text() == first
+
+
 def test_a_journal_of_another_version_is_refused(home, capsys):
     path = written(home, a_run())
     with sqlite3.connect(path) as connection:

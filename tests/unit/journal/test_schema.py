@@ -77,7 +77,7 @@ def test_migration_runs_the_missing_steps_only_and_in_order(tmp_path):
     assert version_of(path) == len(schema.MIGRATIONS) + 2
 
 
-def test_migration_that_fails_leaves_the_file_at_the_step_before(tmp_path):
+def test_migration_that_fails_leaves_the_file_as_it_was(tmp_path):
     path = a_file(tmp_path / "old.db", VERSION_1.read_text())
     broken = (*schema.MIGRATIONS, "CREATE TABLE more (x); INSERT INTO nowhere VALUES (1)")
 
@@ -87,7 +87,7 @@ def test_migration_that_fails_leaves_the_file_at_the_step_before(tmp_path):
         tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'more'")
 
         assert tables.fetchall() == []
-    assert version_of(path) == len(schema.MIGRATIONS)
+    assert version_of(path) == 1
 
 
 @pytest.mark.parametrize("opener", [lambda p: SqliteJournal(p, threaded=False), JournalReader])
