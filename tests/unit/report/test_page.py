@@ -11,7 +11,7 @@ from importlib.resources import files
 import pytest
 
 from cointrader.backtest.report import render, report_data
-from cointrader.backtest.report.page import LIBRARY, LICENCE, NOTICE, asset
+from cointrader.backtest.report.frame import LIBRARY, LICENCE, NOTICE, asset
 from cointrader.market.quality import Finding, Kind, Severity
 from tests.unit.report.making import a_sweep, a_walk_forward, played_inputs
 

@@ -5,36 +5,27 @@ Every number stands in the page itself; the equity curve alone needs its script.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-
 import numpy as np
 
 from cointrader.app.period import sections
 from cointrader.app.period.report import PeriodReport, equity_without_transfers
 from cointrader.app.period.words import head_lines, title
 from cointrader.app.words import moment
-from cointrader.backtest.report.markup import Html, element, joined, json_block
-from cointrader.backtest.report.page import LIBRARY, LICENCE, NOTICE, asset
+from cointrader.backtest.report.frame import page
+from cointrader.backtest.report.markup import Html, element
 from cointrader.backtest.report.thin import thinned
 
 
 def render(report: PeriodReport) -> str:
     """The whole page."""
-    library, script = asset(LIBRARY), asset("report.js")
-    slots = {
-        "policy": _policy(library, script),
-        "version": joined([report.version]),
-        "title": joined([f"Report: {title(report)}"]),
-        "style": asset("report.css"),
-        "content": joined([_header(report), element("main", *_sections(report)), _footer(report)]),
-        "data": json_block("data", _charts(report)),
-        "library": library,
-        "script": script,
-    }
-    template = asset("page.html").replace("The three charts need", "The equity curve needs")
-    return re.sub(r"\{\{(\w+)\}\}", lambda slot: slots[slot[1]], template)
+    return page(
+        f"Report: {title(report)}",
+        [_header(report), element("main", *_sections(report))],
+        _charts(report),
+        version=report.version,
+        made=moment(report.now_ms),
+        without_script="The equity curve needs",
+    )
 
 
 def _header(report: PeriodReport) -> Html:
@@ -86,31 +77,3 @@ def _charts(report: PeriodReport) -> dict[str, object]:
         "trades": {},
         "reasons": [],
     }
-
-
-def _footer(report: PeriodReport) -> Html:
-    link = element(
-        "a", "TradingView", href="https://www.tradingview.com/", rel="noopener noreferrer"
-    )
-    return element(
-        "footer",
-        element("p", f"Made by cointrader {report.version} on {moment(report.now_ms)} UTC."),
-        element("p", "Charts: Lightweight Charts™ by ", link, ". ", asset(NOTICE).split("http")[0]),
-        element(
-            "details",
-            element("summary", "Licence of the chart library"),
-            element("pre", asset(NOTICE) + "\n" + asset(LICENCE)),
-        ),
-    )
-
-
-def _policy(*scripts: str) -> str:
-    """What a browser may do with the page: run these scripts, use its style, and nothing else."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
-    )
-    return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src {hashes}; "
-        "base-uri 'none'; form-action 'none'"
-    )
