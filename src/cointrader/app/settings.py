@@ -89,7 +89,7 @@ def _key(name: str, help_text: str) -> Setting:
     return Setting(name, "keys", SecretText(r"\S+", "text without blanks"), "", help_text)
 
 
-_HOURS = r"off|\d\d:\d\d-\d\d:\d\d(\s+\S+)?"
+_HOURS = r"off|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d(\s+\S+)?"
 _CHATS = r"off|-?\d+(\s*,\s*-?\d+)*"
 _LEVEL = Choice("info", "warning", "critical")
 _BY_ATR = ("exit_mode", ("atr",))

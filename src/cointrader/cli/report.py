@@ -25,8 +25,8 @@ _POST_S = 30.0
 
 
 @click.command(cls=SettingsCommand, short_help="A week or month, live against expectation.")
-@click.option("--week", "kind", flag_value="week", help="An ISO week, Monday to Sunday, UTC.")
-@click.option("--month", "kind", flag_value="month", help="A calendar month, UTC.")
+@click.option("--week", "is_week", is_flag=True, help="An ISO week, Monday to Sunday, UTC.")
+@click.option("--month", "is_month", is_flag=True, help="A calendar month, UTC.")
 @click.option(
     "--of",
     metavar="NAME",
@@ -58,7 +58,8 @@ _POST_S = 30.0
 @with_config
 def report(
     config: Config,
-    kind: str | None,
+    is_week: bool,
+    is_month: bool,
     of: str | None,
     journal_path: Path | None,
     verdict_path: Path | None,
@@ -78,13 +79,15 @@ def report(
     """
     from cointrader.app.period.json import document
     from cointrader.app.period.report import period_report
+    from cointrader.app.period.span import MONTH, WEEK
     from cointrader.app.period.words import report_lines
     from cointrader.app.report_file import require_report_writable, write_page
     from cointrader.app.status import newest_journal
     from cointrader.journal.reader import JournalReader
 
-    if kind is None:
-        raise UsageError("a report of what?", allowed="--week or --month")
+    if is_week == is_month:
+        raise UsageError("a report of what?", allowed="exactly one of --week and --month")
+    kind = WEEK if is_week else MONTH
     if discord and not config.discord_webhook_url:
         raise ConfigError(
             "there is no Discord channel to post to",

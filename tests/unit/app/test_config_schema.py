@@ -177,6 +177,7 @@ BAD = {
     "SYMBOLS": ["XRP/USDT", "XRPUSDT,xrpusdt", "../../etc", "XRP USDT"],
     "CORRELATION_SYMBOLS": ["BTCUSDT,BTCUSDT"],
     "DEPLOY_HOST": ["-oProxyCommand=x", "a b"],
+    "QUIET_HOURS": ["25:00-07:00", "22:00-07:60", "late"],
 }
 
 
