@@ -56,7 +56,9 @@ class Stopwatch(Passage):
     async def frame(self, stream: str, frame: Frame) -> Sequence[Frame]:
         del stream
         data: Any = frame.get("data", frame) if isinstance(frame, dict) else {}
-        if isinstance(data, dict) and data.get("e") == "kline" and data["k"]["x"]:
+        if isinstance(data, dict) and data.get("e") == "kline":
+            if not data["k"]["x"]:
+                return ()  # a stream speaks every 250 ms: of the next bar, later than is measured
             now, bar_ms = self.now(), data["k"]["t"]
             self.first_left.setdefault(bar_ms, now)
             self.last_left[bar_ms] = now

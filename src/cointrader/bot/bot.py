@@ -20,6 +20,7 @@ from cointrader.bot.execution import TOO_LATE
 from cointrader.bot.foreign import ForeignPolicy, ForeignWatch
 from cointrader.bot.foresight import Foresight
 from cointrader.bot.keeper import PositionKeeper
+from cointrader.bot.postponed import put_off
 from cointrader.bot.recovery import Recovery
 from cointrader.bot.settings import BotConfig, BotSettings
 from cointrader.bot.stream import Attentive, Bar, BarStream
@@ -57,7 +58,6 @@ from cointrader.strategy.decide import (
 from cointrader.strategy.plan import Exits
 from cointrader.strategy.state import State
 
-_POSTPONED_S = 0.05  # a HOLD that was told is written down this much later: orders go first
 _LOOK_GOOD_FOR_MS = 250  # prices, and what is open, for an entry: the one may wait for the other
 _REFUSALS = ("filter", "no-model", "no-verdict")  # of whoever may say no to an entry
 _ACTIONS: dict[type[Decision], str] = {
@@ -250,7 +250,7 @@ class _Loop:
             return False
         if self._surely_holds(event):
             self._postponed = event
-            asyncio.get_running_loop().call_later(_POSTPONED_S, self._caught_up, candles)
+            put_off(partial(self._caught_up, candles))
             return True
         return self._taken(candles, event)
 
