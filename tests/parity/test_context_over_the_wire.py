@@ -73,7 +73,7 @@ def test_what_is_told_over_the_wire_is_what_a_backtest_knows_on_every_bar(tmp_pa
         folder="/nonexistent",
     )
     # A settlement in the middle.
-    start_ms, end_ms = START_MS + 6 * HOUR_MS, START_MS + 10 * HOUR_MS
+    start_ms, end_ms = START_MS + 7 * HOUR_MS, START_MS + 9 * HOUR_MS
     market = synthetic_market(config, 7, start_ms, end_ms)
 
     heard = heard_over_the_wire(config, market, tmp_path / "j.db")

@@ -10,7 +10,7 @@ from cointrader.app.config import Config
 from cointrader.domain.clock import DAY_MS
 from cointrader.exchange.simulated.wire.faults import FaultPlan
 from cointrader.market.source import FolderSource
-from tests.full import some
+from tests.full import IS_FULL, some
 from tests.markets import Scripted
 from tests.parity.playing import SHARED, as_history, founding, play
 from tests.parity.test_paper_on_random_markets import a_market, random_settings, random_signals
@@ -18,7 +18,7 @@ from tests.parity.test_paper_on_random_markets import a_market, random_settings,
 FOLDER = SHARED / "combined"
 SYMBOLS = ["XRPUSDT", "TRXUSDT", "DOGEUSDT"]
 JUNE_2025_MS = 1_748_736_000_000
-DAYS = int(os.environ.get("COINTRADER_WIRE_DAYS", "2"))
+DAYS = int(os.environ.get("COINTRADER_WIRE_DAYS", "2" if IS_FULL else "1"))
 LATE_SEEDS = int(os.environ.get("COINTRADER_WIRE_SEEDS", "1"))
 
 real_candles = pytest.mark.skipif(
@@ -65,7 +65,7 @@ def test_random_markets_trade_the_same_over_the_wire(seed, tmp_path):
 
 
 @real_candles
-@pytest.mark.parametrize("profile", ["default", "founding"])
+@pytest.mark.parametrize("profile", some(["default", "founding"], 2))
 def test_days_of_real_candles_trade_the_same_over_the_wire(profile, tmp_path):
     config = Config(
         overrides={"symbols": SYMBOLS, "profile": profile}, environ={}, folder="/nonexistent"

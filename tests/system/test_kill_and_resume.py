@@ -18,9 +18,9 @@ import pytest
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 
-KILLS = int(os.environ.get("COINTRADER_KILLS", "3"))
+KILLS = int(os.environ.get("COINTRADER_KILLS", "2"))
 RUN = (
-    *("--seed", "3", "--to", "2026-01-08", "--journal", "run.db", "--trades", "trades.csv"),
+    *("--seed", "3", "--to", "2026-01-07", "--journal", "run.db", "--trades", "trades.csv"),
     *("--trailing-stop-pct", "0.006", "--atr-tp-mult", "6"),  # stops that move, trades that last
 )
 
@@ -96,7 +96,7 @@ def test_killed_again_and_again_it_ends_alike(whole, tmp_path):
     paper = Paper(tmp_path / "run")
     chance = random.Random(7)
     process = paper.start(*RUN)
-    for _ in range(8):
+    for _ in range(5):
         try:
             process.communicate(timeout=chance.uniform(0.5, 0.9) * lasted_s)
             break

@@ -178,8 +178,7 @@ def test_ctrl_c_ends_it_with_one_word_and_keeps_what_is_done(folder):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130
-    assert (out, err.strip()) == ("", "stopped")
+    assert (process.returncode, out, err.strip()) == (130, "", "stopped")
     assert len(list((folder / CANDIDATE).glob(".unfinished-*/*.npz"))) >= 3
 
 
