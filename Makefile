@@ -66,6 +66,10 @@ format: $(DEV) ## Let ruff mend and format the code
 bench: $(DEV) ## Measure: benchmarks/ with pytest-benchmark
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only $(ARGS)
 
+.PHONY: latency
+latency: $(DEV) ## From the last candle of a bar to the orders, 100 symbols on one core; also ARGS=--model
+	@$(BIN)/python -m benchmarks.candle_to_order $(ARGS)
+
 .PHONY: scale
 scale: $(DEV) ## Ten years of 50 symbols on one account, and less: time and memory
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
@@ -94,6 +98,10 @@ mutants: $(DEV) ## Put mistakes into the backtester: which test notices? make mu
 .PHONY: kill-test
 kill-test: $(DEV) ## Kill paper runs at 100 random moments, resume them, expect the same trades
 	@COINTRADER_KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest tests/system/test_kill_and_resume.py -q $(ARGS)
+
+.PHONY: wire-month
+wire-month: $(DEV) ## A month of real candles over HTTP and WebSockets, and with late candles: 20 seeds; an hour
+	@COINTRADER_WIRE_DAYS=30 COINTRADER_WIRE_SEEDS=20 $(BIN)/python -m pytest tests/parity/test_wire.py -q $(ARGS)
 
 .PHONY: campaign
 campaign: $(DEV) ## Simulated days with every fault alone and in pairs. Options: make campaign RUNS=500
