@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import math
 import zipfile
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from cointrader.model.manifest import manifest_of as model_manifest
 from cointrader.signals.features import FEATURES_VERSION
 from cointrader.training.card import Card, Number, read_cards, write_card
 from cointrader.training.measures import Floats
+from cointrader.training.packed import packed
 
 FOLDER = "candidate"
 
@@ -57,9 +57,8 @@ def write(folder: Path, onnx: bytes, manifest: Manifest, card: Card, tested: Tes
     """Write a candidate; each file as a whole, the card last."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = manifest.backend
-    rows = io.BytesIO()
-    np.savez(rows, **{name.name: getattr(tested, name.name) for name in dataclasses.fields(tested)})
-    put(folder, f"{stem}_out_of_fold.npz", rows.getvalue())
+    rows = {name.name: getattr(tested, name.name) for name in dataclasses.fields(tested)}
+    put(folder, f"{stem}_out_of_fold.npz", packed(rows))
     put(folder, f"{stem}_filter.onnx", onnx)
     put(folder, f"{stem}_filter.json", manifest.as_json())
     settle(folder)

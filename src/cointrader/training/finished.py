@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from cointrader.domain.errors import CointraderError
+from cointrader.training.packed import packed
 from cointrader.training.pieces import Fit
 
 _PREFIX = ".unfinished-"
@@ -45,14 +46,16 @@ class Finished:
         aside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with aside.open("wb") as file:
-                np.savez(
-                    file,
-                    margins=fit.margins,
-                    rounds=np.array(fit.rounds),
-                    seconds=np.array(fit.seconds),
-                    drops=fit.drops,
+            aside.write_bytes(
+                packed(
+                    {
+                        "margins": fit.margins,
+                        "rounds": np.array(fit.rounds),
+                        "seconds": np.array(fit.seconds),
+                        "drops": fit.drops,
+                    }
                 )
+            )
             aside.replace(path)
         except OSError as error:
             raise CointraderError(
