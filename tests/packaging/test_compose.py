@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,24 @@ def test_what_is_mounted_from_the_repository_is_there():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
             assert not source.startswith("./") or (ROOT / source).exists(), source
+
+
+def test_the_dashboard_begins_anew_with_bots_that_were_changed():
+    """Another MODE has another journal, and a dashboard keeps the one it found."""
+    needed = SERVICES["dashboard"]["depends_on"]["bot"]
+
+    assert needed == {"condition": "service_healthy", "restart": True}
+
+
+def test_secrets_of_alerts_come_from_a_file_of_its_own_to_those_who_tell():
+    files = {name: [each["path"] for each in SERVICES[name]["env_file"]] for name in OURS}
+
+    assert files == {
+        "bot": ["settings.env", ".env.alerts"],
+        "guard": ["settings.env", ".env.alerts"],
+        "dashboard": ["settings.env"],
+    }
+    assert all(each["required"] is False for name in OURS for each in SERVICES[name]["env_file"])
+    for name, pattern in ((".gitignore", ".env.*"), (".dockerignore", "*")):
+        assert pattern in (ROOT / name).read_text(encoding="utf-8").splitlines(), name
+        assert fnmatch(".env.alerts", pattern)

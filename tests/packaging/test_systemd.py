@@ -141,3 +141,20 @@ def test_the_dashboard_is_on_this_machine_only_and_reads_the_folder_of_the_bots(
     assert unit["IPAddressAllow"] == ["localhost"]
     assert "--host" not in unit["ExecStart"][0]
     assert unit["WorkingDirectory"] == service(BOTS)["WorkingDirectory"]
+
+
+def test_the_dashboard_begins_anew_with_the_bots_and_is_started_with_them():
+    """Another MODE has another journal, and a dashboard keeps the one it found."""
+    dashboard = settings_of(DASHBOARD)
+
+    assert dashboard["Unit"]["PartOf"] == dashboard["Unit"]["After"] == ["cointrader.service"]
+    assert "Requires" not in dashboard["Unit"]  # it may be looked at while no bot runs
+    assert "cointrader.service" in dashboard["Install"]["WantedBy"][0].split()
+
+
+@pytest.mark.parametrize("name", [BOTS, GUARD])
+def test_secrets_of_alerts_come_from_a_file_that_need_not_be_there(name):
+    assert service(name)["EnvironmentFile"] == [
+        "/etc/cointrader/settings",
+        "-/etc/cointrader/alerts",
+    ]

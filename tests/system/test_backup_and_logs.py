@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cointrader.cli.main import main
 from cointrader.domain.errors import JournalError
 from cointrader.journal.reader import JournalReader
 
@@ -52,10 +53,23 @@ def start(tmp_path):
         process.communicate()
 
 
-def does(start, *arguments: str, **more: str) -> tuple[int, str]:
-    process = start(*arguments, **more)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out + err
+@pytest.fixture
+def does(tmp_path, monkeypatch, capsys):
+    """A command of another process than those that were started: of this one."""
+    monkeypatch.chdir(tmp_path)
+    for name in set(os.environ) - {"PATH", "HOME", "PYTEST_CURRENT_TEST"}:
+        monkeypatch.delenv(name)
+
+    def done(*arguments: str, **more: str) -> tuple[int, str]:
+        capsys.readouterr()
+        with monkeypatch.context() as patched:
+            for name, value in more.items():
+                patched.setenv(name, value)
+            code = main(list(arguments))
+        out, err = capsys.readouterr()
+        return code, out + err
+
+    return done
 
 
 def until(is_so, what: str, process, within_s: float = 120) -> None:
@@ -85,22 +99,22 @@ def has_begun_to_trade(journal: Path) -> bool:
         return False
 
 
-def test_a_running_paper_process_is_backed_up_and_goes_on_from_the_backup(start, tmp_path):
+def test_a_running_paper_process_is_backed_up_and_goes_on_from_the_backup(start, does, tmp_path):
     journal = tmp_path / "journals" / "paper-live.db"
     run = start(
         "paper", *MARKET, "--journal", "journals/paper-live.db", "--quiet", "--speed", "3000",
-        "--to", "2026-01-05", "--signal-threshold", "1", "--vol-multiplier", "0",
+        "--to", "2026-01-04", "--signal-threshold", "1", "--vol-multiplier", "0",
     )  # fmt: skip
     until(lambda: fills_in(journal) > 4, "trades", run)
 
-    code, said = does(start, "backup", "--out", "b.tar.gz")
+    code, said = does("backup", "--out", "b.tar.gz")
     assert code == 0, said
     assert run.poll() is None  # it trades on
-    code, said = does(start, "restore", "b.tar.gz")
+    code, said = does("restore", "b.tar.gz")
     assert code == 1
     assert "another process writes" in said
 
-    code, said = does(start, "restore", "b.tar.gz", "--into", "elsewhere")
+    code, said = does("restore", "b.tar.gz", "--into", "elsewhere")
     assert code == 0, said
     copy = tmp_path / "elsewhere" / "journals" / "paper-live.db"
     kept = fills_in(copy)
@@ -109,9 +123,9 @@ def test_a_running_paper_process_is_backed_up_and_goes_on_from_the_backup(start,
     run.communicate(timeout=60)
     assert fills_in(journal) >= kept
 
-    code, said = does(start, "paper", "--resume", str(copy), "--quiet", "--speed", "max")
+    code, said = does("paper", "--resume", str(copy), "--quiet", "--speed", "max")
     assert code == 0, said
-    code, told = does(start, "paper", "--resume", "journals/paper-live.db", "--quiet")
+    code, told = does("paper", "--resume", "journals/paper-live.db", "--quiet")
     assert code == 0, told
     assert trades_of(copy) == trades_of(journal)  # the same run, from two moments of it
 
@@ -121,7 +135,7 @@ def trades_of(journal: Path) -> list[str]:
         return [f"{t.trade.symbol} {t.trade.exit_time_ms} {t.trade.net}" for t in reader.trades()]
 
 
-def test_at_debug_level_no_key_signature_or_listen_key_is_logged_anywhere(start, tmp_path):
+def test_at_debug_level_no_key_signature_or_listen_key_is_logged_anywhere(start, does, tmp_path):
     exchange = start(
         "exchange", *MARKET, "--pace", "real", "--key", KEY, "--secret", SECRET,
         "--log-level", "debug", "--log-file", "exchange.log",
@@ -135,9 +149,9 @@ def test_at_debug_level_no_key_signature_or_listen_key_is_logged_anywhere(start,
         "--log-format", "json", **secrets,
     )  # fmt: skip
     until(lambda: has_begun_to_trade(tmp_path / "journals" / "rehearsal.db"), "trading", run)
-    code, said = does(start, "support-bundle", "--out", "b.zip", **secrets, LOG_FILE="bot.log")
+    code, said = does("support-bundle", "--out", "b.zip", **secrets, LOG_FILE="bot.log")
     assert code == 0, said
-    code, said = does(start, "backup", "--out", "b.tar.gz", **secrets)
+    code, said = does("backup", "--out", "b.tar.gz", **secrets)
     assert code == 0, said
     run.send_signal(signal.SIGTERM)
     out, err = run.communicate(timeout=60)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from cointrader.cli.main import main
 from tests.full import only_in_full
 
 pytestmark = pytest.mark.slow
@@ -30,8 +31,9 @@ BEFORE_FUNDING = "2026-01-02T07:55"
 class World:
     """A folder, an exchange five times as fast as time, and who is started there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
+        self.capsys = capsys
         self.running: list[subprocess.Popen[str]] = []
 
     def opens(self, *more: str) -> None:
@@ -62,9 +64,11 @@ class World:
         return process
 
     def ledger(self, *more: str) -> tuple[int, str, str]:
-        process = self.start("ledger", "--exchange", self.at["rest"], *more)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
+        """The command, in this process: what it asks is another one."""
+        self.capsys.readouterr()
+        code = main(["ledger", "--exchange", self.at["rest"], *more])
+        out, err = self.capsys.readouterr()
+        return code, out, err
 
     def control(self, name: str, **parameters: object) -> dict[str, object]:
         data = json.dumps(parameters).encode() if parameters else None
@@ -87,11 +91,16 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, monkeypatch, capsys):
     made: list[World] = []
+    monkeypatch.chdir(tmp_path)
+    for name in set(os.environ) - {"PATH", "HOME", "PYTEST_CURRENT_TEST"}:
+        monkeypatch.delenv(name)
+    for name, value in {"BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"}.items():
+        monkeypatch.setenv(name, value)
 
     def make(*more):
-        made.append(World(tmp_path))
+        made.append(World(tmp_path, capsys))
         made[-1].opens(*more)
         return made[-1]
 

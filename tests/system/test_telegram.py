@@ -111,7 +111,11 @@ def test_a_paper_run_is_paused_asked_and_resumed_from_telegram_and_nobody_else_c
     assert [bot["symbol"] for bot in health["bots"]] == ["XRPUSDT", "TRXUSDT"]
     assert health["is_paused"] is True
     assert health["journal"]["path"] == str(journal)
-    assert [channel["name"] for channel in health["channels"]] == ["telegram"]
+    assert [channel["name"] for channel in health["channels"]] == [
+        "telegram",
+        "telegram-commands",
+    ]
+    assert "cointrader_channel_silent_seconds" in metrics
     assert "cointrader_paused 1.0" in metrics
     secret = TOKEN.split(":")[1]
     for kept in [*tmp_path.iterdir()]:

@@ -24,12 +24,13 @@ from cointrader.app.backup_archive import (
     sha256_of,
     write_archive,
 )
-from cointrader.app.config_sources import ENV_NAME, TOML_NAME
-from cointrader.app.scrub import HIDDEN, Scrubber
-from cointrader.app.secrets_around import is_secret_name
+from cointrader.app.backup_folders import fresh_folders
+from cointrader.app.backup_settings import CONFIGURATION, settings_without_secrets
+from cointrader.app.config_sources import ENV_NAME, TOML_NAME, from_env_file, from_toml
+from cointrader.app.scrub import Scrubber
 from cointrader.app.status import newest_journal
 from cointrader.app.verdict_kept import VERDICTS
-from cointrader.domain.errors import JournalError
+from cointrader.domain.errors import ConfigError, JournalError
 from cointrader.journal import schema
 from cointrader.journal.copying import copy_journal
 from cointrader.model.folder import MODELS, alone
@@ -38,7 +39,6 @@ JOURNALS = Path("journals")
 OUTBOX = ".outbox"  # beside a journal: critical alerts that are not delivered yet
 # Journals that the next start goes on with; a paper run has a new one each time.
 _LASTING = ("live.db", "testnet.db", "paper-live.db", "rehearsal.db")
-_CONFIGURATION = (TOML_NAME, ENV_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,15 @@ class BackupPlan:
     secrets: Sequence[str] = ()
 
 
-def make_backup(plan: BackupPlan) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What was made. `left_out`: by name why a file of settings is not in it."""
+
+    manifest: Manifest
+    left_out: Mapping[str, str]
+
+
+def make_backup(plan: BackupPlan) -> Backup:
     """Write the backup; what is in it.
 
     Raises `BackupError` where the target exists or something lies outside of the folder,
@@ -73,19 +81,21 @@ def make_backup(plan: BackupPlan) -> Manifest:
         raise BackupError(
             "this file exists already", where=str(plan.target), todo="name another file"
         )
-    plan.target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=plan.target.parent) as made:
-        staged = Path(made)
+    with ExitStack() as stack:
+        stack.enter_context(fresh_folders()).make(plan.target.parent)
+        made = tempfile.TemporaryDirectory(prefix=".backup-", dir=plan.target.parent)
+        staged = Path(stack.enter_context(made))
+        left_out: dict[str, str] = {}
         kinds = {
             **_stage_journals(plan, folder, staged),
             **_stage_models(folder, staged),
             **_stage_plain(folder, staged),
-            **_stage_configuration(folder, staged, Scrubber(plan.secrets)),
+            **_stage_configuration(folder, staged, Scrubber(plan.secrets), left_out),
         }
         files = tuple(_listed(staged, name, kind) for name, kind in sorted(kinds.items()))
         manifest = Manifest(FORMAT, plan.now_ms, __version__, files)
         write_archive(plan.target, manifest, staged)
-    return manifest
+    return Backup(manifest, left_out)
 
 
 def last_known_ms(journal: Path) -> int:
@@ -154,35 +164,31 @@ def _stage_plain(folder: Path, staged: Path) -> dict[str, str]:
 
 def _rules(folder: Path) -> Iterator[Path]:
     """Files of signal rules inside the folder, by the names in its configuration."""
-    for name in _CONFIGURATION:
-        with suppress(OSError, UnicodeDecodeError):
-            for line in (folder / name).read_text(encoding="utf-8").splitlines():
-                key, equals, value = line.strip().partition("=")
-                if not equals or not key.strip().upper().startswith("SIGNAL"):
-                    continue
-                path = folder / value.strip().strip("\"'").rpartition(":")[0]
-                is_inside = path.resolve().is_relative_to(folder)
-                if path.suffix == ".py" and is_inside and path.is_file():
-                    yield path
+    for name, read in ((TOML_NAME, from_toml), (ENV_NAME, from_env_file)):
+        with suppress(ConfigError):  # there is none, or none that anybody could read
+            for entry in read(folder / name):
+                if entry.name.startswith("SIGNAL") and isinstance(entry.raw, str):
+                    path = folder / entry.raw.strip().rpartition(":")[0]
+                    is_inside = path.resolve().is_relative_to(folder)
+                    if path.suffix == ".py" and is_inside and path.is_file():
+                        yield path
 
 
-def _stage_configuration(folder: Path, staged: Path, scrubber: Scrubber) -> dict[str, str]:
+def _stage_configuration(
+    folder: Path, staged: Path, scrubber: Scrubber, left_out: dict[str, str]
+) -> dict[str, str]:
     kinds: dict[str, str] = {}
-    for name in _CONFIGURATION:
-        with suppress(FileNotFoundError):
-            text = (folder / name).read_text(encoding="utf-8", errors="replace")
-            lines = [without_secret(line) for line in text.splitlines()]
-            (staged / name).write_text(scrubber.text("\n".join([*lines, ""])), encoding="utf-8")
-            kinds[name] = "configuration"
+    for name in CONFIGURATION:
+        try:
+            text = settings_without_secrets(folder / name, scrubber)
+        except FileNotFoundError:
+            continue
+        except (ConfigError, OSError) as error:
+            left_out[name] = error.what if isinstance(error, ConfigError) else str(error.strerror)
+            continue
+        (staged / name).write_text(text, encoding="utf-8")
+        kinds[name] = "configuration"
     return kinds
-
-
-def without_secret(line: str) -> str:
-    """A line of `.env` or `cointrader.toml`, without the value of a setting that is secret."""
-    name, equals, value = line.strip().lstrip("#").strip().removeprefix("export ").partition("=")
-    if equals and value.strip() and is_secret_name(name.strip()):
-        return f"#{name.strip()}={HIDDEN} (a secret; put it in again)"
-    return line
 
 
 def _copied(path: Path, name: str, staged: Path, kind: str) -> Mapping[str, str]:

@@ -99,7 +99,11 @@ def _opened(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path, "r|gz") as archive:
             yield archive
     except FileNotFoundError:
-        raise BackupError("there is no such backup", where=str(path)) from None
+        raise BackupError(
+            "there is no such backup",
+            where=str(path),
+            todo="name the file that `cointrader backup` wrote: by default it is in backups/",
+        ) from None
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk, not of the archive

@@ -17,6 +17,7 @@ from cointrader.app.model_words import BROKEN, NONE
 from cointrader.app.settings import SETTINGS, TABLE, Setting
 from cointrader.domain.errors import ConfigError
 from cointrader.model.folder import MODELS
+from cointrader.ops.quiet import QuietHours
 from cointrader.risk.switches import TripChances, trip_chances
 
 # Of the strategy that the kill switches should leave alone.
@@ -39,7 +40,12 @@ class Finding:
 
 
 def findings(config: Config, money: Money, *, folder: Path | None = None) -> list[Finding]:
-    """All remarks on `config`, which in money is `money`."""
+    """All remarks on `config`, which in money is `money`.
+
+    `ConfigError` for what is well written and still means nothing here: a time zone that this
+    machine does not know.
+    """
+    QuietHours.of(config.quiet_hours)
     return [
         *(Finding("warning", text) for text in _warnings(config, folder or Path())),
         *(Finding("warning", text) for text in money_warnings(config, money)),

@@ -16,10 +16,9 @@ from typing import Any, Protocol
 import structlog
 
 from cointrader.app.closing import Closed, ClosingExchange, close_at_market, not_ours
+from cointrader.app.control_questions import AskedBot, AskedExchange, Questions
 from cointrader.domain.errors import CointraderError, ConfigError, OutcomeUnknown, UsageError
-from cointrader.domain.order import Side
-from cointrader.domain.ports import Account, Clock, Journal, Quote
-from cointrader.domain.position import Position, gross_pnl
+from cointrader.domain.ports import Clock, Journal
 from cointrader.domain.records import Alert
 from cointrader.ops.control import Answer, Command, listening
 from cointrader.risk.manager import RiskManager
@@ -28,30 +27,24 @@ from cointrader.risk.state import restored
 _CLOSING_S = 60.0  # then the answer says what is not closed yet; closing goes on
 _ZERO = Decimal(0)
 _LONGEST_WARNING = 500  # characters
-_COMMANDS = ("state", "positions", "pnl", "pause", "resume", "flatten", "reset-kill", "warn")
+_QUESTIONS = ("state", "positions", "pnl", "candles")
+_COMMANDS = (*_QUESTIONS, "pause", "resume", "flatten", "reset-kill", "warn")
 _ALL_COMMANDS = (*_COMMANDS, "metrics", "health")
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 log = structlog.get_logger()
 
 
-class Bot(Protocol):
+class Bot(AskedBot, Protocol):
     """What a command needs of a bot."""
-
-    @property
-    def symbol(self) -> str: ...
 
     async def flatten(self) -> None:
         """Close its position now; `ConfigError` when it is not running."""
         ...
 
 
-class WatchedExchange(ClosingExchange, Protocol):
+class WatchedExchange(ClosingExchange, AskedExchange, Protocol):
     """An exchange that can also be asked how things stand."""
-
-    async def account(self) -> Account: ...
-
-    async def quote(self, symbol: str) -> Quote: ...
 
 
 class Vitals(Protocol):
@@ -87,6 +80,7 @@ class Controls:
         vitals: Vitals | None = None,
     ) -> None:
         self._vitals = vitals
+        self._questions = Questions(risk, bots, exchange, clock)
         self._risk = risk
         self._bots: Mapping[str, Bot] = {bot.symbol: bot for bot in bots}
         self._exchange = exchange
@@ -98,11 +92,14 @@ class Controls:
         """Carry it out. `UsageError` for what this process cannot do."""
         match command.name:
             case "state":
-                return self._state()
+                return self._questions.state()
             case "positions":
-                return await self._positions()
+                return await self._questions.positions()
             case "pnl":
-                return await self._pnl()
+                return await self._questions.pnl()
+            case "candles":
+                symbols = self._known(_symbols(command))
+                return self._questions.candles(symbols, command.arguments)
             case "metrics" if self._vitals is not None:
                 text = await self._vitals.metrics()
                 return Answer(True, (), {"content_type": METRICS_TYPE, "text": text})
@@ -130,52 +127,6 @@ class Controls:
         return answer
 
     # -- entries ----------------------------------------------------------------------------------
-
-    def _state(self) -> Answer:
-        open_ = {symbol: str(side) for symbol, side in self._risk.open_positions.items()}
-        held = ", ".join(f"{symbol} {side}" for symbol, side in open_.items()) or "no position"
-        entries = "entries are PAUSED" if self._risk.is_paused else "entries are allowed"
-        values = {"is_paused": self._risk.is_paused, "positions": open_}
-        return Answer(True, (f"running, {entries}, {held}",), values)
-
-    async def _positions(self) -> Answer:
-        """Each open position with its result at the mark price, before fees and funding."""
-        lines: list[str] = []
-        values: dict[str, Any] = {}
-        positions = await asyncio.gather(*map(self._exchange.position, self._bots))
-        for symbol, held in zip(self._bots, positions, strict=True):
-            if held is None:
-                continue
-            mark = (await self._exchange.quote(symbol)).mark
-            result = gross_pnl(held.side.sign, held.entry_price, mark, held.quantity)
-            lines.append(_position_line(held, mark, result, self._risk.open_positions))
-            values[symbol] = {
-                "side": str(held.side),
-                "quantity": str(held.quantity),
-                "entry_price": str(held.entry_price),
-                "mark_price": str(mark),
-                "unrealised": str(result),
-            }
-        return Answer(True, tuple(lines) or ("no position",), {"positions": values})
-
-    async def _pnl(self) -> Answer:
-        """What today brought, and the account."""
-        account = await self._exchange.account()
-        today = Decimal(str(self._risk.daily_pnl))
-        base = Decimal(str(self._risk.initial_balance))
-        since = account.wallet - base
-        lines = (
-            f"closed trades today: {today:+,.2f}",
-            f"equity {account.equity:,.2f}, wallet {account.wallet:,.2f}",
-            f"since the beginning: {since:+,.2f} on {base:,.2f}",
-        )
-        values = {
-            "today": str(today),
-            "equity": str(account.equity),
-            "wallet": str(account.wallet),
-            "base": str(base),
-        }
-        return Answer(True, lines, values)
 
     def _warn(self, command: Command) -> Answer:
         """Something beside this process wants its owner to know."""
@@ -320,16 +271,6 @@ async def commanded(
             text = f"commands (pause, flatten, ...) are not possible: {error.strerror or error}"
             journal.note(Alert(clock.now_ms(), "warning", "", text))
         yield
-
-
-def _position_line(held: Position, mark: Decimal, result: Decimal, ours: Mapping[str, Side]) -> str:
-    whose = "" if held.symbol in ours else ", NOT OURS"
-    liquidation = held.liquidation_price
-    at = "" if liquidation is None else f", liquidation {liquidation.normalize():f}"
-    return (
-        f"{held.symbol} {held.side} {held.quantity.normalize():f} at "
-        f"{held.entry_price.normalize():f}, now {mark.normalize():f}: {result:+,.2f}{at}{whose}"
-    )
 
 
 def _health_line(health: Mapping[str, Any]) -> str:

@@ -14,8 +14,11 @@ _OURS = b'<meta name="generator" content="cointrader'
 _BEGINNING = 2_000  # bytes in which a report says that it is one
 
 
-def require_report_writable(path: Path) -> None:
-    """Say so before a long run, not after it; and leave nothing behind. `UsageError`."""
+def require_report_writable(path: Path, *, option: str = "--report") -> None:
+    """Say so before a long run, not after it; and leave nothing behind. `UsageError`.
+
+    `option` is what a person typed before the name.
+    """
     why_not = ""
     if path.is_dir():
         why_not = "this is a folder"
@@ -30,7 +33,7 @@ def require_report_writable(path: Path) -> None:
     if why_not:
         raise UsageError(
             f"the report cannot be written there: {why_not}",
-            where="--report",
+            where=option,
             found=str(path),
             todo="name another file, in a folder that exists and is yours",
         )

@@ -22,6 +22,7 @@ from cointrader.app.backup_archive import (
     sha256_of,
     unpack,
 )
+from cointrader.app.backup_folders import fresh_folders
 from cointrader.app.config_sources import ENV_NAME
 from cointrader.domain.errors import JournalError
 from cointrader.journal.lock import WriterLock
@@ -60,17 +61,25 @@ def restore(path: Path, into: Path, *, force: bool, now_ms: int) -> Restored:
     Raises `BackupError` where the backup cannot be trusted or, without `force`, other data would
     have to give way; `JournalError` where a process writes a journal there.
     """
-    into.mkdir(parents=True, exist_ok=True)
     into = into.resolve()
-    with tempfile.TemporaryDirectory(prefix=".restore-", dir=into) as made, ExitStack() as stack:
-        staged = Path(made)
+    with ExitStack() as stack:
+        folders = stack.enter_context(fresh_folders())
+        folders.make(into)
+        staged = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix=".restore-", dir=into))
+        )
         manifest = _unpacked(path, staged)
         for kept in manifest.files:
             _require_below(into, kept.name)
-        stack.enter_context(_nobody_writes(into, manifest))
+        journals = _journals(into, manifest)
+        stack.enter_context(_nobody_writes([j for j in journals if j.parent.is_dir()]))
         others, unchanged = _differing(manifest, into)
         if others and not force:
             raise _other_data(others, into)
+        missing = [journal for journal in journals if not journal.parent.is_dir()]
+        for journal in missing:  # only now: what is refused leaves no folder behind
+            folders.make(journal.parent)
+        stack.enter_context(_nobody_writes(missing))
         names = {kept.name: _name_for(kept, into) for kept in manifest.files
                  if kept.name not in unchanged}  # fmt: skip
         aside = into / f"replaced-{_stamp(now_ms)}"
@@ -138,17 +147,21 @@ def _other_data(others: Sequence[Kept], into: Path) -> BackupError:
 
 
 @contextmanager
-def _nobody_writes(into: Path, manifest: Manifest) -> Iterator[None]:
-    """No process writes a journal there, and none can begin to while the block lasts."""
+def _nobody_writes(journals: Sequence[Path]) -> Iterator[None]:
+    """No process writes any of them, and none can begin to while the block lasts."""
+    with ExitStack() as stack:
+        for journal in journals:
+            stack.callback(WriterLock(journal).release)
+        yield
+
+
+def _journals(into: Path, manifest: Manifest) -> list[Path]:
+    """Journals that would be put there, and those of which somebody may be a writer."""
     journals = {into / kept.name for kept in manifest.files if kept.kind == "journal"}
     if (into / JOURNALS).is_dir():
         locks = (into / JOURNALS).glob("*.lock")
         journals |= {lock.with_name(lock.name.removesuffix(".lock")) for lock in locks}
-    with ExitStack() as stack:
-        for journal in sorted(journals):
-            journal.parent.mkdir(parents=True, exist_ok=True)
-            stack.callback(WriterLock(journal).release)
-        yield
+    return sorted(journals)
 
 
 def _put(staged: Path, into: Path, aside: Path, names: dict[str, str]) -> bool:

@@ -60,11 +60,14 @@ def backup(target: Path | None, journals: tuple[Path, ...], as_json: bool) -> No
         journals=here,
         secrets=secrets_around(folder),
     )
-    manifest = make_backup(plan)
+    made = make_backup(plan)
     if as_json:
-        click.echo(json.dumps({"backup": str(target), **_plain(manifest)}, indent=2))
+        document = {"backup": str(target), **_plain(made.manifest), "left_out": dict(made.left_out)}
+        click.echo(json.dumps(document, indent=2))
     else:
-        click.echo(f"wrote {target}: {_told(manifest)}")
+        click.echo(f"wrote {target}: {_told(made.manifest)}")
+    for name, why in made.left_out.items():
+        click.echo(f"{name} is NOT in it, because nobody can say what it holds: {why}", err=True)
     click.echo("keys and other secrets are not in it: keep those elsewhere", err=True)
 
 

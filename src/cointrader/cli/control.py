@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from cointrader.cli.main import EXIT_CODES, EXIT_FAILED
+from cointrader.domain.errors import CointraderError
 from cointrader.ops.control import Answer, NotRunning, ask, myself
 
 JOURNALS = Path("journals")
@@ -136,7 +138,30 @@ def _asked(
     except NotRunning as error:
         if not todo:
             raise
-        raise NotRunning(error.what, where=error.where, todo=todo) from None
+        raise NotRunning(error.what, where=error.where, todo=_of_paper(path) or todo) from None
+
+
+def _of_paper(path: Path) -> str:
+    """What is true of a journal whose money is not real; "" of any other."""
+    from cointrader.journal.reader import JournalReader
+    from cointrader.journal.schema import has_begun
+
+    with suppress(CointraderError, OSError):
+        if not has_begun(path):
+            return ""
+        with JournalReader(path) as reader:
+            run = reader.last_run()
+            if run is None or run.mode != "paper":
+                return ""
+            held = [symbol for symbol in run.symbols if reader.open_position(symbol)]
+            if not held:
+                return "nothing is open: this is a paper run, and no process goes on with it"
+            return (
+                f"{', '.join(held)}: open on paper alone, no exchange has it; "
+                "`cointrader paper --resume JOURNAL` goes on with it, and takes commands with "
+                "--speed 1"
+            )
+    return ""
 
 
 def _told(answer: Answer, as_json: bool) -> int:

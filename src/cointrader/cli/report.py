@@ -96,7 +96,7 @@ def report(
             todo="copy it from the channel's settings: Integrations, Webhooks",
         )
     if out_path is not None:
-        require_report_writable(out_path)
+        require_report_writable(out_path, option="--out")
     if journal_path is None:
         journal_path = newest_journal(_JOURNALS)
         click.echo(f"reading {journal_path}", err=True)

@@ -16,7 +16,7 @@ from cointrader.dashboard.site import NobodyRuns, NoRun, NotThere
 from cointrader.domain.errors import CointraderError, JournalError, UsageError
 
 MOST_BODY = 4_096
-_BODY_S = 5.0
+BODY_S = 5.0  # until a body is there
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -97,12 +97,12 @@ def refused(refusal: Refusal) -> web.Response:
     return response
 
 
-async def body_of(request: web.Request, kind: type[Any]) -> Any:
+async def body_of(request: web.Request, kind: type[Any], *, within_s: float = BODY_S) -> Any:
     """The body as JSON of this kind. A page of another site cannot send that content type."""
     if request.content_type != "application/json":
         raise Refusal(415, "content-type", "the body must be application/json")
     try:
-        async with asyncio.timeout(_BODY_S):
+        async with asyncio.timeout(within_s):
             return msgspec.json.decode(await request.read(), type=kind)
     except TimeoutError:
         raise Refusal(408, "slow", "the body did not come in time") from None

@@ -21,6 +21,7 @@ from cointrader.dashboard.connections import Connections
 from cointrader.dashboard.events import Changes, TooMany, event
 from cointrader.dashboard.query import Query
 from cointrader.dashboard.replies import (
+    BODY_S,
     MOST_BODY,
     Refusal,
     as_json,
@@ -68,6 +69,7 @@ class Server:
     hosts : the names it answers to
     files : of the pages, by address
     cookie : the name of the session's cookie; two servers of one machine share their cookies
+    body_s : how long a body is waited for
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class Server:
         files: Mapping[str, File],
         cookie: str = "cointrader_session",
         connections: Connections | None = None,
+        body_s: float = BODY_S,
     ) -> None:
+        self._body_s = body_s
         self._site = site
         self._access = Access(token)
         self._hosts = hosts
@@ -251,7 +255,7 @@ class Server:
 
     async def _login(self, request: web.Request) -> web.StreamResponse:
         self._require_patience(request)
-        asked = await body_of(request, answers.Login)
+        asked = await body_of(request, answers.Login, within_s=self._body_s)
         if not self._access.is_token(asked.token):
             self._failures.count(_address(request))
             raise unknown("this token is not the right one")
@@ -277,7 +281,7 @@ class Server:
         wait_s = self._commands.wait_s("all")
         if wait_s > 0:
             raise later(wait_s, "too many commands")
-        asked = await body_of(request, answers.Asked)
+        asked = await body_of(request, answers.Asked, within_s=self._body_s)
         symbol = None if asked.symbol is None else asked.symbol.strip().upper()
         if symbol is not None and action not in WITH_SYMBOL:
             raise UsageError(f"{action} is for all symbols", where="symbol")

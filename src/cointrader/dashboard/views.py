@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from cointrader.dashboard import answers
 from cointrader.domain.instrument import LeverageBracket
 from cointrader.domain.order import Side
-from cointrader.domain.position import CloseReason, Trade, gross_pnl, liquidation_price
+from cointrader.domain.position import (
+    CloseReason,
+    Position,
+    Trade,
+    gross_pnl,
+    liquidation_price,
+)
 from cointrader.domain.records import Alert, BotState, Decision, PositionOpened
 from cointrader.journal.page_trades import TradeSums
 
@@ -63,17 +69,20 @@ def position_row(
     leverage: int | None,
     brackets: Sequence[LeverageBracket],
     at_stop: Decimal,
+    liquidation: Decimal | None = None,
+    is_protected: bool | None = None,
 ) -> answers.Position:
     """An open position, and how far it is from its ends.
 
-    Without brackets the liquidation price is where the margin is gone, which is a little later
-    than the exchange's. `at_stop` is what it wins or loses at its stop, before costs.
+    `liquidation` is the exchange's own price; where it is not known it is reckoned, without
+    brackets as where the margin is gone, a little later than the exchange's. `at_stop` is what
+    the position wins or loses at its stop, before costs.
     """
     sign = held.side.sign
     price = None if mark is None else Decimal(repr(mark.price))
     unrealised = None if price is None else gross_pnl(sign, held.entry_price, price, held.quantity)
     margin = None if not leverage else held.quantity * held.entry_price / leverage
-    level = _liquidation(held, leverage, brackets)
+    level = liquidation or _liquidation(held, leverage, brackets)
     return answers.Position(
         symbol=held.symbol,
         side=named(held.side),
@@ -92,6 +101,28 @@ def position_row(
         target_distance=_distance(price, held.target, -sign),
         liquidation_price=None if level is None else float(level),
         liquidation_distance=None if level is None else _distance(price, level, sign),
+        is_liquidation_told=bool(liquidation),
+        is_protected=is_protected,
+    )
+
+
+def bare_row(
+    held: Position, *, mark: Decimal, mark_ms: int | None, is_ours: bool, text: str
+) -> answers.BarePosition:
+    """A position as the exchange has it, of which no levels are known."""
+    sign, level = held.side.sign, held.liquidation_price
+    return answers.BarePosition(
+        symbol=held.symbol,
+        side=named(held.side),
+        quantity=float(held.quantity),
+        entry_price=float(held.entry_price),
+        mark=float(mark),
+        mark_ms=mark_ms,
+        unrealised=float(gross_pnl(sign, held.entry_price, mark, held.quantity)),
+        liquidation_price=None if level is None else float(level),
+        liquidation_distance=None if level is None else _distance(mark, level, sign),
+        is_ours=is_ours,
+        text=text,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,10 @@ class ReasonCount:
 
 class PageReader(TradePages):
     """A `JournalReader` for pages. A journal with millions of decisions answers as fast."""
+
+    def tell_questions(self, hear: Callable[[str], None]) -> None:
+        """From now on `hear` is told every statement, with its values."""
+        self._connection.set_trace_callback(hear)
 
     # -- what is new
 

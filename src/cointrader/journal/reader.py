@@ -284,11 +284,12 @@ class JournalReader:
 
     def _check_version(self) -> None:
         found, known = schema.version(self._connection, self._where), len(schema.MIGRATIONS)
-        if found < known:
+        self.version = found
+        if found < schema.READABLE:
             raise JournalError(
                 "this journal was written by an older cointrader" if found else "empty journal",
                 where=self._where,
                 found=f"version {found}",
-                allowed=f"version {known}",
+                allowed=f"version {schema.READABLE} to {known}",
                 todo="start the bot once with this journal: it brings the file up to date",
             )

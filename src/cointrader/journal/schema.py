@@ -180,7 +180,13 @@ CREATE TABLE verdict_overrides (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# The stops of a trade are asked for by pages again and again.
+_VERSION_4 = """
+CREATE INDEX positions_by_trade ON positions (trade_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+READABLE = 3  # the oldest version with every table and column of today; what came since is speed
 
 
 def version(connection: sqlite3.Connection, where: str, *, known: int = len(MIGRATIONS)) -> int:

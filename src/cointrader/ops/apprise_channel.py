@@ -106,7 +106,8 @@ def _service(url: str, number: int) -> Any:
         raise ConfigError(
             "NOTIFY_URLS needs apprise, which is not installed",
             where="NOTIFY_URLS",
-            todo="pip install 'cointrader[notify]', or leave NOTIFY_URLS empty",
+            todo="pip install 'cointrader[notify]'; the image has no pip, see "
+            "docs/notifications.md; or leave NOTIFY_URLS empty",
         ) from None
     _silence()
     try:

@@ -73,6 +73,7 @@ class Channels:
         self.notifiers = tuple(notifiers)
         self._stories = stories
         self._hear_alerts = [each for each in notifiers if each not in told_of_alerts]
+        self.commands: TelegramCommands | None = None  # who listens, where somebody does
 
     def hear(self, record: Record) -> None:
         """One record was written down. Quick, and raises nothing."""
@@ -92,7 +93,9 @@ class Channels:
             notifier.send(alert)
 
     def health(self) -> list[ChannelHealth]:
-        return [notifier.health() for notifier in self.notifiers]
+        """Of each channel, and of what listens to commands."""
+        listens = [] if self.commands is None else [self.commands.health()]
+        return [*(notifier.health() for notifier in self.notifiers), *listens]
 
 
 @contextmanager
@@ -137,6 +140,7 @@ def opened(
             commands = _commands(api, chats, journal, channels, pace)
             commands.start()
             stack.callback(commands.close)
+            channels.commands = commands
         yield channels
 
 

@@ -7,7 +7,6 @@ journal's lock serves it, so a socket that was left behind is nobody's.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import hashlib
 import json
@@ -21,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 from cointrader.domain.errors import CointraderError
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 _LONGEST_ADDRESS = 103  # bytes of a socket's path: macOS has room for 104 with the zero at its end
 _LONGEST_NAME = 40  # bytes of a socket's name; with it even a detour is short enough
 _LONGEST_LINE = 1 << 20
+_TURNS = 3  # of the loop, from an accepted connection to its conversation
 _PATIENCE_S = 600.0  # of the loop's time, for a client that connects and says nothing
 
 
@@ -76,17 +77,22 @@ async def listening(journal: Path, handle: Handler) -> AsyncIterator[None]:
     `OSError` where the folder cannot hold a socket.
     """
     path = socket_of(journal)
-    talks: set[asyncio.Task[None]] = set()
-    server = await asyncio.start_unix_server(_conversation(handle, talks), sock=_bound(path))
+    talks: Talks = {}
+    server = await asyncio.start_unix_server(_conversations(handle, talks), sock=_bound(path))
     try:
         yield
     finally:
         server.close()
         with suppress(OSError):
             path.unlink()
+        for _ in range(_TURNS):  # whoever connected at the last moment begins to talk
+            await asyncio.sleep(0)
+        lines = list(talks.values())
         for talk in talks:
             talk.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
+        for line in lines:  # of a talk that never began, too
+            await _closed(line)
 
 
 def _bound(path: Path) -> socket.socket:
@@ -106,24 +112,42 @@ def _bound(path: Path) -> socket.socket:
     return listener
 
 
-def _conversation(
-    handle: Handler, talks: set[asyncio.Task[None]]
-) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    """One command of one client; `talks` holds those under way."""
+Talks = dict[asyncio.Task[None], asyncio.StreamWriter]  # under way, each with its line
+
+
+def _conversations(
+    handle: Handler, talks: Talks
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
+    """Begins one conversation for each client: one command, one answer."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talk = asyncio.current_task()
-        assert talk is not None
-        talks.add(talk)
         try:
-            with contextlib.closing(writer), suppress(OSError):
-                answer = await _answered(handle, reader)
-                writer.write(json.dumps(asdict(answer)).encode() + b"\n")
+            answer = await _answered(handle, reader)
+            with suppress(OSError):
+                writer.write(msgspec.json.encode(answer, enc_hook=_plain) + b"\n")
                 await writer.drain()
         finally:
-            talks.discard(talk)
+            await _closed(writer)
 
-    return converse
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talk = asyncio.create_task(converse(reader, writer), name="command")
+        talks[talk] = writer
+        talk.add_done_callback(talks.pop)
+
+    return begin
+
+
+def _plain(value: Any) -> float:
+    """Numbers of NumPy are floats by inheritance alone."""
+    if isinstance(value, float):
+        return float(value)
+    raise NotImplementedError(type(value).__name__)
+
+
+async def _closed(line: asyncio.StreamWriter) -> None:
+    line.close()
+    with suppress(OSError):
+        await line.wait_closed()
 
 
 async def _answered(handle: Handler, reader: asyncio.StreamReader) -> Answer:

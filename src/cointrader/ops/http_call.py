@@ -64,9 +64,9 @@ def post_json(
                     "Connection": "close",
                 },
             )
-            answer = connection.getresponse()
-            headers = {name.lower(): value for name, value in answer.getheaders()}
-            return Reply(answer.status, headers, answer.read(longest))
+            with connection.getresponse() as answer:  # it holds the socket, also half read
+                headers = {name.lower(): value for name, value in answer.getheaders()}
+                return Reply(answer.status, headers, answer.read(longest))
     except TimeoutError:
         return NoReply("no answer in time")
     except (OSError, http.client.HTTPException, ValueError, RuntimeError) as error:

@@ -198,9 +198,14 @@ class Metrics:
         self._info.labels(__version__, mode, platform.python_version()).set(1)
         self._started.set(started_ms / 1000)
 
-    def see_channel(self, name: str, *, waiting: int, is_failing: bool) -> None:
+    def see_channel(
+        self, name: str, *, waiting: int, is_failing: bool, silent_s: float | None = None
+    ) -> None:
+        """`silent_s` only where somebody listens: seconds since the server answered."""
         self._waiting.labels(name).set(waiting)
         self._failing.labels(name).set(is_failing)
+        if silent_s is not None:
+            self._silent.labels(name).set(silent_s)
 
     # ------------------------------------------------------------------ what records mean
 
@@ -332,6 +337,9 @@ class Metrics:
         self._journal_size = gauge("journal_size_bytes", "On disk.", "file")
         self._waiting = gauge("channel_waiting", "Messages not delivered yet.", "channel")
         self._failing = gauge("channel_failing", "1 while a channel fails.", "channel")
+        self._silent = gauge(
+            "channel_silent_seconds", "Since the server that is listened to answered.", "channel"
+        )
 
     def _gauge(self, name: str, words: str, *labels: str) -> Any:
         return self._prometheus.Gauge(f"cointrader_{name}", words, labels, registry=self.registry)

@@ -55,13 +55,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class ChannelHealth:
-    """How a channel does. `waiting` counts what is queued, critical or not."""
+    """How a channel does. `waiting` counts what is queued, critical or not.
+
+    `silent_s` is of one that is listened to: seconds since its server answered last.
+    """
 
     name: str
     is_failing: bool
-    waiting: int
-    undelivered_critical: int
-    dropped: int
+    waiting: int = 0
+    undelivered_critical: int = 0
+    dropped: int = 0
+    silent_s: float | None = None
 
 
 class Poster(Protocol):

@@ -18,16 +18,18 @@ import structlog
 
 from cointrader.ops.answers import Failed, Limited, Outcome, Refused
 from cointrader.ops.http_call import shut
-from cointrader.ops.notifier import Pace
+from cointrader.ops.notifier import ChannelHealth, Pace
 from cointrader.ops.telegram_api import Said, TelegramApi
 from cointrader.ops.telegram_offset import Offset
 from cointrader.ops.telegram_talk import Reply, Talk
 
 log = structlog.get_logger()
 
+NAME = "telegram-commands"  # among channels
 OLDEST_S = 60.0  # what was written longer ago is not carried out
 STRANGERS_EVERY_S = 3_600.0  # between two words on people who are not white-listed
 _LONG_POLL_S = 25.0
+_LONGEST_COMMAND_S = 120.0  # while one is carried out, nobody listens
 _UPDATES = 10  # in one answer
 _REPLY_TRIES = 3
 _LONGEST_REPLY_WAIT_S = 30.0
@@ -64,16 +66,19 @@ class TelegramCommands:
         self._warn = warn
         self._pace = pace or Pace()
         self._long_poll_s = long_poll_s
+        self._silent_at_most_s = _LONGEST_COMMAND_S + 2 * (long_poll_s + self._pace.timeout_s)
         self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # guards the socket
         self._socket: socket.socket | None = None
         self._is_failing = False
+        self._answered_s = time.monotonic()
         self._strangers = 0  # since they were told last
         self._strangers_told_s = -STRANGERS_EVERY_S
 
     def start(self) -> None:
         """Begin to listen."""
+        self._answered_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="telegram-commands", daemon=True)
         self._thread.start()
 
@@ -85,6 +90,13 @@ class TelegramCommands:
                 shut(self._socket)
         if self._thread is not None:
             self._thread.join(timeout_s)
+
+    def health(self) -> ChannelHealth:
+        """Whether anybody would be heard. In any thread."""
+        silent_s = time.monotonic() - self._answered_s
+        is_alive = self._thread is not None and self._thread.is_alive()
+        is_failing = self._is_failing or not is_alive or silent_s > self._silent_at_most_s
+        return ChannelHealth(NAME, is_failing, silent_s=silent_s)
 
     # ------------------------------------------------------------------ in the thread
 
@@ -230,6 +242,7 @@ class TelegramCommands:
         if self._is_failing:
             log.warning("telegram.commands_work_again")
         self._is_failing = False
+        self._answered_s = time.monotonic()
 
     def _tell_failure(self, why: str, todo: str) -> None:
         if not self._is_failing:

@@ -17,7 +17,8 @@ SCRIPTS = sorted((STATIC / "js").rglob("*.js"))
 LANGUAGES = ("en", "ko")
 # Keys that a page makes of what the server names.
 MADE = ("action", "bot", "channel", "drift", "exit", "gate", "health", "level", "metric", "mode",
-        "model", "page", "part", "phase", "refusal", "side", "stream", "theme")  # fmt: skip
+        "model", "page", "part", "phase", "protection", "refusal", "side", "stream",
+        "theme")  # fmt: skip
 
 
 def words(language):

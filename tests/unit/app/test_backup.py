@@ -6,13 +6,15 @@ import json
 import sqlite3
 import stat
 import tarfile
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from cointrader.app.backup import BackupPlan, make_backup, without_secret
+from cointrader.app.backup import BackupPlan, make_backup
 from cointrader.app.backup_archive import BackupError, is_safe, unpack
+from cointrader.app.backup_settings import without_secret
 from cointrader.app.restore import check_backup, restore
 from cointrader.cli.main import main
 from cointrader.domain.errors import JournalError
@@ -122,10 +124,12 @@ def test_journals_that_a_start_goes_on_with_are_kept_unless_others_are_named(fol
         write_journal(folder / "journals" / name)
     named = (Path("journals/paper-20260101-120000-000000.db"),)
 
-    usual = [kept.name for kept in make_backup(a_plan(folder)).files if kept.kind == "journal"]
+    usual = [
+        kept.name for kept in make_backup(a_plan(folder)).manifest.files if kept.kind == "journal"
+    ]
     other = [
         kept.name
-        for kept in make_backup(a_plan(folder, "c.tar.gz", journals=named)).files
+        for kept in make_backup(a_plan(folder, "c.tar.gz", journals=named)).manifest.files
         if kept.kind == "journal"
     ]
 
@@ -139,7 +143,7 @@ def test_without_a_lasting_journal_the_newest_is_kept_and_without_any_it_says_so
         make_backup(a_plan(folder))
     write_journal(folder / "journals" / "paper-1.db")
 
-    kinds = {kept.name: kept.kind for kept in make_backup(a_plan(folder)).files}
+    kinds = {kept.name: kept.kind for kept in make_backup(a_plan(folder)).manifest.files}
 
     assert kinds["journals/paper-1.db"] == "journal"
 
@@ -175,11 +179,99 @@ def test_no_secret_is_in_a_backup(folder, tmp_path):
         ("#BINANCE_API_KEY=old", "#BINANCE_API_KEY=*** (a secret; put it in again)"),
         ("#BINANCE_API_KEY=", "#BINANCE_API_KEY="),
         ("discord_webhook_url = 'x'", "#discord_webhook_url=*** (a secret; put it in again)"),
+        ("MY_TOKEN='a = b'", "#MY_TOKEN=*** (a secret; put it in again)"),
         ("# a note", "# a note"),
     ],
 )
 def test_a_line_of_settings_is_kept_without_its_secret(line, kept):
     assert without_secret(line) == kept
+
+
+ODD = {
+    "multi-line array": 'notify_urls = [\n  "ntfy://hush-one",\n  # "ntfy://hush-two",\n]',
+    "quoted key": '"discord_webhook_url" = "hush-one"',
+    "literal key": "'telegram_token' = 'hush-one'",
+    "escaped key": '"telegram_t\\u006fken" = "hush-one"',
+    "dotted key": 'telegram.token = "hush-one"',
+    "quoted dotted key": 'DOGEUSDT."api_key" = "hush-one"',
+    "inline table": 'channels = { api_secret = "hush-one", level = "info" }',
+    "array of tables": '[[channel]]\nname = "x"\ntoken = "hush-one"',
+    "table": '[XRPUSDT]\nleverage = 3\nbinance_api_key = "hush-one"',
+    "multi-line text": 'binance_api_secret = """\nhush-one\nhush-two"""',
+    "commented out": '# telegram_token = "hush-one"',
+    "commented over lines": '# notify_urls = [\n#   "hush-one",\n# ]',
+    "no blanks": 'telegram_token="hush-one"',
+    "known value, escaped": 'note = "\\u0068ush-known"',
+}
+
+
+@pytest.mark.parametrize("form", ODD)
+def test_no_form_of_a_secret_in_toml_gets_into_a_backup(folder, tmp_path, form):
+    (folder / "cointrader.toml").write_text(f"leverage = 5\nmax_positions = 3\n{ODD[form]}\n")
+    backup = a_backup(folder, secrets=("hush-known",))
+    unpack(backup, tmp_path / "out")
+
+    assert b"hush" not in gzip.decompress(backup.read_bytes())
+    kept = tomllib.loads((tmp_path / "out" / "cointrader.toml").read_text())
+    assert kept["leverage"] == 5
+    assert kept["max_positions"] == 3
+
+
+def test_what_is_no_secret_is_kept_whatever_its_form(folder, tmp_path):
+    (folder / "cointrader.toml").write_text(
+        'telegram_token = "hush"\n"odd key" = [1, 2.5, true, "a\\"b\\u007f"]\n'
+        "day = 2026-01-02\nmost = inf\n"
+        '[XRPUSDT]\nleverage = 3\n[XRPUSDT."in it"]\nlist = [{ a = "b" }]\n'
+    )
+    before = tomllib.loads((folder / "cointrader.toml").read_text())
+    unpack(a_backup(folder), tmp_path / "out")
+
+    kept = tomllib.loads((tmp_path / "out" / "cointrader.toml").read_text())
+    assert kept == {name: value for name, value in before.items() if name != "telegram_token"}
+    assert "# telegram_token = *** (a secret" in (tmp_path / "out" / "cointrader.toml").read_text()
+
+
+def test_a_rule_is_kept_however_its_name_is_written(folder):
+    (folder / "cointrader.toml").write_text(
+        '"signal" = """rules/mine.py:Mine"""\n[DOGEUSDT]\nsignal = "rules/other.py:Other"\n'
+    )
+    (folder / "rules" / "other.py").write_text("class Other: ...\n")
+
+    kinds = {kept.name: kept.kind for kept in make_backup(a_plan(folder)).manifest.files}
+
+    assert kinds["rules/mine.py"] == kinds["rules/other.py"] == "rule"
+
+
+def test_a_file_without_secrets_is_kept_to_the_letter(folder, tmp_path):
+    text = "# as agreed with Kim\nleverage   = 5 # not more\n"
+    (folder / "cointrader.toml").write_text(text)
+    unpack(a_backup(folder), tmp_path / "out")
+
+    assert (tmp_path / "out" / "cointrader.toml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cointrader.toml", 'leverage = 5\ntelegram_token = "hush\n'),
+        ("cointrader.toml", "token = hush\n"),
+        (".env", "this is hush\n"),
+        (".env", "NOTIFY_URLS='hush\nhush'\n"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_left_out_and_that_is_said(
+    folder, monkeypatch, capsys, name, text
+):
+    (folder / name).write_text(text)
+    monkeypatch.chdir(folder)
+
+    assert main(["backup", "--out", "kept.tar.gz"]) == 0
+
+    said = capsys.readouterr().err
+    assert f"{name} is NOT in it" in said
+    assert "hush" not in said
+    assert b"hush" not in gzip.decompress((folder / "kept.tar.gz").read_bytes())
+    assert name not in {kept.name for kept in check_backup(folder / "kept.tar.gz").files}
 
 
 # ---------------------------------------------------------------------- refusals of a backup
@@ -204,6 +296,33 @@ def test_a_backup_that_fails_leaves_nothing_behind(folder):
         make_backup(a_plan(folder))
 
     assert [path.name for path in folder.parent.iterdir()] == ["bot"]
+
+
+def test_a_refused_backup_leaves_no_folder_behind(tmp_path):
+    (tmp_path / "empty").mkdir()
+    plan = BackupPlan(tmp_path / "empty", tmp_path / "empty" / "backups" / "b.tar.gz", NOW_MS)
+
+    with pytest.raises(JournalError, match="no journal yet"):
+        make_backup(plan)
+
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_refused_restore_leaves_no_folder_behind_and_says_what_to_do(folder, tmp_path, capsys):
+    into = tmp_path / "new" / "place"
+
+    assert main(["restore", str(tmp_path / "nope.tar.gz"), "--into", str(into)]) == 1
+    said = capsys.readouterr().err
+    assert "there is no such backup" in said
+    assert "`cointrader backup`" in said
+    assert not (tmp_path / "new").exists()
+
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "cointrader.toml").write_text("leverage = 9\n")
+    with pytest.raises(BackupError, match="would have to give way"):
+        put_back(a_backup(folder), other)
+    assert [path.name for path in other.iterdir()] == ["cointrader.toml"]
 
 
 def test_a_journal_outside_of_the_folder_is_refused(folder, tmp_path):

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from cointrader.app.control import Controls, commanded
+from cointrader.bot.stream import BarStream
 from cointrader.domain.errors import ConfigError, UsageError
 from cointrader.domain.records import Alert
 from cointrader.journal.reader import JournalReader
@@ -22,6 +23,7 @@ class FakeBot:
 
     def __init__(self, symbol, exchange, *, runs=True, closes=True):
         self.symbol = symbol
+        self.stream = BarStream(symbol, (), 900_000)
         self.exchange = exchange
         self.runs = runs
         self.closes = closes

@@ -491,7 +491,7 @@ def test_machines_are_told_one_document(home, capsys):
         ([], 2, "exactly one of --week and --month"),
         (["--week", "--month"], 2, "exactly one of --week and --month"),
         (["--week", "--discord"], 2, "DISCORD_WEBHOOK_URL"),
-        (["--week", "--out", "no/folder/x.html"], 2, "no such folder"),
+        (["--week", "--out", "no/folder/x.html"], 2, "no such folder\n  where: --out"),
         (["--week", "--verdict", "none.json"], 1, "verdict cannot be read"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cointrader.app.config import Config
@@ -9,6 +11,8 @@ from cointrader.cli.access import access_of
 from cointrader.cli.main import main
 from cointrader.domain.errors import ConfigError, UsageError
 from cointrader.exchange.binance.endpoints import LIVE, TESTNET
+from cointrader.journal.sqlite import SqliteJournal
+from tests.unit.journal.examples import a_position, a_run
 
 KEYS = {"BINANCE_API_KEY": "livekey", "BINANCE_API_SECRET": "livesecret"}
 TESTNET_KEYS = {"BINANCE_TESTNET_API_KEY": "testkey", "BINANCE_TESTNET_API_SECRET": "testsecret"}
@@ -158,6 +162,23 @@ def test_flatten_without_a_process_says_how_to_close_by_hand(nowhere, capsys):
     said = capsys.readouterr().err
     assert "open positions keep their stop on the exchange" in said
     assert "--live, --testnet or --exchange URL" in said
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [((), "nothing is open: this is a paper run"), ((a_position(),), "XRPUSDT: open on paper")],
+    ids=["flat", "open"],
+)
+def test_flatten_of_a_paper_run_that_is_over_speaks_of_no_exchange(nowhere, capsys, records, said):
+    with SqliteJournal(Path("paper.db"), threaded=False) as journal:
+        journal.checkpoint(a_run("paper"), *records)
+
+    assert main(["flatten", "--journal", "paper.db"]) == 1
+
+    told = capsys.readouterr().err
+    assert said in told
+    assert "--live" not in told
+    assert "stop on the exchange" not in told
 
 
 @pytest.mark.parametrize(

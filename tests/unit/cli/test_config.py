@@ -375,3 +375,22 @@ def test_init_writes_an_env_file_that_only_its_owner_can_read(folder, capsys):
 def test_each_help_has_two_examples(capsys, command):
     assert main(["config", command, "--help"]) == 0
     assert capsys.readouterr().out.count(f"    cointrader config {command}") == 2
+
+
+def test_check_refuses_a_time_zone_that_no_clock_here_knows(folder, monkeypatch, capsys):
+    monkeypatch.setenv("QUIET_HOURS", "22:00-07:00 Europa/Berlin")
+
+    assert main(["config", "check", "--balance", "1000"]) == 2
+
+    said = capsys.readouterr().err
+    assert "this machine knows no such time zone" in said
+    assert "QUIET_HOURS" in said
+    assert "Europa/Berlin" in said
+    assert "a name such as Europe/Berlin" in said
+    assert "check the name" in said
+
+
+def test_check_takes_a_time_zone_that_is_known(folder, monkeypatch, capsys):
+    monkeypatch.setenv("QUIET_HOURS", "22:00-07:00 Asia/Seoul")
+
+    assert main(["config", "check", "--balance", "1000"]) == 0

@@ -10,6 +10,7 @@ from cointrader.domain.order import Side
 from cointrader.domain.position import CloseReason, Trade
 from cointrader.domain.records import Alert, Decision, EquityMarked, PositionOpened, TradeClosed
 from cointrader.journal.page_reader import PageReader, ReasonCount
+from cointrader.journal.page_trades import TradeFilter
 from cointrader.journal.paging import Place
 from cointrader.journal.sqlite import SqliteJournal
 
@@ -153,9 +154,10 @@ async def test_trades_are_filtered_alike_in_lists_and_sums(written, conditions, 
         a_trade(4, "3.5", side=Side.SHORT, reason=CloseReason.TARGET),
     )
 
-    found, _ = pages(reader.trades_page, limit=2, **conditions)
-    summed = reader.nets(**conditions)
-    everything = list(reader.all_trades(**conditions))
+    wanted = TradeFilter(**conditions)
+    found, _ = pages(reader.trades_page, limit=2, wanted=wanted)
+    summed = reader.nets(wanted)
+    everything = list(reader.all_trades(wanted))
 
     assert [(t.exit_time_ms - T0) // BAR_MS for t in found] == bars
     assert everything == found[::-1]
@@ -177,7 +179,7 @@ async def test_sums_tell_apart_what_costs_differently(written):
         (Side.LONG, True, 1, 0, -5.0),
         (Side.SHORT, False, 1, 1, 1.0),
     ]
-    assert {(s.entered, s.left) for s in reader.sums(side="SHORT")} == {(1.0, 1.0)}
+    assert {(s.entered, s.left) for s in reader.sums(TradeFilter(side="SHORT"))} == {(1.0, 1.0)}
 
 
 async def test_first_stops_are_those_that_trades_began_with(written):
@@ -187,11 +189,11 @@ async def test_first_stops_are_those_that_trades_began_with(written):
 
     reader = await written(position("a", "1.5"), position("b", "1.6"), position("a", "1.8"))
 
-    assert reader.first_stops(["a", "b", "c"], ["XRPUSDT"]) == {
+    assert reader.first_stops(["a", "b", "c"]) == {
         "a": Decimal("1.5"),
         "b": Decimal("1.6"),
     }
-    assert reader.first_stops([], []) == {}
+    assert reader.first_stops([]) == {}
 
 
 async def test_open_positions_are_those_that_no_trade_has_ended(written):

@@ -367,9 +367,6 @@ class Process:
             return Answer(True, (), {"is_fine": True, "drift": {"XRPUSDT": drift}})
         if command.name == "metrics":
             return Answer(True, (), {"text": "cointrader_equity 1000\n"})
-        if command.name == "candles":
-            candles = [[T0 + n * BAR_MS, 2.0, 2.1, 1.9, 2.05, 10.0] for n in range(5)]
-            return Answer(True, (), {"candles": candles})
         return self.answer or Answer(True, ("done",), {"is_paused": True})
 
 
@@ -414,7 +411,6 @@ async def test_what_the_process_tells_is_shown(tmp_path):
     async with listening(path, Process().handle):
         health = await asyncio.to_thread(page, site, "health")
         models = await asyncio.to_thread(page, site, "models")
-        chart = await asyncio.to_thread(page, site, "symbol", "XRPUSDT")
         metrics = await asyncio.to_thread(site.metrics)
 
     assert health.process is not None
@@ -423,7 +419,6 @@ async def test_what_the_process_tells_is_shown(tmp_path):
     assert drift is not None
     assert drift.features[0].outside_share == 0.04
     assert models.models[1].drift is None
-    assert chart.candles_from == "the running process"
     assert metrics.startswith("cointrader_equity 1000\n")
     assert "cointrader_dashboard_process_up 1\n" in metrics
 

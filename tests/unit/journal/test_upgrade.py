@@ -103,6 +103,25 @@ def test_what_came_with_a_later_version_is_read_as_it_was_written(version, tmp_p
     assert {BotState, ExchangeState, VerdictOverridden} == set(NEW_SINCE_VERSION_1)
 
 
+def test_a_journal_that_lacks_nothing_but_an_index_is_read_as_it_is(tmp_path):
+    path = a_journal(tmp_path / "old.db", schema.READABLE)
+
+    with JournalReader(path) as reader:
+        assert reader.version == schema.READABLE < NEWEST
+        assert next(reader.runs()).source == {"market": "synthetic", "seed": "1"}
+        assert list(reader.positions())
+
+    assert version_of(path) == schema.READABLE
+
+
+def test_a_journal_that_lacks_more_is_refused_with_what_to_do(tmp_path):
+    path = a_journal(tmp_path / "old.db", schema.READABLE - 1)
+
+    with pytest.raises(JournalError, match="older cointrader") as refused:
+        JournalReader(path)
+    assert "start the bot once" in str(refused.value)
+
+
 @pytest.mark.parametrize("version", [v for v in range(1, len(RELEASED) + 1) if v < NEWEST])
 def test_the_journal_as_it_was_stays_beside_the_one_brought_up_to_date(version, tmp_path):
     path = a_journal(tmp_path / "live.db", version)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import itertools
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-
-from aiohttp import web
 
 TOKEN = "4711:t0ken-never-shown"
 OWNER, STRANGER = 42, 666
@@ -96,71 +94,67 @@ class BotApi:
         self.updates.append(update)
         return update
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        method = request.match_info["method"]
-        if request.match_info["token"] != TOKEN:
-            return web.json_response({"ok": False, "error_code": 401}, status=401)
-        parameters = await request.json()
+    def answer(self, token: str, method: str, parameters: dict[str, Any]) -> tuple[int, Any]:
+        """Status and body; a body that is no text is JSON."""
+        if token != TOKEN:
+            return 401, {"ok": False, "error_code": 401}
         self.calls.append((method, parameters))
         if self.troubles.get(method):
             trouble = self.troubles[method].pop(0)
-            await asyncio.sleep(trouble.delay_s)
-            if isinstance(trouble.body, str):
-                return web.Response(text=trouble.body, status=trouble.status)
-            return web.json_response(trouble.body, status=trouble.status)
+            time.sleep(trouble.delay_s)
+            return trouble.status, trouble.body
         result: Any = True
         if method == "getUpdates":
-            result = await self._updates(parameters)
+            result = self._updates(parameters)
         elif method == "sendMessage":
             self.sent.append(parameters)
             result = {"message_id": next(self._ids)}
-        return web.json_response({"ok": True, "result": result})
+        return 200, {"ok": True, "result": result}
 
-    async def _updates(self, parameters: dict[str, Any]) -> list[dict]:
+    def _updates(self, parameters: dict[str, Any]) -> list[dict]:
         until = time.monotonic() + parameters.get("timeout", 0)
         offset = 0 if self.forgets_offsets else parameters.get("offset", 0)
         self.updates[:] = [each for each in self.updates if each["update_id"] >= offset]
         while not self.updates and not self.is_over and time.monotonic() < until:
-            await asyncio.sleep(0.01)
+            time.sleep(0.01)
         return self.updates[: parameters.get("limit", 100)]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request on one connection, both of which end before the server does."""
+
+    api: BotApi
+
+    def do_POST(self) -> None:
+        _, bot, method = self.path.split("/")
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, said = self.api.answer(bot.removeprefix("bot"), method, asked)
+        is_text = isinstance(said, str)
+        body = (said if is_text else json.dumps(said)).encode()
+        with suppress(OSError):  # whoever asked has gone
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain" if is_text else "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @contextmanager
 def serving(api: BotApi | None = None) -> Iterator[BotApi]:
-    """`api` at a free port of this machine, in a thread of its own."""
+    """`api` at a free port of this machine, in threads of its own."""
     api = BotApi() if api is None else api
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    async def begin() -> web.AppRunner:
-        app = web.Application()
-        app.router.add_post("/bot{token}/{method}", api.answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        api.url = f"http://{host}:{port}"
-        return runner
-
-    async def end(runner: web.AppRunner) -> None:
-        api.is_over = True
-        await runner.cleanup()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        if left:
-            await asyncio.wait(left, timeout=5)
-        # A client that came while the server was closing belongs to nobody but the loop.
-        for transport in list(getattr(loop, "_transports", {}).values()):
-            transport.abort()
-        await asyncio.sleep(0.05)
-
-    runner = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
-    try:
-        yield api
-    finally:
-        asyncio.run_coroutine_threadsafe(end(runner), loop).result(20)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-        gc.collect()  # what is left of the server is the affair of the test that had it
+    handler = type("BotApiHandler", (_Handler,), {"api": api})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:  # its end waits for each thread
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        api.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield api
+        finally:
+            api.is_over = True
+            server.shutdown()
+            thread.join()

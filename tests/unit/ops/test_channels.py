@@ -25,11 +25,6 @@ from tests.unit.ops import bot_api
 from tests.unit.ops.bot_api import OWNER, STRANGER, TOKEN
 from tests.unit.ops.chat_server import Chat, serving, status
 
-# The stand-in's sockets may outlive its loop by a moment; ours are closed in `http_call`.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 NOON = 1_735_732_800_000  # 2025-01-01 12:00 UTC
 QUICK = Pace(
     gather_s=0.03, timeout_s=1.0, first_pause_s=0.02, longest_pause_s=0.05, refused_pause_s=30.0
@@ -169,7 +164,7 @@ def test_a_critical_alert_waits_for_each_channel_on_its_own(tmp_path):
             told.hear(alert)
             chat.wait_for_posts(1)
             api.wait_for(lambda api: not api.troubles["sendMessage"])
-            assert {each.undelivered_critical for each in told.health()} == {1}
+            assert {each.health().undelivered_critical for each in told.notifiers} == {1}
         assert len(list(tmp_path.glob("live.db.outbox*"))) == 2
         with opened(settings, tmp_path):
             api.wait_for_text("told late: no stop")
@@ -301,3 +296,18 @@ def test_without_the_library_it_says_what_to_install():
 
     assert "pip install 'cointrader[notify]'" in shown.stdout
     assert "planted" not in shown.stdout
+
+
+def test_what_listens_to_commands_is_told_beside_the_channels(tmp_path):
+    with bot_api.serving() as api:
+        settings = Settings(
+            telegram_token=TOKEN, telegram_url=api.url, telegram_chat_ids=str(OWNER)
+        )
+        with opened(settings, tmp_path) as told:
+            heard = {each.name: each for each in told.health()}
+        with opened(settings, tmp_path, takes_commands=False) as told:
+            deaf = {each.name for each in told.health()}
+
+    assert list(heard) == ["telegram", "telegram-commands"]
+    assert heard["telegram-commands"].silent_s is not None
+    assert deaf == {"telegram"}

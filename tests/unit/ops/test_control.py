@@ -6,6 +6,7 @@ import asyncio
 import socket
 import stat
 
+import numpy as np
 import pytest
 
 from cointrader.domain.errors import CointraderError, UsageError
@@ -131,3 +132,15 @@ async def test_an_answer_that_never_comes_leaves_the_outcome_open(tmp_path):
     async with listening(journal, never):
         with pytest.raises(CointraderError, match="not known whether 'flatten'"):
             await asyncio.to_thread(ask, journal, "flatten", timeout_s=0.2)
+
+
+async def test_numbers_of_numpy_arrive_as_numbers(tmp_path):
+    journal = tmp_path / "live.db"
+
+    async def handle(command):
+        return Answer(True, (), {"ratio": np.float64(0.25), "nothing": None, "rows": [[1, 2.5]]})
+
+    async with listening(journal, handle):
+        answer = await asked(journal, "state")
+
+    assert answer.values == {"ratio": 0.25, "nothing": None, "rows": [[1, 2.5]]}

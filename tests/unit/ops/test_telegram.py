@@ -21,11 +21,6 @@ from cointrader.ops.telegram_offset import GOOD_FOR_S, Offset
 from cointrader.ops.telegram_talk import CODE_GOOD_FOR_S, Talk
 from tests.unit.ops.bot_api import OWNER, STRANGER, TOKEN, BotApi, Trouble, limited, serving
 
-# The stand-in's sockets may outlive its loop by a moment; ours are closed in `http_call`.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 NOON = 1_735_732_800_000  # 2025-01-01 12:00 UTC
 QUICK = Pace(
     gather_s=0.03, timeout_s=1.0, first_pause_s=0.02, longest_pause_s=0.05, refused_pause_s=30.0
@@ -446,3 +441,32 @@ def test_nothing_shows_the_token():
 def test_what_is_no_server_is_refused():
     with pytest.raises(ConfigError, match="TELEGRAM_URL"):
         TelegramApi(TOKEN, "ftp://telegram.test")
+
+
+# ---------------------------------------------------------------------- how it does
+
+
+def test_a_bot_that_hears_its_chats_is_fine_and_tells_since_when():
+    with serving() as api, listening(api, Process()) as commands:
+        settled(api)
+        health = commands.health()
+
+    assert (health.name, health.is_failing) == ("telegram-commands", False)
+    assert health.silent_s is not None
+    assert 0 <= health.silent_s < 15
+
+
+def test_a_bot_whose_messages_somebody_else_reads_is_failing_until_it_hears_again():
+    with serving() as api:
+        api.trouble("getUpdates", *[Trouble(409, {"ok": False})] * 5)
+        with listening(api, Process()) as commands:
+            api.wait_for(lambda api: api.polls() >= 2)
+            assert commands.health().is_failing
+            api.wait_for(lambda _: not commands.health().is_failing)
+
+
+def test_a_bot_that_listens_no_more_is_failing():
+    with serving() as api:
+        with listening(api, Process()) as commands:
+            pass
+        assert commands.health().is_failing

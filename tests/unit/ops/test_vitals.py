@@ -69,7 +69,10 @@ def process(tmp_path):
         tmp_path / "live.db",
         streams=lambda: [StreamAge("account", 300, 10_000, is_up=True)],
         budgets=lambda: [Budget("request weight per minute", 42, 2_400)],
-        channels=lambda: [ChannelHealth("telegram", False, 1, 0, 0)] * 2,
+        channels=lambda: (
+            [ChannelHealth("telegram", False, 1, 0, 0)] * 2
+            + [ChannelHealth("telegram-commands", True, silent_s=300.0)]
+        ),
     )
     yield made
     made.journal.close()
@@ -135,6 +138,9 @@ async def test_metrics_come_from_the_account_the_journal_and_whoever_is_asked(pr
     assert "cointrader_max_daily_loss_ratio 0.05" in text
     assert 'cointrader_rest_used{pool="request weight per minute"} 42.0' in text
     assert 'cointrader_channel_waiting{channel="telegram"} 2.0' in text
+    assert 'cointrader_channel_failing{channel="telegram-commands"} 1.0' in text
+    assert 'cointrader_channel_silent_seconds{channel="telegram-commands"} 300.0' in text
+    assert 'cointrader_channel_silent_seconds{channel="telegram"}' not in text
     assert "cointrader_journal_commit_seconds_count 1.0" in text
     assert 'cointrader_stream_max_age_seconds{stream="account"} 10.0' in text
 

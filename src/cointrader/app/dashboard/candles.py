@@ -111,12 +111,11 @@ class CandleShelf:
     ) -> Candles | None:
         if _is_remade(run):
             return None
-        told = self._ask("candles", {"symbol": symbol, "bars": 1_000})
-        rows = [] if told is None else told.get("candles") or []
+        span = {"symbols": [symbol], "from_ms": from_ms, "to_ms": to_ms}
+        told = self._ask("candles", span)
         found = [
             answers.CandleRow(open_ms=int(o), open=a, high=h, low=b, close=c, volume=v)
-            for o, a, h, b, c, v in rows
-            if from_ms <= o < to_ms
+            for o, a, h, b, c, v in (told or {}).get("candles") or []
         ]
         return Candles(found, "the running process") if found else None
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from cointrader import __version__
 from cointrader.app.dashboard.memory import Memory
-from cointrader.app.dashboard.overview import open_positions, symbol_rows
+from cointrader.app.dashboard.overview import symbol_rows
+from cointrader.app.dashboard.positions import open_positions
 from cointrader.app.dashboard.run import RunNow, controls_answer, run_answer
 from cointrader.dashboard import answers
-from cointrader.journal import schema
 from cointrader.journal.page_reader import PageReader
 
 
@@ -32,7 +32,7 @@ def read_health(
         now_ms=now_ms,
         run=run_answer(now),
         controls=controls_answer(now, is_listening=is_listening),
-        journal=journal_health(reader.path, now.to_ms),
+        journal=journal_health(reader.path, now.to_ms, reader.version),
         versions=answers.Versions(
             run=now.run.version,
             dashboard=__version__,
@@ -45,7 +45,9 @@ def read_health(
     )
 
 
-def journal_health(path: Path, newest_ms: int | None) -> answers.JournalHealth:
+def journal_health(
+    path: Path, newest_ms: int | None = None, version: int = 0
+) -> answers.JournalHealth:
     """The file as the file system has it."""
     stats = [_stat(path), _stat(path.with_name(f"{path.name}-wal"))]
     return answers.JournalHealth(
@@ -54,7 +56,7 @@ def journal_health(path: Path, newest_ms: int | None) -> answers.JournalHealth:
         wal_size=stats[1][0],
         written_ms=max(written_ms for _, written_ms in stats),
         newest_ms=newest_ms,
-        schema=len(schema.MIGRATIONS),
+        schema=version,
     )
 
 

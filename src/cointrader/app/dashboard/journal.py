@@ -6,7 +6,7 @@ The file need not be there yet, and another may come into its place.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,14 @@ _MOST_KEPT = 4
 
 
 class Readers:
-    """Readers of one file: each is lent to one thread at a time, and kept for the next."""
+    """Readers of one file: each is lent to one thread at a time, and kept for the next.
 
-    def __init__(self, journal: Path) -> None:
+    `opened` makes one.
+    """
+
+    def __init__(self, journal: Path, opened: Callable[[Path], PageReader] = PageReader) -> None:
         self._path = journal
+        self._opened = opened
         self._lock = threading.Lock()
         self._kept: list[PageReader] = []
         self._file: object = None
@@ -53,7 +57,7 @@ class Readers:
                 return self._kept.pop(), file
         if file is None or not has_begun(self._path):
             raise no_run(str(self._path))
-        return PageReader(self._path), file
+        return self._opened(self._path), file
 
     def close(self) -> None:
         """Close those that nobody has."""

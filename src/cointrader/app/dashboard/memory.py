@@ -14,6 +14,7 @@ from cointrader.app.dashboard.journal import identity
 from cointrader.dashboard import views
 from cointrader.domain.clock import DAY_MS
 from cointrader.journal.page_reader import PageReader
+from cointrader.journal.page_trades import TradeFilter
 
 _OPEN_MS = 2 * DAY_MS  # of a journal's time, in which records may be written again
 
@@ -36,7 +37,7 @@ class Memory:
         """By symbol how many trades closed, and their net."""
         with self._lock:
             self._go_on(reader)
-            return _added(self._nets, reader.nets(from_ms=self._until_ms))
+            return _added(self._nets, reader.nets(TradeFilter(from_ms=self._until_ms)))
 
     def curve(self, reader: PageReader, most: int) -> tuple[Curve, int]:
         """The equity curve in at most `most` points, and how many it has."""
@@ -66,7 +67,7 @@ class Memory:
             return
         since_ms = self._until_ms
         more = [mark for mark in reader.equity_curve(since_ms) if mark[0] < until_ms]
-        self._nets = _added(self._nets, reader.nets(from_ms=since_ms, to_ms=until_ms))
+        self._nets = _added(self._nets, reader.nets(TradeFilter(from_ms=since_ms, to_ms=until_ms)))
         self._curve = [*self._curve, *more]
         self._settled = (_times(self._curve), _equities(self._curve))
         self._until_ms = until_ms

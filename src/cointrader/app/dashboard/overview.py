@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from cointrader.app.dashboard.memory import Curve, Memory
+from cointrader.app.dashboard.positions import (
+    Prices,
+    open_positions,
+    position_rows,
+    positions_without_levels,
+)
 from cointrader.app.dashboard.run import RunNow, controls_answer, run_answer
 from cointrader.app.dashboard.trades import trade_rows
 from cointrader.app.status import AccountStatus, account_status, tripped_switches
-from cointrader.app.words import REFUSALS, result_at_stop
+from cointrader.app.words import REFUSALS
 from cointrader.dashboard import answers, views
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.order import Side
 from cointrader.domain.records import PositionOpened
-from cointrader.exchange.simulated.brackets import plausible_brackets
 from cointrader.journal.page_reader import PageReader
 
 EQUITY_POINTS = 500
 _SHOWN = 5  # of the latest alerts and trades
 
-Closes = Callable[[str, int], views.Mark | None]  # the last price of a symbol up to a moment
-
 
 def read_overview(
     reader: PageReader,
     now: RunNow,
-    closes: Closes,
+    prices: Prices,
     memory: Memory,
     *,
     is_listening: bool,
@@ -44,7 +47,8 @@ def read_overview(
         controls=controls_answer(now, is_listening=is_listening),
         account=_account(account),
         slots=_slots(now, held.values()),
-        positions=position_rows(reader, now, held, account.unrealised, closes),
+        positions=position_rows(reader, now, held, account.unrealised, prices),
+        without_levels=positions_without_levels(reader, held, prices),
         symbols=symbols,
         equity=views.equity_points([*curve, *_since(curve, now, account)]),
         equity_marks=count,
@@ -54,11 +58,6 @@ def read_overview(
         last_trades=trade_rows(reader, last, now.slippage),
         last_alerts=[views.alert_row(a) for a in reader.alerts_page(limit=_SHOWN).records],
     )
-
-
-def open_positions(reader: PageReader, now: RunNow) -> dict[str, PositionOpened]:
-    """By symbol, in configured order."""
-    return reader.open_positions(now.run.symbols)
 
 
 def symbol_rows(
@@ -79,45 +78,6 @@ def symbol_rows(
         )
         for symbol in now.run.symbols
     ]
-
-
-def position_rows(
-    reader: PageReader,
-    now: RunNow,
-    held: Mapping[str, PositionOpened],
-    unrealised: Decimal,
-    closes: Closes,
-) -> list[answers.Position]:
-    """What is open, at the best price there is: the run's own candles, else what the account says
-    of an only position, else what the risk manager last judged it at."""
-    marked = next(iter(reader.equity(last=1)), None)
-    only = views.inferred_mark(
-        list(held.values()), unrealised, None if marked is None else marked.at_ms
-    )
-    judged = _judged_marks(reader)
-    rows = []
-    for symbol, position in held.items():
-        last = judged.get(symbol)
-        known = closes(symbol, now.to_ms) or only
-        mark = known or (None if last is None else views.Mark(last, None))
-        rows.append(
-            views.position_row(
-                position,
-                mark,
-                leverage=now.leverage,
-                brackets=plausible_brackets(symbol),
-                at_stop=result_at_stop(position),
-            )
-        )
-    return rows
-
-
-def _judged_marks(reader: PageReader) -> dict[str, float]:
-    recorded = reader.risk_state()
-    slots = None if recorded is None else recorded.state.get("slots")
-    if not isinstance(slots, Mapping):
-        return {}
-    return {symbol: slot["mark"] for symbol, slot in slots.items() if slot.get("mark")}
 
 
 def _since(curve: Curve, now: RunNow, account: AccountStatus) -> Curve:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from cointrader.app.dashboard.site import JournalSite
 from cointrader.dashboard.connections import FIRST_S, Connections, bound
+from cointrader.dashboard.replies import BODY_S
 from cointrader.dashboard.security import Hosts
 from cointrader.dashboard.server import Server
 from cointrader.dashboard.static_files import static_files
@@ -36,7 +37,7 @@ class DashboardPlan:
     port: int = PORT
     names: tuple[str, ...] = ()  # by which browsers may call it, beside numbers and localhost
     data: Path = Path("data")
-    patience_s: float = FIRST_S  # for the first request of a connection
+    patience_s: float = FIRST_S  # for the first request of a connection; for a body at most so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ async def dashboard(plan: DashboardPlan) -> AsyncIterator[Place]:
         ) from None
     port = listener.getsockname()[1]
     site = JournalSite(plan.journal, data=plan.data)
+    await asyncio.to_thread(site.remember)  # of a year: a part of a second, and once
     connections = Connections(first_s=plan.patience_s)
     server = Server(
         site,
@@ -100,6 +102,7 @@ async def dashboard(plan: DashboardPlan) -> AsyncIterator[Place]:
         files=static_files(vendor=_VENDOR),
         cookie=f"cointrader_session_{port}",
         connections=connections,
+        body_s=min(BODY_S, plan.patience_s),
     )
     runner = web.AppRunner(
         server.application(),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,20 @@ from cointrader.app.dashboard.candles import DATA, CandleShelf
 from cointrader.app.dashboard.health import journal_health, read_health
 from cointrader.app.dashboard.journal import JournalWatch, Readers
 from cointrader.app.dashboard.memory import Memory
-from cointrader.app.dashboard.overview import open_positions, read_overview, symbol_rows
-from cointrader.app.dashboard.run import NOBODY, RunNow, read_run
+from cointrader.app.dashboard.overview import read_overview, symbol_rows
+from cointrader.app.dashboard.positions import Prices, open_positions, seen_of
+from cointrader.app.dashboard.process import SLOW_S, RunningProcess
+from cointrader.app.dashboard.run import RunNow, read_run
 from cointrader.app.dashboard.trades import cursor, read_costs, read_csv, read_trades
-from cointrader.app.status import writer_of
 from cointrader.dashboard import answers, views
 from cointrader.dashboard.query import Query
 from cointrader.dashboard.site import NobodyRuns
 from cointrader.domain.errors import CointraderError
 from cointrader.journal.page_reader import PageReader
 from cointrader.journal.paging import Place
-from cointrader.ops.control import Answer, NotRunning, ask, myself, socket_of
+from cointrader.ops.control import NotRunning, socket_of
 
-_QUICK_S = 2.0  # for questions whose answer a page can do without
 _METRICS_S = 6.0  # they are not put together while a bar is answered, up to 2.3 s
-_SLOW_S = 120.0  # closing positions takes a while
-_KEPT_S = 1.0  # what the process told of itself is good for so long
 _COMMANDS = {"reset-drawdown": "reset-kill"}
 
 
@@ -39,15 +36,27 @@ class JournalSite:
 
     Every page has a reader for itself and reads the journal as of one moment, so pages may be
     asked for by several threads at once.
+
+    Parameters
+    ----------
+    data : a folder of stored history, for charts
+    now_ms : the time of real markets; the system's by default
+    opened : opens the journal
     """
 
-    def __init__(self, journal: Path, *, data: Path = DATA) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        *,
+        data: Path = DATA,
+        now_ms: Callable[[], int] | None = None,
+        opened: Callable[[Path], PageReader] = PageReader,
+    ) -> None:
         self._path = journal
-        self._shelf = CandleShelf(self._values, data)
+        self._process = RunningProcess(journal, now_ms or _now_ms)
+        self._shelf = CandleShelf(self._process.values, data)
         self._memory = Memory()
-        self._readers = Readers(journal)
-        self._asked: tuple[float, Mapping[str, Any] | None, str] | None = None
-        self._asking = threading.Lock()
+        self._readers = Readers(journal, opened)
 
     # -- pages
 
@@ -57,7 +66,7 @@ class JournalSite:
             return read_overview(
                 reader,
                 now,
-                lambda symbol, at_ms: self._shelf.close(now.run, symbol, at_ms),
+                self._prices(reader, now),
                 self._memory,
                 is_listening=self._is_listening(now),
                 now_ms=_now_ms(),
@@ -74,7 +83,10 @@ class JournalSite:
         from cointrader.app.dashboard.symbol import read_symbol
 
         with self._reading() as (reader, now):
-            return read_symbol(reader, now, self._shelf, self._memory, symbol.upper(), query)
+            prices = self._prices(reader, now)
+            return read_symbol(
+                reader, now, self._shelf, prices, self._memory, symbol.upper(), query
+            )
 
     def decisions(self, query: Query) -> answers.Decisions:
         from cointrader.app.dashboard.decisions import read_decisions
@@ -104,13 +116,13 @@ class JournalSite:
         from cointrader.app.dashboard.models import read_models
 
         del query
-        process, _why_not = self._process()
+        process, _why_not = self._process.health()
         with self._reading() as (reader, now):
             return read_models(reader, now, process)
 
     def health(self, query: Query) -> answers.Health:
         del query
-        process, why_not = self._process()
+        process, why_not = self._process.health()
         with self._reading() as (reader, now):
             is_listening = self._is_listening(now)
             return read_health(
@@ -138,9 +150,9 @@ class JournalSite:
 
     def metrics(self) -> str:
         """The process's own metrics, and whether it answers."""
-        text = (self._values("metrics", {}, timeout_s=_METRICS_S) or {}).get("text")
+        text = (self._process.values("metrics", {}, timeout_s=_METRICS_S) or {}).get("text")
         process = text if isinstance(text, str) else ""
-        found = journal_health(self._path, None)
+        found = journal_health(self._path)
         own = {
             "cointrader_dashboard_process_up": (bool(process), "The trading process answers."),
             "cointrader_dashboard_journal_bytes": (found.size + found.wal_size, "Journal size."),
@@ -165,7 +177,8 @@ class JournalSite:
         if action == "reset-drawdown":
             arguments = {"symbols": [], "drawdown": True}
         try:
-            answer = self._ask(_COMMANDS.get(action, action), arguments, timeout_s=_SLOW_S)
+            name = _COMMANDS.get(action, action)
+            answer = self._process.ask(name, arguments, timeout_s=SLOW_S)
         except NotRunning as error:
             raise NobodyRuns(error.what, where=error.where, todo=error.todo) from None
         return answers.Done(
@@ -175,12 +188,17 @@ class JournalSite:
     def watch(self) -> JournalWatch:
         return JournalWatch(self._path)
 
+    def remember(self) -> None:
+        """Read what is long past, so that the first page need not."""
+        with suppress(CointraderError, OSError), self._reading() as (reader, _now):
+            self._memory.nets(reader)  # nothing may have begun yet
+
     def prepare(self) -> None:
         """Do what takes long: read what is long past, make the market of a paper run."""
+        self.remember()
         try:
-            with self._reading() as (reader, now):
+            with self._reading() as (_reader, now):
                 run = now.run
-                self._memory.nets(reader)
         except (CointraderError, OSError):
             return  # nothing has begun yet: the first chart makes it
         self._shelf.prepare(run)
@@ -190,6 +208,15 @@ class JournalSite:
 
     # -- how
 
+    def _prices(self, reader: PageReader, now: RunNow) -> Prices:
+        """What prices there are, and what the running process says of positions."""
+        seen, told = seen_of(reader), None
+        if self._is_listening(now):
+            told = self._process.positions(seen, bar_ms=now.bar_ms)
+        else:
+            self._process.forget()
+        return Prices(lambda symbol, at_ms: self._shelf.close(now.run, symbol, at_ms), told, seen)
+
     @contextmanager
     def _reading(self) -> Iterator[tuple[PageReader, RunNow]]:
         with self._readers.lent() as reader, reader.at_one_moment():
@@ -198,40 +225,6 @@ class JournalSite:
     def _is_listening(self, now: RunNow) -> bool:
         """Whether somebody takes commands: its socket is there, and the journal has a writer."""
         return now.writer is not None and socket_of(self._path).exists()
-
-    def _process(self) -> tuple[Mapping[str, Any] | None, str]:
-        """What the running process tells of itself, or why it does not."""
-        with self._asking:
-            kept = self._asked
-            if kept is None or time.monotonic() - kept[0] > _KEPT_S:
-                kept = self._asked = (time.monotonic(), *self._told())
-            return kept[1], kept[2]
-
-    def _told(self) -> tuple[Mapping[str, Any] | None, str]:
-        try:
-            answer = self._ask("health", {}, timeout_s=_QUICK_S)
-        except NotRunning:
-            is_silent = writer_of(self._path) is not None
-            return None, "the process takes no questions at full speed" if is_silent else NOBODY
-        except CointraderError as error:
-            return None, error.what
-        if not answer.is_done:
-            return None, "; ".join(answer.lines)
-        told = answer.values.get("health", answer.values)
-        return (told if isinstance(told, Mapping) else None), ""
-
-    def _values(
-        self, name: str, arguments: Mapping[str, Any], timeout_s: float = _QUICK_S
-    ) -> Mapping[str, Any] | None:
-        try:
-            answer = self._ask(name, arguments, timeout_s=timeout_s)
-        except CointraderError:
-            return None
-        return answer.values if answer.is_done else None
-
-    def _ask(self, name: str, arguments: Mapping[str, Any], *, timeout_s: float) -> Answer:
-        who = f"dashboard of {myself()}"
-        return ask(self._path, name, arguments, timeout_s=timeout_s, who=who)
 
 
 def _now_ms() -> int:

@@ -9,7 +9,8 @@ from itertools import pairwise
 from cointrader.app.dashboard.candles import CandleShelf
 from cointrader.app.dashboard.decisions import words_of
 from cointrader.app.dashboard.memory import Memory
-from cointrader.app.dashboard.overview import open_positions, position_rows, symbol_rows
+from cointrader.app.dashboard.overview import symbol_rows
+from cointrader.app.dashboard.positions import Prices, open_positions, position_rows
 from cointrader.app.dashboard.run import RunNow
 from cointrader.app.status import account_status
 from cointrader.app.words import EXITS
@@ -20,10 +21,17 @@ from cointrader.domain.order import Leg
 from cointrader.domain.position import Trade
 from cointrader.domain.records import PositionOpened
 from cointrader.journal.page_reader import PageReader
+from cointrader.journal.page_trades import TradeFilter
 
 
 def read_symbol(
-    reader: PageReader, now: RunNow, shelf: CandleShelf, memory: Memory, symbol: str, query: Query
+    reader: PageReader,
+    now: RunNow,
+    shelf: CandleShelf,
+    prices: Prices,
+    memory: Memory,
+    symbol: str,
+    query: Query,
 ) -> answers.SymbolPage:
     """The page. `NotThere` for a symbol that this run does not trade."""
     if symbol not in now.run.symbols:
@@ -36,9 +44,7 @@ def read_symbol(
     from_ms = max(to_ms - query.whole("bars", 300, least=20, most=1_000) * now.bar_ms, first_ms)
     held = open_positions(reader, now)
     account = account_status(reader, now.run, now.standing, list(held.values()))
-    rows = position_rows(
-        reader, now, held, account.unrealised, lambda s, at_ms: shelf.close(now.run, s, at_ms)
-    )
+    rows = position_rows(reader, now, held, account.unrealised, prices)
     words = words_of(reader, now)
     decided = list(reader.decisions(symbol, from_ms=from_ms, to_ms=to_ms))
     trades = _trades_in(reader, symbol, from_ms, to_ms)
@@ -66,7 +72,7 @@ def read_symbol(
 
 def _trades_in(reader: PageReader, symbol: str, from_ms: int, to_ms: int) -> list[Trade]:
     """Trades that were open at any bar of a time."""
-    ended = reader.all_trades(symbol=symbol, from_ms=from_ms)
+    ended = reader.all_trades(TradeFilter(symbol=symbol, from_ms=from_ms))
     return [trade for trade in ended if trade.entry_time_ms < to_ms]
 
 

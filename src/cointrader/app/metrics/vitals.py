@@ -147,8 +147,12 @@ class Vitals:
         metrics.see_budgets(sources.budgets())
         metrics.see_journal(*_sizes(about.journal))
         for channel in _merged(sources.channels()):
-            name, waiting, is_failing = channel.name, channel.waiting, channel.is_failing
-            metrics.see_channel(name, waiting=waiting, is_failing=is_failing)
+            metrics.see_channel(
+                channel.name,
+                waiting=channel.waiting,
+                is_failing=channel.is_failing,
+                silent_s=channel.silent_s,
+            )
         self._see_account()
         metrics.settle()
         return await asyncio.to_thread(metrics.rendered)

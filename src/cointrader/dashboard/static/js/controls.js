@@ -67,11 +67,12 @@ function inWords(position) {
 }
 
 function factsOf(position) {
+  const digits = position.stop === undefined ? undefined : gridOf(position.stop, position.target) + 1; // of no levels, none
   return [
     [t("symbol"), position.symbol],
     [t("position"), `${named("side", position.side)} ${quantity(position.quantity)}`],
-    [t("entry"), price(position.entry_price, gridOf(position.stop, position.target) + 1)],
-    [t("mark"), price(position.mark, gridOf(position.stop, position.target) + 1)],
+    [t("entry"), price(position.entry_price, digits)],
+    [t("mark"), price(position.mark, digits)],
     [t("unrealised"), money(position.unrealised, { sign: true })],
   ];
 }

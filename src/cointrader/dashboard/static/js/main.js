@@ -25,6 +25,7 @@ const ICONS = {
   models: "M10 3v4M5 13l3-3M15 13l-3-3M10 7a2.500 2.500 0 1 0 .01 0M4 14a2 2 0 1 0 .01 0M16 14a2 2 0 1 0 .01 0",
   health: "M2 10h4l2-5 4 10 2-5h4",
 };
+const PRICES_MS = 5000; // between two looks at what is open: prices move, and the journal need not
 const REST_MS = 400; // between two refreshes, however fast the journal grows
 
 const app = document.getElementById("app");
@@ -230,6 +231,13 @@ function enter() {
   go();
 }
 
+/** Prices of open positions are in no journal: nobody tells when they have moved. */
+function lookAtPrices() {
+  const { shared } = state;
+  const isOpen = shared?.controls.are_possible && (shared.positions.length || shared.without_levels.length);
+  if (isOpen && stopListening && !document.hidden) refresh(new Set(["prices"]));
+}
+
 async function heard(line) {
   const isLost = line === "lost";
   if (isLost !== state.isLost) {
@@ -274,4 +282,5 @@ async function start() {
   leaveForLogin();
 }
 
+setInterval(lookAtPrices, PRICES_MS);
 start();

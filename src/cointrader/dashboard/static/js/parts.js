@@ -5,8 +5,8 @@ import { money, moment, percent, signed } from "./format.js";
 import { named, t } from "./i18n.js";
 
 /** A box with a heading; `more` stands beside it, `last` at its end. */
-export function card(title, content, { more, last, key, grows = false } = {}) {
-  return h("section", { class: grows ? "card grow" : "card", "data-key": key },
+export function card(title, content, { more, last, key, tone, grows = false } = {}) {
+  return h("section", { class: ["card", grows && "grow", tone].filter(Boolean).join(" "), "data-key": key },
     h("header", {}, h("h2", {}, title), more && h("span", { class: "more" }, more), last && h("div", { class: "last" }, last)),
     content);
 }

@@ -18,6 +18,7 @@ export async function load({ shared }) {
 export function view({ data }) {
   return [
     h("div", { class: "head" }, h("h1", { tabindex: "-1" }, title()), told(data)),
+    withoutLevels(data),
     tiles(data),
     h("div", { class: "cards split" }, curve(data), h("div", { class: "cards" }, bots(data), latest(data))),
     positions(data),
@@ -119,7 +120,7 @@ function positions({ positions: rows, controls }) {
   const grid = (row) => gridOf(row.stop, row.target);
   const distance = (ratio, level, row) => [percent(ratio), h("small", {}, price(level, grid(row)))];
   const columns = [
-    { name: t("symbol"), cell: (row) => symbolLink(row.symbol) },
+    { name: t("symbol"), cell: (row) => [symbolLink(row.symbol), row.is_protected === false && [" ", badge("protection", "none", "bad")]] },
     { name: t("side"), cell: (row) => side(row.side) },
     { name: t("quantity"), number: true, cell: (row) => quantity(row.quantity) },
     { name: t("entry"), number: true, cell: (row) => [price(row.entry_price, grid(row) + 1), h("small", {}, moment(row.entry_ms, { short: true }))] },
@@ -127,11 +128,28 @@ function positions({ positions: rows, controls }) {
     { name: t("unrealised"), number: true, cell: (row) => [net(row.unrealised), h("small", {}, percent(row.unrealised_ratio, 2, { sign: true }))] },
     { name: t("to_stop"), number: true, cell: (row) => distance(row.stop_distance, row.stop, row) },
     { name: t("to_target"), number: true, cell: (row) => distance(row.target_distance, row.target, row) },
-    { name: t("to_liquidation"), number: true, cell: (row) => distance(row.liquidation_distance, row.liquidation_price, row) },
+    { name: t("to_liquidation"), number: true, cell: (row) => [percent(row.liquidation_distance), h("small", {}, price(row.liquidation_price, grid(row)), !row.is_liquidation_told && row.liquidation_price !== null && ` ${t("reckoned")}`)] },
     { name: t("at_stop"), number: true, cell: (row) => net(row.at_stop) },
     { name: t("close"), cell: (row) => control(controls, t("close"), () => flatten(row), { tone: "grave", small: true, name: `${t("close")} ${row.symbol}` }) },
   ];
   return card(t("positions.open"), table(t("positions.open"), columns, rows, { key: "positions" }), { key: "positions", more: t("positions.hint") });
+}
+
+/** What nobody protects stands above everything else that is open. */
+function withoutLevels({ without_levels: rows, controls }) {
+  if (!rows.length) return null;
+  const columns = [
+    { name: t("symbol"), cell: (row) => [symbolLink(row.symbol), " ", badge("protection", row.is_ours ? "none" : "foreign", row.is_ours ? "bad" : "unsure")] },
+    { name: t("side"), cell: (row) => side(row.side) },
+    { name: t("quantity"), number: true, cell: (row) => quantity(row.quantity) },
+    { name: t("entry"), number: true, cell: (row) => price(row.entry_price) },
+    { name: t("mark"), number: true, cell: (row) => [price(row.mark), row.mark_ms && h("small", {}, moment(row.mark_ms, { short: true }))] },
+    { name: t("unrealised"), number: true, cell: (row) => net(row.unrealised) },
+    { name: t("to_liquidation"), number: true, cell: (row) => [percent(row.liquidation_distance), row.liquidation_price !== null && h("small", {}, price(row.liquidation_price))] },
+    { name: t("why"), wide: true, cell: (row) => t(row.is_ours ? "bare.ours" : "bare.foreign") },
+    { name: t("close"), cell: (row) => control(controls, t("close"), () => flatten(row), { tone: "grave", small: true, name: `${t("close")} ${row.symbol}` }) },
+  ];
+  return card(t("bare.title"), table(t("bare.title"), columns, rows, { key: "bare" }), { key: "bare", tone: "wrong" });
 }
 
 // -- what was done --------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ export async function load({ rest, shared, filters }) {
 }
 
 export function view({ data, shared, filters, change, draw }) {
-  const { state, position } = data;
+  const { state } = data;
+  const position = newer(data.position, shared);
   const rows = data.decisions;
   const shown = rows.find((each) => each.bar_open_ms === picked) ?? newest(rows);
   const pick = (row) => { picked = row.bar_open_ms; draw(); };
@@ -66,6 +67,11 @@ export function enter({ draw }) {
       picked = null;
     },
   };
+}
+
+/** The position as the overview has it, which is asked for more often. */
+function newer(position, shared) {
+  return position && (shared.positions.find((each) => each.trade_id === position.trade_id) ?? position);
 }
 
 /** What the chart draws: bars, trades, and where stops, targets and the entry were. */
@@ -126,6 +132,8 @@ function answer(row) {
 
 function held(data, position, shared) {
   const { state } = data;
+  const open = shared.without_levels.find((each) => each.symbol === data.symbol);
+  if (!position && open) return bare(open, shared);
   if (!position) {
     return card(t("position"), [
       empty(t("position.none"), t("position.none.todo")),
@@ -134,17 +142,32 @@ function held(data, position, shared) {
   }
   const grid = gridOf(position.stop, position.target);
   return card(t("position"), [facts([
-    [t("side"), side(position.side)],
+    [t("side"), [side(position.side), position.is_protected === false && [" ", badge("protection", "none", "bad")]]],
     [t("quantity"), quantity(position.quantity)],
     [t("entry"), [price(position.entry_price, grid + 1), " · ", moment(position.entry_ms)]],
     [t("mark"), price(position.mark, grid + 1)],
     [t("unrealised"), net(position.unrealised)],
     [t("stop"), `${price(position.stop, grid)} · ${percent(position.stop_distance)}`],
     [t("target"), `${price(position.target, grid)} · ${percent(position.target_distance)}`],
-    [t("liquidation"), `${price(position.liquidation_price, grid)} · ${percent(position.liquidation_distance)}`],
+    [t("liquidation"), `${price(position.liquidation_price, grid)} · ${percent(position.liquidation_distance)}${position.is_liquidation_told ? "" : ` · ${t("reckoned")}`}`],
     [t("at_stop"), money(position.at_stop, { sign: true })],
     [t("trades"), [number(state.trades), " · ", net(state.net)]],
   ])], { key: "held", last: control(shared.controls, t("close"), () => flatten(position), { tone: "grave", small: true, name: `${t("close")} ${position.symbol}` }) });
+}
+
+/** What nobody protects. */
+function bare(position, shared) {
+  return card(t("bare.title"), [
+    h("p", {}, badge("protection", position.is_ours ? "none" : "foreign", position.is_ours ? "bad" : "unsure"), " ", t(position.is_ours ? "bare.ours" : "bare.foreign")),
+    facts([
+      [t("side"), side(position.side)],
+      [t("quantity"), quantity(position.quantity)],
+      [t("entry"), price(position.entry_price)],
+      [t("mark"), price(position.mark)],
+      [t("unrealised"), net(position.unrealised)],
+      position.liquidation_price !== null && [t("liquidation"), `${price(position.liquidation_price)} · ${percent(position.liquidation_distance)}`],
+    ]),
+  ], { key: "held", tone: "wrong", last: control(shared.controls, t("close"), () => flatten(position), { tone: "grave", small: true, name: `${t("close")} ${position.symbol}` }) });
 }
 
 function list(rows, shown, pick) {
