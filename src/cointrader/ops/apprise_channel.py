@@ -11,14 +11,12 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from cointrader.domain.errors import ConfigError
 from cointrader.ops.answers import Delivered, Failed, Outcome
-from cointrader.ops.notifier import ChannelNotifier, Pace, Poster
+from cointrader.ops.notifier import ChannelNotifier, Delivery, Poster
 from cointrader.ops.outbox import Note
-from cointrader.ops.quiet import QuietHours
 from cointrader.ops.wording import Message, compose
 
 _LONGEST = 2_000  # UTF-16 units, where the service takes more
@@ -40,7 +38,7 @@ class AppriseNotifier(ChannelNotifier):
     ----------
     url : the address, as apprise writes it; a secret
     number : which of NOTIFY_URLS it is, from 1; errors and logs name it by that
-    store, least_level, prefix, capacity, pace, quiet : see `ChannelNotifier`
+    delivery : see `Delivery`
 
     Raises
     ------
@@ -54,22 +52,9 @@ class AppriseNotifier(ChannelNotifier):
         self,
         url: str,
         number: int = 1,
-        *,
-        store: Path | None = None,
-        least_level: str = "warning",
-        prefix: str = "",
-        capacity: int = 500,
-        pace: Pace | None = None,
-        quiet: QuietHours | None = None,
+        **delivery: Unpack[Delivery],
     ) -> None:
-        super().__init__(
-            store=store,
-            least_level=least_level,
-            prefix=prefix,
-            capacity=capacity,
-            pace=pace,
-            quiet=quiet,
-        )
+        super().__init__(**delivery)
         self._service = _service(url, number)
         room = min(_LONGEST, int(getattr(self._service, "body_maxlen", _LONGEST)))
         self._limit = max(_SHORTEST, room)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 from urllib.parse import SplitResult, urlsplit
 
 from cointrader.domain.errors import ConfigError
 from cointrader.ops.embeds import compose_with_cards
-from cointrader.ops.notifier import ChannelNotifier, Pace, Poster
+from cointrader.ops.notifier import ChannelNotifier, Delivery, Pace, Poster
 from cointrader.ops.outbox import Note
-from cointrader.ops.quiet import QuietHours
 from cointrader.ops.wording import Message
 
 __all__ = ["DiscordNotifier", "Pace"]
@@ -22,7 +21,7 @@ class DiscordNotifier(ChannelNotifier):
     Parameters
     ----------
     webhook_url : the channel's webhook, http or https; a secret, never shown or logged
-    store, least_level, prefix, capacity, pace, quiet : see `ChannelNotifier`
+    delivery : see `Delivery`
 
     Raises
     ------
@@ -35,22 +34,9 @@ class DiscordNotifier(ChannelNotifier):
     def __init__(
         self,
         webhook_url: str,
-        *,
-        store: Path | None = None,
-        least_level: str = "warning",
-        prefix: str = "",
-        capacity: int = 500,
-        pace: Pace | None = None,
-        quiet: QuietHours | None = None,
+        **delivery: Unpack[Delivery],
     ) -> None:
-        super().__init__(
-            store=store,
-            least_level=least_level,
-            prefix=prefix,
-            capacity=capacity,
-            pace=pace,
-            quiet=quiet,
-        )
+        super().__init__(**delivery)
         self._address = _address(webhook_url)
 
     def _poster(self) -> Poster:

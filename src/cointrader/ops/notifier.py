@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, TypedDict, Unpack
 
 import structlog
 
@@ -31,6 +31,7 @@ from cointrader.ops.wording import Message, alike, compose
 log = structlog.get_logger()
 
 _ABOUT_THE_MESSAGE = (400, 413, 422)  # refusals that say nothing against the channel
+_ROOM = 500  # for alerts that wait
 _BATCH = 100  # notes taken at once: later critical ones need not wait for a long queue
 _LOOK_S = 60.0  # at the clock on the wall, in quiet hours: somebody may set it
 
@@ -74,44 +75,40 @@ class Poster(Protocol):
     def post(self, message: Message, *, timeout_s: float) -> Outcome: ...
 
 
-class ChannelNotifier(ABC):
-    """The `Notifier` port, spoken to one channel.
+class Delivery(TypedDict, total=False):
+    """How any channel delivers.
 
-    Parameters
-    ----------
-    store : file that keeps critical alerts until they are told; None: they live in memory only.
-        One notifier per file.
-    least_level : the lowest level that is sent: info, warning or critical
-    prefix : stands at the head of each message, e.g. ``"paper"``
-    capacity : how many alerts may wait; past it the oldest info is dropped first, then warnings
-    quiet : hours in which only critical alerts are sent; the others wait for their end
-
-    Raises
-    ------
-    ConfigError : the level is unknown
+    `store` is the file that keeps critical alerts until they are told; without one they live in
+    memory only. One notifier per file. `least_level` is the lowest that is sent: info, warning
+    (unless told otherwise) or critical. `prefix` stands at the head of each message, e.g.
+    ``"paper"``. `capacity` alerts may wait; past it the oldest info is dropped first, then
+    warnings. In `quiet` hours only critical alerts are sent; the others wait for their end.
     """
+
+    store: Path | None
+    least_level: str
+    prefix: str
+    capacity: int
+    pace: Pace | None
+    quiet: QuietHours | None
+
+
+class ChannelNotifier(ABC):
+    """The `Notifier` port, spoken to one channel. `ConfigError` for an unknown level."""
 
     name: ClassVar[str]  # in log events
     todo: ClassVar[str]  # where the channel was refused
 
-    def __init__(
-        self,
-        *,
-        store: Path | None = None,
-        least_level: str = "warning",
-        prefix: str = "",
-        capacity: int = 500,
-        pace: Pace | None = None,
-        quiet: QuietHours | None = None,
-    ) -> None:
+    def __init__(self, **delivery: Unpack[Delivery]) -> None:
+        least_level = delivery.get("least_level", "warning")
         if least_level not in LEVELS:
             raise ConfigError("unknown level", found=least_level, allowed=", ".join(LEVELS))
         self._least = LEVELS.index(least_level)
-        self._prefix = prefix
-        self._pace = pace or Pace()
-        self._quiet = quiet
-        self._undelivered = Undelivered(store)
-        self._outbox = Outbox(capacity)
+        self._prefix = delivery.get("prefix", "")
+        self._pace = delivery.get("pace") or Pace()
+        self._quiet = delivery.get("quiet")
+        self._undelivered = Undelivered(delivery.get("store"))
+        self._outbox = Outbox(delivery.get("capacity", _ROOM))
         self._changed = threading.Condition()  # guards everything below and the two above
         self._thread: threading.Thread | None = None
         self._closing_at: float | None = None  # when delivery has to be over, once it has to

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 from cointrader.ops.answers import Delivered, Outcome
-from cointrader.ops.notifier import ChannelNotifier, Pace, Poster
+from cointrader.ops.notifier import ChannelNotifier, Delivery, Poster
 from cointrader.ops.outbox import Note
-from cointrader.ops.quiet import QuietHours
 from cointrader.ops.telegram_api import Said, TelegramApi
 from cointrader.ops.wording import Message, compose
 
@@ -22,7 +21,7 @@ class TelegramNotifier(ChannelNotifier):
     ----------
     api : the bot
     chat_id : the chat's number; a group's is negative
-    store, least_level, prefix, capacity, pace, quiet : see `ChannelNotifier`
+    delivery : see `Delivery`
     """
 
     name = "telegram"
@@ -32,22 +31,9 @@ class TelegramNotifier(ChannelNotifier):
         self,
         api: TelegramApi,
         chat_id: int,
-        *,
-        store: Path | None = None,
-        least_level: str = "warning",
-        prefix: str = "",
-        capacity: int = 500,
-        pace: Pace | None = None,
-        quiet: QuietHours | None = None,
+        **delivery: Unpack[Delivery],
     ) -> None:
-        super().__init__(
-            store=store,
-            least_level=least_level,
-            prefix=prefix,
-            capacity=capacity,
-            pace=pace,
-            quiet=quiet,
-        )
+        super().__init__(**delivery)
         self._api = api
         self._chat_id = chat_id
 
