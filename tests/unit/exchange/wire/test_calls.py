@@ -448,6 +448,17 @@ async def test_klines_of_a_longer_interval_unite_the_stored_ones():
     ]
 
 
+@pytest.mark.parametrize(
+    ("interval", "opens_ms"),
+    [("1w", 1_799_625_600_000), ("1M", 1_798_761_600_000)],  # Monday 2027-01-11, 2027-01-01
+)
+async def test_klines_of_weeks_and_months_are_told_too(interval, opens_ms):
+    async with served(*ROWS, start_bar=3) as client:
+        rows = await client.get("/fapi/v1/klines", symbol=SYMBOL, interval=interval)
+
+    assert [row[:6] for row in rows] == [[opens_ms, "2.0", "2.52", "1.5", "2.03", "3.0"]]
+
+
 @pytest.mark.parametrize("interval", ["5m", "7m", "20m", ""])
 async def test_an_interval_that_the_candles_cannot_make_is_refused(interval):
     async with market() as client:
@@ -488,6 +499,66 @@ async def test_recorded_mark_prices_are_told():
     assert [row[1] for row in rows] == ["2.2", "2.3", "2.3"]
 
 
+# ---------------------------------------------------------------------- trades, book
+
+
+@pytest.mark.parametrize(
+    ("params", "seconds"),
+    [
+        ({"limit": 2}, [899, 900]),
+        ({"startTime": T0, "limit": 3}, [0, 1, 2]),
+        ({"startTime": T0 + 1, "endTime": T0 + 2_999}, [1, 2]),
+        ({"endTime": T0 + 5_000, "limit": 2}, [4, 5]),
+        ({"fromId": T0 // 1000 + 7, "limit": 2}, [7, 8]),
+        ({"startTime": T0 + 2 * M15}, []),
+    ],
+)
+async def test_aggregate_trades_are_those_asked_for(params, seconds):
+    async with served(*ROWS, start_bar=1) as client:
+        rows = await client.get("/fapi/v1/aggTrades", symbol=SYMBOL, **params)
+
+    assert [row["T"] for row in rows] == [T0 + second * 1000 for second in seconds]
+
+
+async def test_every_price_of_the_book_is_on_the_tick_and_can_be_ordered_at():
+    between_ticks = (2.00005, 2.01, 1.99, 2.0)
+    async with served(between_ticks) as client:
+        book = await client.get("/fapi/v1/depth", symbol=SYMBOL, limit=5)
+        await client.ok(
+            "POST",
+            "/fapi/v1/order",
+            symbol=SYMBOL,
+            side="BUY",
+            type="LIMIT",
+            timeInForce="GTX",
+            quantity="10",
+            price=book["bids"][0][0],
+        )
+
+    assert [price for price, _ in book["bids"]][:2] == ["2.0000", "1.9999"]
+    assert [price for price, _ in book["asks"]][:2] == ["2.0001", "2.0002"]
+
+
+async def test_volumes_are_told_without_the_noise_of_adding_them_up():
+    tenths = [(0.1, 0.1, 0.1, 0.1)] * 10  # ten of which a computer adds up to 0.9999999999999999
+    async with served(*tenths, CALM, start_bar=10) as client:
+        day = await client.get("/fapi/v1/ticker/24hr", symbol=SYMBOL)
+        rows = await client.get("/fapi/v1/klines", symbol=SYMBOL, interval="15m", limit=2)
+
+    assert (day["volume"], day["quoteVolume"], day["weightedAvgPrice"]) == ("10.0", "1.0", "0.1")
+    assert [rows[0][7], rows[0][10]] == ["0.1", "0.05"]
+
+
+@pytest.mark.parametrize("limit", [0, 1501])
+async def test_more_rows_than_there_may_be_are_refused(limit):
+    async with market() as client:
+        reply = await client.call(
+            "GET", "/fapi/v1/klines", {"symbol": SYMBOL, "interval": "15m", "limit": limit}
+        )
+
+    assert (reply.status, reply.code) == (400, -1130)
+
+
 # ---------------------------------------------------------------------- funding, open interest
 
 
@@ -523,9 +594,9 @@ async def test_an_unknown_path_is_not_found_as_at_binance():
         nowhere = await client.call("GET", "/fapi/v9/nothing")
         wrong = await client.call("DELETE", "/fapi/v1/time")
 
-    assert (nowhere.status, nowhere.body["error"], nowhere.body["path"]) == (
-        404,
-        "Not Found",
-        "/fapi/v9/nothing",
-    )
-    assert (wrong.status, wrong.body["error"]) == (405, "Method Not Allowed")
+    assert (nowhere.status, wrong.status) == (404, 404)
+    assert nowhere.body == {
+        "code": -5000,
+        "msg": "Path /fapi/v9/nothing, Method GET is invalid",
+    }
+    assert wrong.body["msg"] == "Path /fapi/v1/time, Method DELETE is invalid"

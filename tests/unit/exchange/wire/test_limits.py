@@ -35,6 +35,15 @@ async def test_every_answer_tells_the_weight_used():
     assert weights == [1, 11, 12, 14, 19, 19, 24]
 
 
+async def test_the_spot_host_tells_the_weight_under_its_older_name_too():
+    async with served(CALM) as client:
+        spot = (await client.call("GET", "/api/v3/ping")).headers
+        futures = (await client.call("GET", "/fapi/v1/ping")).headers
+
+    assert spot["X-MBX-USED-WEIGHT"] == spot["X-MBX-USED-WEIGHT-1M"] == "1"
+    assert "X-MBX-USED-WEIGHT" not in futures
+
+
 async def test_an_order_is_counted_and_costs_no_weight():
     async with served(CALM) as client:
         first = await client.signed("POST", "/fapi/v1/order", **ORDER)

@@ -66,6 +66,7 @@ def without(params, name):
         (LIMIT | {"price": "2.01", "timeInForce": "GTX"}, -5022),
         (LIMIT | {"timeInForce": "FOK"}, -5021),
         (LIMIT | {"timeInForce": "RPI"}, -1115),
+        (LIMIT | {"timeInForce": "GTD", "goodTillDate": "1900000000000"}, -1020),
     ],
 )
 async def test_an_order_is_refused_with_its_code(params, code):

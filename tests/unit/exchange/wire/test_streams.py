@@ -184,6 +184,7 @@ async def test_changes_of_a_book_lead_from_the_one_that_was_asked_for_to_the_nex
         after = await client.get("/fapi/v1/depth", symbol="XRPUSDT", limit=1000)
 
     assert start["U"] <= before["lastUpdateId"] <= start["u"]
+    assert (start["b"], start["a"]) == (before["bids"][:1], before["asks"][:1])
     assert (change["pu"], change["u"]) == (start["u"], after["lastUpdateId"])
     for side, name in (("bids", "b"), ("asks", "a")):
         book = dict(before[side]) | dict(change[name])

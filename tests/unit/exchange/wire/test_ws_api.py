@@ -97,6 +97,28 @@ async def test_other_methods_answer(method, kind):
     assert isinstance(answer["result"], kind)
 
 
+@pytest.mark.parametrize(
+    ("query", "params", "is_told"),
+    [
+        ("", {}, True),
+        ("", {"returnRateLimits": False}, False),
+        ("?returnRateLimits=false", {}, False),
+        ("?returnRateLimits=false", {"returnRateLimits": True}, True),
+    ],
+)
+async def test_limits_are_told_unless_the_connection_or_the_request_wants_none(
+    query, params, is_told
+):
+    async with (
+        served(CALM) as client,
+        client.session.ws_connect(client.at.ws_api + query) as socket,
+    ):
+        await socket.send_json({"id": 1, "method": "time", "params": params})
+        answer = await socket.receive_json(timeout=3)
+
+    assert ("rateLimits" in answer) is is_told
+
+
 async def test_what_is_not_served_is_refused_clearly():
     async with served(CALM) as client:
         logon, unknown = await asked(client, ("session.logon", {}), ("order.guess", {}))

@@ -10,7 +10,8 @@ from typing import Any
 
 from cointrader.domain.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from cointrader.domain.instrument import to_decimal
-from cointrader.exchange.simulated.wire.klines import Kline, can_tell
+from cointrader.exchange.simulated.wire.intervals import can_tell
+from cointrader.exchange.simulated.wire.klines import Kline
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.refusals import refused
 from cointrader.exchange.simulated.wire.texts import money, number

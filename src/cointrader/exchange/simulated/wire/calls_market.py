@@ -162,12 +162,15 @@ async def agg_trades(venue: Venue, params: Params) -> Any:
     start_ms, end_ms = params.whole("startTime"), params.whole("endTime")
     if start_ms is not None and end_ms is not None and end_ms - start_ms > HOUR_MS:
         raise refused(-4025, "Start time and end time interval should be less than one hour.")
-    found = venue.market.trades(symbol, now_ms, params.limit(500, 1000))
-    return [
-        {name: value for name, value in aggregate(trade).items() if name not in ("e", "E", "s")}
-        for trade in found
-        if (start_ms or 0) <= trade.at_ms <= (end_ms or now_ms)
-    ]
+    limit, from_id = params.limit(500, 1000), params.whole("fromId")
+    last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
+    if from_id is not None:
+        found = venue.market.trades_from(symbol, from_id, now_ms, limit)
+    elif start_ms is not None:
+        found = venue.market.trades_from(symbol, -(-start_ms // 1000), last_ms, limit)
+    else:
+        found = venue.market.trades(symbol, last_ms, limit)
+    return [aggregate(trade) for trade in found]
 
 
 def aggregate(trade: PublicTrade) -> dict[str, Any]:

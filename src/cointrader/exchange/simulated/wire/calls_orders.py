@@ -104,6 +104,8 @@ def require_one_way(params: Params) -> None:
 def _require_supported(params: Params) -> None:
     if params.choice("priceMatch", _PRICE_MATCHES, default="NONE") != "NONE":
         raise refused(-1020, "This operation is not supported: priceMatch.")
+    if params.raw("timeInForce") == "GTD":
+        raise refused(-1020, "This operation is not supported: timeInForce GTD.")
 
 
 _PRICE_MATCHES = (

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from cointrader.domain.candle import Candle
-from cointrader.domain.clock import DAY_MS, HOUR_MS, INTERVALS_MS
 from cointrader.exchange.simulated.tape import Tape
-from cointrader.exchange.simulated.wire.refusals import refused
-from cointrader.exchange.simulated.wire.texts import number
+from cointrader.exchange.simulated.wire.intervals import Interval, kline_interval
+from cointrader.exchange.simulated.wire.texts import number, of_eight
 
-_INTERVALS_MS = INTERVALS_MS | {
-    "6h": 6 * HOUR_MS,
-    "8h": 8 * HOUR_MS,
-    "12h": 12 * HOUR_MS,
-    "1d": DAY_MS,
-}
 _BASE_PER_TRADE = 25.0  # a plausible size of one trade, in base currency
 
 
@@ -28,18 +22,6 @@ class Kline:
 
     candle: Candle
     is_closed: bool
-
-
-def kline_interval_ms(name: str, stored_ms: int) -> int:
-    """Length of an interval. Raises `Rejected` for one that this market cannot tell."""
-    if not can_tell(name, stored_ms):
-        raise refused(-1120, "Invalid interval.")
-    return _INTERVALS_MS[name]
-
-
-def can_tell(name: str, stored_ms: int) -> bool:
-    """Whether candles of `stored_ms` make klines of this interval: it is a multiple of theirs."""
-    return name in _INTERVALS_MS and _INTERVALS_MS[name] % stored_ms == 0
 
 
 class KlineReader:
@@ -63,19 +45,19 @@ class KlineReader:
 
         The last one may still be open.
         """
-        length_ms = kline_interval_ms(interval, self._stored_ms)
-        last_ms = now_ms if end_ms is None else min(end_ms, now_ms)
+        length = kline_interval(interval, self._stored_ms)
+        last = length.number(now_ms if end_ms is None else min(end_ms, now_ms))
         if start_ms is None:
-            first_ms = last_ms // length_ms * length_ms - (limit - 1) * length_ms
+            first = last - limit + 1
         else:
-            opened_ms = max(start_ms, self.listed_ms(symbol) // length_ms * length_ms)
-            first_ms = -(-opened_ms // length_ms) * length_ms
-            last_ms = min(last_ms, first_ms + limit * length_ms - 1)
-        if first_ms > last_ms:
+            opened_ms = max(start_ms, length.opens_ms(length.number(self.listed_ms(symbol))))
+            first = length.number(opened_ms - 1) + 1
+            last = min(last, first + limit - 1)
+        if first > last:
             return []
-        end = last_ms // length_ms * length_ms + length_ms  # the last kline is told whole
-        candles = self._stored(symbol, first_ms, end, now_ms)
-        return _grouped(candles, length_ms, now_ms)
+        end_ms = length.opens_ms(last + 1)  # the last kline is told whole
+        candles = self._stored(symbol, length.opens_ms(first), end_ms, now_ms)
+        return _grouped(candles, length, now_ms)
 
     def newest(self, symbol: str, interval: str, now_ms: int) -> Kline | None:
         """The kline that is open, or that has closed just now."""
@@ -109,13 +91,15 @@ def _known(now_ms: int) -> int:
     return now_ms + 1
 
 
-def _grouped(candles: Sequence[Candle], length_ms: int, now_ms: int) -> list[Kline]:
-    groups = groupby(candles, key=lambda candle: candle.open_time_ms // length_ms)
-    return [_united(list(group), number * length_ms, length_ms, now_ms) for number, group in groups]
+def _grouped(candles: Sequence[Candle], length: Interval, now_ms: int) -> list[Kline]:
+    groups = groupby(candles, key=lambda candle: length.number(candle.open_time_ms))
+    return [
+        _united(list(group), length.opens_ms(number), length.opens_ms(number + 1), now_ms)
+        for number, group in groups
+    ]
 
 
-def _united(candles: list[Candle], opens_ms: int, length_ms: int, now_ms: int) -> Kline:
-    closes_ms = opens_ms + length_ms
+def _united(candles: list[Candle], opens_ms: int, closes_ms: int, now_ms: int) -> Kline:
     is_whole = candles[-1].close_time_ms == closes_ms
     candle = Candle(
         candles[0].symbol,
@@ -125,7 +109,7 @@ def _united(candles: list[Candle], opens_ms: int, length_ms: int, now_ms: int) -
         max(candle.high for candle in candles),
         min(candle.low for candle in candles),
         candles[-1].close,
-        sum(candle.volume for candle in candles),
+        math.fsum(candle.volume for candle in candles),
     )
     return Kline(candle, is_closed=is_whole and closes_ms <= _known(now_ms))
 
@@ -188,9 +172,9 @@ class _Flow:
 def _flow(candle: Candle, volume: float) -> _Flow:
     average = (candle.open + candle.high + candle.low + candle.close) / 4
     return _Flow(
-        number(volume * average),
+        of_eight(volume * average),
         int(volume / _BASE_PER_TRADE) + 1 if volume else 0,
-        number(volume / 2),
-        number(volume * average / 2),
+        of_eight(volume / 2),
+        of_eight(volume * average / 2),
         candle.open_time_ms // 1000,
     )

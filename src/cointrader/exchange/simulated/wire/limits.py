@@ -10,6 +10,7 @@ from cointrader.domain.errors import Rejected
 from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
 
 MINUTE_MS = 60_000
+WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Limits:
 
     def headers(self, now_ms: int, *, with_orders: bool) -> dict[str, str]:
         """What every answer tells, and that to an accepted order."""
-        told = {"X-MBX-USED-WEIGHT-1M": str(self.weight.used(now_ms))}
+        told = {WEIGHT_HEADER: str(self.weight.used(now_ms))}
         if with_orders:
             told["X-MBX-ORDER-COUNT-10S"] = str(self.orders[0].used(now_ms))
             told["X-MBX-ORDER-COUNT-1M"] = str(self.orders[1].used(now_ms))

@@ -5,6 +5,7 @@ There is no order book behind it: depth and trades are plausible ones around the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +19,7 @@ from cointrader.domain.ports import Quote, Settlement
 from cointrader.exchange.simulated.adapter import SimulatedExchange
 from cointrader.exchange.simulated.wire.book import Book
 from cointrader.exchange.simulated.wire.klines import Kline, KlineReader
-from cointrader.exchange.simulated.wire.texts import money, number, plain
+from cointrader.exchange.simulated.wire.texts import money, number, of_eight, plain
 
 Json = dict[str, Any]
 FUNDING_MS = 8 * HOUR_MS
@@ -218,21 +219,21 @@ class MarketView:
         last = self.last(symbol)
         candles = self.klines.stored(symbol, now_ms - DAY_MS, now_ms + 1, now_ms)
         opened = to_decimal(candles[0].open) if candles else last
-        volume = sum(candle.volume for candle in candles)
-        quote_volume = sum(candle.volume * candle.close for candle in candles)
+        volume = math.fsum(candle.volume for candle in candles)
+        quote_volume = math.fsum(candle.volume * candle.close for candle in candles)
         change = last - opened
         return {
             "symbol": symbol,
             "priceChange": plain(change),
             "priceChangePercent": f"{change / opened * 100:.3f}",
-            "weightedAvgPrice": number(quote_volume / volume if volume else float(last)),
+            "weightedAvgPrice": of_eight(quote_volume / volume if volume else float(last)),
             "lastPrice": plain(last),
             "lastQty": self._level(symbol, last),
             "openPrice": plain(opened),
             "highPrice": number(max((candle.high for candle in candles), default=float(last))),
             "lowPrice": number(min((candle.low for candle in candles), default=float(last))),
             "volume": number(volume),
-            "quoteVolume": number(quote_volume),
+            "quoteVolume": of_eight(quote_volume),
             "openTime": now_ms - DAY_MS,
             "closeTime": now_ms,
             "firstId": 1,
@@ -246,7 +247,7 @@ class MarketView:
         """Bids and asks: one tick apart, some thousands worth each."""
         quote = self.quote(symbol)
         tick = self.instrument(symbol).tick_size or quote.bid * Decimal("0.0001")
-        bid, ask = quote.bid - quote.bid % tick, quote.ask - quote.ask % tick
+        bid, ask = quote.bid // tick * tick, quote.ask // tick * tick
         ask += tick if ask <= bid or ask < quote.ask else 0
         bids = [bid - tick * place for place in range(count)]
         asks = [ask + tick * place for place in range(count)]

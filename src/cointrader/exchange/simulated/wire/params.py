@@ -67,13 +67,13 @@ class Params:
         return value
 
     def limit(self, default: int, most: int) -> int:
-        """How many rows are wanted: at least one, at most `most`."""
+        """How many rows are wanted: at least one, at most `most`; anything else is refused."""
         value = self.whole("limit")
         if value is None:
             return default
-        if value < 1:
+        if not 1 <= value <= most:
             raise refused(-1130, "Data sent for parameter 'limit' is not valid.")
-        return min(value, most)
+        return value
 
     def decimal(self, name: str) -> Decimal | None:
         value = self.given(name)

@@ -8,7 +8,8 @@ from typing import Any
 from cointrader.domain.order import LIQUIDATION_PREFIXES, DetailedFill
 from cointrader.exchange.simulated.wire.book import DEEPEST, Book, changed
 from cointrader.exchange.simulated.wire.calls_market import aggregate
-from cointrader.exchange.simulated.wire.klines import can_tell, in_stream
+from cointrader.exchange.simulated.wire.intervals import can_tell
+from cointrader.exchange.simulated.wire.klines import in_stream
 from cointrader.exchange.simulated.wire.market import MarketView, PublicTrade, next_funding_ms
 from cointrader.exchange.simulated.wire.sockets import Connection, StreamFront
 from cointrader.exchange.simulated.wire.texts import money, plain
@@ -171,11 +172,12 @@ class PublicStreams:
         return _depth_update(symbol, at_ms, book, before=book.number - 1)
 
     def _start_of_changes(self, symbol: str, at_ms: int) -> Message:
-        """Nothing has changed yet since the book that REST tells by now."""
+        """The best levels of the book that REST tells by now: some clients take no empty change."""
         book = self._books.get(symbol)
         if book is None:
             book = self._books[symbol] = self._market.book(symbol, DEEPEST)
-        return _depth_update(symbol, at_ms, replace(book, bids=[], asks=[]), before=book.number - 1)
+        best = replace(book, bids=book.bids[:1], asks=book.asks[:1])
+        return _depth_update(symbol, at_ms, best, before=book.number - 1)
 
     def _tell_changes(self, at_ms: int) -> None:
         """Tell those who follow a book what has changed in it, if anything."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import msgspec
 from aiohttp import web
@@ -15,10 +15,11 @@ from cointrader.exchange.simulated.wire.auth import (
     signed_payload,
 )
 from cointrader.exchange.simulated.wire.desk import Desk
+from cointrader.exchange.simulated.wire.limits import WEIGHT_HEADER
 from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.passage import Request
 from cointrader.exchange.simulated.wire.refusals import Answer, Raw, answer_to, refused
-from cointrader.exchange.simulated.wire.routes import PATHS, ROUTES, Route
+from cointrader.exchange.simulated.wire.routes import ROUTES, Route
 
 
 class RestFront:
@@ -38,11 +39,10 @@ class RestFront:
             return as_response(answer_to(refused(-1100, "Illegal characters found in the body.")))
         params = read(query, body)
         asked = Request(request.method, request.path, params)
-        return as_response(
-            await self._desk.answer(
-                asked, route, lambda: self._let_in(request, route, params, query, body)
-            )
+        answer = await self._desk.answer(
+            asked, route, lambda: self._let_in(request, route, params, query, body)
         )
+        return as_response(_as_spot(answer) if request.path.startswith("/api/") else answer)
 
     def _let_in(
         self, request: web.Request, route: Route, params: Params, query: str, body: str
@@ -71,16 +71,15 @@ def as_response(answer: Answer) -> web.Response:
     )
 
 
+def _as_spot(answer: Answer) -> Answer:
+    """The spot host tells the weight under its older name too."""
+    weight = answer.headers.get(WEIGHT_HEADER)
+    if weight is None:
+        return answer
+    return replace(answer, headers={"X-MBX-USED-WEIGHT": weight, **answer.headers})
+
+
 def _nowhere(request: web.Request) -> web.Response:
-    """What the real exchange's front answers where nothing is."""
-    is_path = request.path in PATHS
-    status, error = (405, "Method Not Allowed") if is_path else (404, "Not Found")
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    body = {
-        "timestamp": now,
-        "status": status,
-        "error": error,
-        "message": f"Request method '{request.method}' not supported" if is_path else "",
-        "path": request.path,
-    }
-    return as_response(Answer(status, body))
+    """What the real exchange answers where nothing is, or nothing for this method."""
+    error = refused(-5000, f"Path {request.path}, Method {request.method} is invalid")
+    return as_response(replace(answer_to(error), status=404))

@@ -157,4 +157,3 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/v3/time"): Route(_market.server_time, _NONE),
     ("GET", "/sapi/v1/account/apiRestrictions"): Route(_account.key_restrictions, _SIGNED),
 }
-PATHS = frozenset(path for _, path in ROUTES)

@@ -43,6 +43,11 @@ def number(value: float) -> str:
     return plain(to_decimal(value))
 
 
+def of_eight(value: float) -> str:
+    """A float that was calculated, to 8 decimals."""
+    return number(round(value, _DECIMALS))
+
+
 def percent(ratio: Decimal) -> str:
     """A fraction in percent."""
     return plain((ratio * 100).normalize())

@@ -72,12 +72,13 @@ class WsApiFront:
         socket = web.WebSocketResponse(heartbeat=self._ping_s, timeout=CLOSE_S)
         await socket.prepare(request)
         self._sockets.add(socket)
+        with_limits = request.query.get("returnRateLimits") != "false"
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._life_s):
                     async for message in socket:
                         if message.type is WSMsgType.TEXT:
-                            answer = await self._answer(message.data)
+                            answer = await self._answer(message.data, with_limits=with_limits)
                             await socket.send_str(msgspec.json.encode(answer).decode())
         finally:
             self._sockets.discard(socket)
@@ -88,7 +89,8 @@ class WsApiFront:
         """Cut every connection."""
         await asyncio.gather(*(socket.close() for socket in list(self._sockets)))
 
-    async def _answer(self, text: str) -> dict[str, Any]:
+    async def _answer(self, text: str, *, with_limits: bool) -> dict[str, Any]:
+        """The answer to a request; whether it tells the limits, a request may say for itself."""
         try:
             asked = msgspec.json.decode(text, type=dict[str, Any])
             given = asked.get("params") or {}
@@ -107,7 +109,7 @@ class WsApiFront:
         answer = await self._desk.answer(
             Request("WS", method, params), route, lambda: self._let_in(route, given, params)
         )
-        with_limits = given.get("returnRateLimits") is not False
+        with_limits = given.get("returnRateLimits", with_limits) is not False
         return self._reply(number, answer, with_limits=with_limits)
 
     def _let_in(self, route: Route, given: dict[str, Any], params: Params) -> None:
