@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar, cast
 
 from cointrader.domain.order import DetailedReport
 from cointrader.exchange.simulated.account import AtTrigger
-from cointrader.exchange.simulated.wire.events import Message
 from cointrader.exchange.simulated.wire.faults import calls
 from cointrader.exchange.simulated.wire.faults.log import Injection
 from cointrader.exchange.simulated.wire.faults.parameters import Parameter, Span, Value
 from cointrader.exchange.simulated.wire.faults.rule import Rule
 from cointrader.exchange.simulated.wire.faults.scene import Scene
-from cointrader.exchange.simulated.wire.passage import Frame, Request
-from cointrader.exchange.simulated.wire.refusals import Answer
-from cointrader.exchange.simulated.wire.sockets import Connection
+from cointrader.exchange.simulated.wire.passage import Passage, Request
 
 
-class Fault:
+class Fault(Passage):
     """One fault in force. By itself it lets everything through.
 
     `name` and `summary` are what people read; `parameters` what can be chosen, the first one also
@@ -108,44 +105,7 @@ class Fault:
             return False
         return not self.words("call").isdisjoint(calls.kinds_of(request, self.scene.venue))
 
-    # -- where it may bite --------------------------------------------------------------------
-
-    async def request(self, request: Request) -> Answer | None:
-        """As `Passage.request`."""
-        del request
-        return None
-
-    async def answer(self, request: Request, answer: Answer) -> Answer:
-        """As `Passage.answer`."""
-        del request
-        return answer
-
-    def event(self, message: Message) -> Sequence[Message]:
-        """As `Passage.event`."""
-        return (message,)
-
-    def published(self, stream: str, frame: Frame) -> Sequence[Frame]:
-        """As `Passage.published`."""
-        del stream
-        return (frame,)
-
-    async def handshake(self, path: str) -> Answer | None:
-        """As `Passage.handshake`."""
-        del path
-        return None
-
-    def connected(self, connection: Connection) -> None:
-        """As `Passage.connected`."""
-
-    def feeds(self, connection: Connection, stream: str) -> bool:
-        """As `Passage.feeds`."""
-        del connection, stream
-        return True
-
-    def answers_ping(self, connection: Connection) -> bool:
-        """As `Passage.answers_ping`."""
-        del connection
-        return True
+    # -- where it may bite, beside the places of a `Passage` -----------------------------------
 
     def at_trigger(self, report: DetailedReport) -> AtTrigger:
         """What becomes of a conditional order whose level was reached."""
