@@ -28,6 +28,7 @@ from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import PlantedEdge, SyntheticSource
 from cointrader.signals.indicators import Indicators
 from cointrader.signals.rules import evaluate
+from tests.full import some
 from tests.parity.playing import SHARED
 from tests.unit.deploy.far_side import active, active_manifest
 
@@ -37,8 +38,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 IS_FULL = os.environ.get("COINTRADER_CHAIN") == "full"
+ALL = ("XRPUSDT", "TRXUSDT", "DOGEUSDT")
 only_full = pytest.mark.skipif(not IS_FULL, reason="takes minutes: COINTRADER_CHAIN=full")
-SYMBOLS = ("XRPUSDT", "TRXUSDT", "DOGEUSDT")
+SYMBOLS = ALL if IS_FULL else some(ALL, 3)
 BAR_MS, DAY_MS = 900_000, 86_400_000
 START_MS = 1_735_689_600_000  # 2025-01-01
 DAYS, NOW = 330, "2025-10-28"  # of the market; and the day it is there, the 300th
@@ -84,32 +86,43 @@ def environment(folder, **more):
             if name in os.environ}  # fmt: skip
     return {
         **kept, "PYTHON": sys.executable, "XDG_STATE_HOME": str(folder / "state"),
-        "MLX_DISABLE_COMPILE": "1",
+        "MLX_DISABLE_COMPILE": "1", "SYMBOLS": ",".join(SYMBOLS),
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *filter(None, sys.path)]), **more,
     }  # fmt: skip
 
 
 @contextmanager
-def process(folder, *arguments):
-    started = subprocess.Popen(
-        [sys.executable, "-m", "cointrader", *map(str, arguments)],
-        cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.communicate()
+def process(folder, command, *arguments):
+    """A command that writes into files: a pipe that nobody reads stops it once it is full."""
+    with (folder / f"{command}.out").open("w") as out, (folder / f"{command}.err").open("w") as err:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "cointrader", command, *map(str, arguments)],
+            cwd=folder, env=environment(folder), stdout=out, stderr=err,
+        )  # fmt: skip
+        try:
+            yield started
+        finally:
+            started.kill()
+            started.wait()
+
+
+def until(is_so, running, *told):
+    """Wait for it; fails with the end of what was told if it takes too long, or nobody runs."""
+    end = time.monotonic() + WITHIN_S
+    while not is_so():
+        if time.monotonic() > end or running.poll() is not None:
+            pytest.fail("\n".join(path.read_text()[-2000:] for path in told))
+        time.sleep(0.2)
 
 
 @contextmanager
 def served(folder, candles, now):
     """The address of an exchange whose history are these candles until `now`."""
     arguments = ("exchange", "--data", candles, "--symbols", ",".join(SYMBOLS), "--from", now)
+    told = folder / "exchange.out"
     with process(folder, *arguments, "--port", "0") as exchange:
-        assert exchange.stdout is not None
-        yield str(json.loads(exchange.stdout.readline())["rest"])
+        until(lambda: "\n" in told.read_text(), exchange, folder / "exchange.err")
+        yield str(json.loads(told.read_text().splitlines()[0])["rest"])
 
 
 def chain(folder, url, *words, **more):
@@ -129,6 +142,7 @@ class Bots:
 
     def __init__(self, folder, running):
         self.journal = folder / "paper.db"
+        self.told = folder / "paper.err"
         self.running = running
 
     def judged(self, symbol):
@@ -145,12 +159,7 @@ class Bots:
             return {alert.symbol: alert.text for alert in reader.alerts()}
 
     def until(self, is_so):
-        end = time.monotonic() + WITHIN_S
-        while not is_so():
-            if time.monotonic() > end or self.running.poll() is not None:
-                self.running.kill()
-                pytest.fail("\n".join(map(str, self.running.communicate()))[-4000:])
-            time.sleep(0.2)
+        until(is_so, self.running, self.told)
 
 
 @contextmanager
@@ -190,9 +199,8 @@ def assert_from_nothing_to_trading_by_models(
             identity = active_manifest(folder / "server", symbol).identity
             assert identity in paper.news()[symbol]
         paper.running.send_signal(signal.SIGINT)
-        _, err = paper.running.communicate(timeout=60)
-        assert paper.running.returncode == 130, err
-        assert "Traceback" not in err
+        assert paper.running.wait(timeout=60) == 130, paper.told.read_text()
+        assert "Traceback" not in paper.told.read_text()
 
 
 def few(folder):

@@ -32,13 +32,11 @@ FILE = Path("xrpusdt") / "combined_15m.parquet"
 class World:
     """A folder, the candles that exchanges serve from it, and whoever is started there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, market: SyntheticSource, served: Path) -> None:
         self.folder = folder
         self.running: list[subprocess.Popen[str]] = []
-        self.market = SyntheticSource(("XRPUSDT", "TRXUSDT"), 3, START_MS, 96 * DAYS, BAR_MS)
-        for symbol in self.market.symbols():
-            frame = self.market.frame(symbol)
-            write_combined(folder / "served", frame, stored_ms=START_MS + DAYS * DAY_MS)
+        self.market = market
+        (folder / "served").symlink_to(served)
 
     def start(self, *command: str, wrapped: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -89,9 +87,19 @@ class World:
         raise AssertionError(f"fewer than {count} {table} within a minute")
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A market, and the folder that it is served from."""
+    folder = tmp_path_factory.mktemp("served")
+    market = SyntheticSource(("XRPUSDT", "TRXUSDT"), 3, START_MS, 96 * DAYS, BAR_MS)
+    for symbol in market.symbols():
+        write_combined(folder, market.frame(symbol), stored_ms=START_MS + DAYS * DAY_MS)
+    return market, folder
+
+
 @pytest.fixture
-def world(tmp_path):
-    made = World(tmp_path)
+def world(tmp_path, served):
+    made = World(tmp_path, *served)
     yield made
     for process in made.running:
         if process.poll() is None:
@@ -137,11 +145,11 @@ def test_the_script_is_a_door_to_the_command(world):
 @pytest.mark.parametrize("number", some([signal.SIGKILL, signal.SIGINT], 2))
 def test_a_fetch_that_is_killed_is_run_again_and_ends_with_the_same_file(world, number):
     whole, broken = ("--data", "whole"), ("--data", "broken")
-    assert world.fetch(world.exchange(), *whole, "--symbol", "XRPUSDT", "--days", "35")[0] == 0
+    assert world.fetch(world.exchange(), *whole, "--symbol", "XRPUSDT", "--days", "18")[0] == 0
 
     slow = world.exchange("--faults", SLOW)
-    process = world.fetching(slow, *broken, "--symbol", "XRPUSDT", "--days", "35")
-    world.wait_for_rows("broken", "candles", 4000)
+    process = world.fetching(slow, *broken, "--symbol", "XRPUSDT", "--days", "18")
+    world.wait_for_rows("broken", "candles", 2000)
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert not (world.folder / "broken" / FILE).exists()
@@ -149,7 +157,7 @@ def test_a_fetch_that_is_killed_is_run_again_and_ends_with_the_same_file(world, 
         assert process.returncode == 130
         assert err.endswith("stopped\n")
         assert "Traceback" not in err
-    code, _, err = world.fetch(slow, *broken, "--symbol", "XRPUSDT", "--days", "35")
+    code, _, err = world.fetch(slow, *broken, "--symbol", "XRPUSDT", "--days", "18")
 
     assert code == 0, err
     assert (world.folder / "broken" / FILE).read_bytes() == (
@@ -178,7 +186,7 @@ def test_a_full_disk_is_told_and_with_room_again_it_goes_on(world):
     ).read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", some([signal.SIGTERM, signal.SIGINT], 2))
 def test_a_collector_ends_cleanly_and_keeps_what_it_has(world, number):
     process = world.start(
         *("-m", "cointrader", "exchange", "--symbols", "XRPUSDT", "--from", "2026-02-08")

@@ -21,6 +21,7 @@ from cointrader.domain.errors import JournalError
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 from cointrader.model.artifact import POINTER
+from tests.full import only_in_full
 from tests.unit.model.making import constant, published
 
 pytestmark = pytest.mark.slow
@@ -147,6 +148,7 @@ def test_a_run_that_is_resumed_misses_the_model_it_began_with(paper):
     paper.until(lambda: paper.answers()[-1:] == [(0.9, "")], process)
 
 
+@only_in_full  # test_chain.py does it too, with models from a training
 def test_on_paper_a_first_model_is_taken_up_without_a_restart(paper):
     process = paper.start("--speed", str(PACE), "--journal", "j.db", *EAGER)
     paper.until(lambda: (None, "") in paper.answers(), process)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cointrader.cli.main import main
 from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import SyntheticSource
 from tests.unit.deploy.far_side import active, active_manifest
@@ -96,12 +97,18 @@ def test_what_the_gate_refuses_is_not_deployed_and_a_symbol_that_fails_stops_no_
     assert active_manifest(tmp_path / "far") == active_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("words", [["cuda"], ["lgbm", "mlx"], ["1"], ["5", "6"]])
-def test_what_is_not_understood_is_refused(tmp_path, words):
-    code, _, err = run(tmp_path, "http://127.0.0.1:9", *words)
+def test_what_the_command_refuses_the_script_refuses(tmp_path):
+    code, _, err = run(tmp_path, "http://127.0.0.1:9", "cuda")
 
     assert code == 2
     assert "folds" in err
+
+
+@pytest.mark.parametrize("words", [["lgbm", "mlx"], ["1"], ["51"], ["5", "6"]])
+def test_what_is_not_understood_is_refused(words, capsys):
+    assert main(["train-and-deploy", *words]) == 2
+
+    assert "folds" in capsys.readouterr().err
 
 
 def test_half_a_target_is_refused_before_anything_is_fetched(tmp_path):

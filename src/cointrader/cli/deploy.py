@@ -15,8 +15,8 @@ from cointrader.app.config import Config
 from cointrader.cli.main import EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE, exit_code
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.search_options import say
+from cointrader.cli.training_options import backend_option, models_option
 from cointrader.domain.errors import CointraderError, ConfigError, UsageError
-from cointrader.model.folder import MODELS
 
 if TYPE_CHECKING:
     from cointrader.app.deploy_target import Deployed, Target
@@ -25,19 +25,8 @@ _WORST_FIRST = (EXIT_FAILED, EXIT_USAGE, 3, EXIT_REFUSED)
 
 
 @click.command(cls=SettingsCommand, short_help="Bring models to where they trade.")
-@click.option(
-    "--backend",
-    type=click.Choice(["lgbm", "mlx"]),
-    help="Which of a symbol's published models.  [default: the active one]",
-)
-@click.option(
-    "--models",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=MODELS,
-    show_default=True,
-    metavar="DIR",
-    help="Folder of models, one sub-folder per symbol.",
-)
+@backend_option("Which of a symbol's published models.  [default: the active one]")
+@models_option("Folder of models, one sub-folder per symbol.")
 @click.option("--to", metavar="PATH", help="Folder of cointrader on this machine.")
 @click.option("--host", metavar="HOST", help="Where ssh leads.  [default: DEPLOY_HOST]")
 @click.option(

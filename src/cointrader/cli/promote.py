@@ -12,7 +12,15 @@ from cointrader.app.config import Config
 from cointrader.cli.main import EXIT_REFUSED, exit_code
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.search_options import progress, say
-from cointrader.domain.errors import CointraderError, ConfigError, UsageError
+from cointrader.cli.training_options import (
+    backend_option,
+    data_option,
+    ledger_option,
+    models_option,
+    require_candles,
+    with_output,
+)
+from cointrader.domain.errors import CointraderError, UsageError
 
 if TYPE_CHECKING:
     from cointrader.cli.promote_work import Asked, Promotion
@@ -20,27 +28,9 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=SettingsCommand, short_help="Let a trained filter trade, if it earns it.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder of the candles it was trained on.",
-)
-@click.option(
-    "--models",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("models"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder of models; the candidate is in <symbol>/candidate.",
-)
-@click.option(
-    "--backend",
-    type=click.Choice(["lgbm", "mlx"]),
-    help="Which candidate.  [default: the one there is]",
-)
+@data_option("Folder of the candles it was trained on.")
+@models_option("Folder of models; the candidate is in <symbol>/candidate.")
+@backend_option("Which candidate.  [default: the one there is]")
 @click.option(
     "--criteria",
     "criteria_path",
@@ -48,13 +38,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Judge by these criteria, in TOML, and not by the shipped ones.",
 )
-@click.option(
-    "--ledger",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Where every attempt is counted.  "
-    "[default: cointrader/trials.db in $XDG_STATE_HOME or ~/.local/state]",
-)
+@ledger_option("Where every attempt is counted.")
 @click.option(
     "--force-paper",
     is_flag=True,
@@ -66,8 +50,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Not a model: tuned settings, for trainings to begin with if they did better.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Only the result: no progress.")
-@click.option("--json", "as_json", is_flag=True, help="The verdicts on stdout, for machines.")
+@with_output("verdicts")
 @with_config
 def promote(
     config: Config,
@@ -104,13 +87,7 @@ def promote(
                 todo="leave one of them out",
             )
         return _promote_params(params, models, criteria.params, as_json=as_json)
-    if not data.is_dir():
-        raise ConfigError(
-            "there is no such folder of candles",
-            where="--data",
-            found=data,
-            todo="give the folder that the candidate was trained on",
-        )
+    require_candles(data, "give the folder that the candidate was trained on")
     from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
 
     from cointrader.cli.promote_work import Asked  # isort: skip

@@ -4,62 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cointrader.app.config import Config
 from cointrader.cli.main import exit_code
-from cointrader.cli.options import SettingOption, SettingsCommand, with_config
+from cointrader.cli.options import with_config
 from cointrader.cli.search_options import progress, say
-from cointrader.cli.times import range_of
-from cointrader.domain.errors import CointraderError, ConfigError, UsageError
+from cointrader.cli.training_options import (
+    Training,
+    TrainingCommand,
+    ledger_option,
+    with_output,
+    with_training,
+)
+from cointrader.domain.errors import CointraderError, ConfigError
 
 if TYPE_CHECKING:
     from cointrader.cli.train_work import Asked
     from cointrader.training.train import Outcome
 
 
-class TrainCommand(SettingsCommand):
-    """A command whose help shows the settings of training too."""
-
-    def __init__(self, *args: Any, **values: Any) -> None:
-        super().__init__(*args, **values)
-        for param in self.params:
-            if isinstance(param, SettingOption) and param.setting.group == "training":
-                param.hidden = False
-
-
-@click.command(cls=TrainCommand, short_help="Make an entry filter from stored candles.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder of candles, one sub-folder per symbol.",
+@click.command(cls=TrainingCommand, short_help="Make an entry filter from stored candles.")
+@with_training(
+    result="the result is in <symbol>/candidate",
+    folds="Tests, each with a model of what was known before it.",
+    same="model",
 )
-@click.option(
-    "--models",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("models"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder of models; the result is in <symbol>/candidate.",
-)
-@click.option("--from", "from_", metavar="DATE", help="First signal, UTC, included.")
-@click.option("--to", metavar="DATE", help="End, UTC, excluded.")
-@click.option(
-    "--backend",
-    type=click.Choice(["lgbm", "mlx"]),
-    default="lgbm",
-    show_default=True,
-    help="Gradient-boosted trees, or a small network.",
-)
-@click.option(
-    "--folds", type=click.IntRange(2, 50), default=5, show_default=True, metavar="N",
-    help="Tests, each with a model of what was known before it.",
-)  # fmt: skip
 @click.option(
     "--params",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -67,40 +39,16 @@ class TrainCommand(SettingsCommand):
     help="Settings of the backend, JSON.  [default for lgbm: active_lgbm_params.json in the "
     "symbol's folder of models, if there is one]",
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, metavar="N",
-    help="The same seed gives the same model.",
-)  # fmt: skip
-@click.option(
-    "--ledger",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Where every attempt is counted, as `promote` does.  "
-    "[default: cointrader/trials.db in $XDG_STATE_HOME or ~/.local/state]",
-)
+@ledger_option("Where every attempt is counted, as `promote` does.")
 @click.option("--again", is_flag=True, help="Train anew what is there already.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-    help="Processes.",
-)  # fmt: skip
-@click.option("--cluster", metavar="ADDRESS", help="Fit on the Dask cluster of this scheduler.")
-@click.option("--quiet", "-q", is_flag=True, help="Only the result: no progress.")
-@click.option("--json", "as_json", is_flag=True, help="The model cards on stdout, for machines.")
+@with_output("model cards")
 @with_config
 def train(
     config: Config,
-    data: Path,
-    models: Path,
-    from_: str | None,
-    to: str | None,
-    backend: str,
-    folds: int,
+    training: Training,
     params: Path | None,
-    seed: int,
     ledger: Path | None,
     again: bool,
-    jobs: int,
-    cluster: str | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -114,32 +62,23 @@ def train(
       cointrader train --all --backend mlx --folds 6 --seed 7
       cointrader train --data data --symbols XRPUSDT,DOGEUSDT --label barrier --again
     """  # fmt: skip
-    range_ms = range_of(from_, to)
-    if cluster is not None and jobs != 1:
-        raise UsageError("--jobs and --cluster exclude each other", todo="give one")
-    if not data.is_dir():
-        raise ConfigError(
-            "there is no such folder of candles",
-            where="--data",
-            found=data,
-            todo="cointrader fetch --all stores candles there",
-        )
+    range_ms = training.require_sense()
     # Here and not above: what reads candles and fits models takes a moment to import.
     from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
 
     from cointrader.cli.train_work import Asked  # isort: skip
 
     asked = Asked(
-        data,
-        models,
+        training.data,
+        training.models,
         range_ms,
-        backend,
-        folds,
+        training.backend,
+        training.folds,
         params,
-        seed,
+        training.seed,
         again=again,
-        jobs=jobs,
-        cluster=cluster,
+        jobs=training.jobs,
+        cluster=training.cluster,
         ledger=ledger,
     )
     return _train_all(config, asked, quiet=quiet, as_json=as_json)

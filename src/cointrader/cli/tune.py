@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
@@ -15,39 +14,26 @@ from cointrader.cli.deploy import worst
 from cointrader.cli.main import exit_code
 from cointrader.cli.options import with_config
 from cointrader.cli.search_options import progress, say, shown
-from cointrader.cli.times import range_of
-from cointrader.cli.train import TrainCommand
-from cointrader.domain.errors import CointraderError, ConfigError, UsageError
+from cointrader.cli.training_options import Training, TrainingCommand, with_output, with_training
+from cointrader.domain.errors import CointraderError, ConfigError
 
 if TYPE_CHECKING:
     from cointrader.cli.tune_work import Tuned
 
 
-@click.command(cls=TrainCommand, short_help="Choose the settings of a backend.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder of candles, one sub-folder per symbol.",
+@click.command(cls=TrainingCommand, short_help="Choose the settings of a backend.")
+@with_training(
+    result="results are in <symbol>",
+    folds="Outer folds: settings are told on them, and never chosen.",
+    same="search",
 )
 @click.option(
-    "--models",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("models"),
+    "--inner-folds",
+    type=click.IntRange(2, 10),
+    default=4,
     show_default=True,
-    metavar="DIR",
-    help="Folder of models; results are in <symbol>.",
-)
-@click.option("--from", "from_", metavar="DATE", help="First signal, UTC, included.")
-@click.option("--to", metavar="DATE", help="End, UTC, excluded.")
-@click.option(
-    "--backend",
-    type=click.Choice(["lgbm", "mlx"]),
-    default="lgbm",
-    show_default=True,
-    help="Gradient-boosted trees, or a small network.",
+    metavar="N",
+    help="Folds in each training, on which settings are chosen.",
 )
 @click.option(
     "--trials",
@@ -63,56 +49,14 @@ if TYPE_CHECKING:
     metavar="S",
     help="Seconds for a symbol; then no further trials are begun.",
 )
-@click.option(
-    "--folds",
-    type=click.IntRange(2, 50),
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="Outer folds: settings are told on them, and never chosen.",
-)
-@click.option(
-    "--inner-folds",
-    type=click.IntRange(2, 10),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Folds in each training, on which settings are chosen.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="The same seed gives the same search.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Processes.",
-)
-@click.option("--cluster", metavar="ADDRESS", help="Fit on the Dask cluster of this scheduler.")
-@click.option("--quiet", "-q", is_flag=True, help="Only the result: no progress.")
-@click.option("--json", "as_json", is_flag=True, help="The results on stdout, for machines.")
+@with_output("results")
 @with_config
 def tune(
     config: Config,
-    data: Path,
-    models: Path,
-    from_: str | None,
-    to: str | None,
-    backend: str,
+    training: Training,
+    inner_folds: int,
     trials: int,
     timeout: float | None,
-    folds: int,
-    inner_folds: int,
-    seed: int,
-    jobs: int,
-    cluster: str | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -125,23 +69,25 @@ def tune(
       cointrader tune --symbol XRPUSDT
       cointrader tune --all --trials 100 --jobs 8
     """  # fmt: skip
-    range_ms = range_of(from_, to)
-    if cluster is not None and jobs != 1:
-        raise UsageError("--jobs and --cluster exclude each other", todo="give one")
-    if not data.is_dir():
-        raise ConfigError(
-            "there is no such folder of candles",
-            where="--data",
-            found=data,
-            todo="cointrader fetch --all stores candles there",
-        )
+    range_ms = training.require_sense()
     # Here and not above: what reads candles and fits models takes a moment to import.
     from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
 
     from cointrader.cli.tune_work import Asked, tune_symbol  # isort: skip
 
-    asked = Asked(data, models, range_ms, backend, folds, inner_folds, trials, timeout, seed,
-                  jobs, cluster)  # fmt: skip
+    asked = Asked(
+        training.data,
+        training.models,
+        range_ms,
+        training.backend,
+        training.folds,
+        inner_folds,
+        trials,
+        timeout,
+        training.seed,
+        training.jobs,
+        training.cluster,
+    )
     done: list[Tuned] = []
     failed: dict[str, CointraderError] = {}
     for symbol in config.symbols:

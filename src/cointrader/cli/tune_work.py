@@ -29,7 +29,7 @@ from cointrader.training.tune import SCORE, Progress, TuneResult, answer, job_of
 from cointrader.training.tune_space import SPACES
 from cointrader.training.tune_study import optuna, storage_at
 
-_PROCEDURE = 1  # raised when the same settings would be searched another way
+_PROCEDURE = 2  # raised when the same settings would be searched another way
 
 
 @dataclass(frozen=True, slots=True)

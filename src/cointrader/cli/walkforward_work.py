@@ -36,7 +36,7 @@ from cointrader.training.dataset import dataset
 from cointrader.training.params import backend_of
 from cointrader.training.population import TooFewRows
 
-_VERSION = 1  # of the procedure: raised when the same settings would give other filters
+_VERSION = 2  # of the procedure: raised when the same settings would give other filters
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,16 @@
 
 Backtests, training reports and live trading all score through this session, so that one row has one
 probability. The graph has one input ``rows``, float64 of shape (n, n_features), NaN where a value
-is missing, and one output ``probability``, float32 or float64 of shape (n,).
+is missing, and one output: ``log_odds``, float64 of shape (n, 1), calibrated, of which the
+probability is made here; or ``probability``, float32 or float64 of shape (n,). A graph that ends in
+the sum of its trees costs a third less than one that goes on for five operations more.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +22,7 @@ from cointrader.model.onnx_file import NotAFilter, graph_of
 
 Floats = NDArray[np.float64]
 
-INPUT, OUTPUT = "rows", "probability"
-_OUTPUTS = [OUTPUT]
+INPUT, PROBABILITY, LOG_ODDS = "rows", "probability", "log_odds"
 _DOUBLE = "tensor(double)"
 _KINDS = {"tensor(float)": np.float32, _DOUBLE: np.float64}
 
@@ -34,26 +38,30 @@ class Session:
     Not for two threads at once: the buffers of a single row are used again for the next.
     """
 
-    __slots__ = ("_ask", "_binding", "_is_together", "_one", "_row", "_run", "n_features")
+    __slots__ = (
+        "_answer", "_ask", "_is_log_odds", "_is_together", "_output", "_row", "_run", "_shape",
+        "n_features",
+    )  # fmt: skip
 
     def __init__(self, onnx: bytes, n_features: int) -> None:
         self.n_features = n_features
+        self._shape = (n_features,)
         try:
             self._is_together = not graph_of(onnx).multiplies_matrices
         except NotAFilter as error:
             raise ModelBroken("this file is no entry filter", found=str(error)) from None
         session = _loaded(onnx)
         _require_ends(session, n_features)
+        output = session.get_outputs()[0]
+        self._output = [output.name]
+        self._is_log_odds = output.name == LOG_ODDS
         self._run: Any = session.run
-        self._ask: Any = session.run_with_iobinding
-        self._row = np.empty((1, n_features))
-        self._one = np.empty(1, _KINDS[session.get_outputs()[0].type])
-        self._binding: Any = session.io_binding()
-        for bind, name, buffer in (
-            (self._binding.bind_input, INPUT, self._row),
-            (self._binding.bind_output, OUTPUT, self._one),
-        ):
-            bind(name, "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
+        row = np.empty((1, n_features))
+        answer = np.empty((1, 1) if self._is_log_odds else 1, _KINDS[output.type])
+        self._ask = _asking(session, output.name, row, answer)
+        self._row: Any = row[0]
+        # Quicker to reach into than an array.
+        self._answer: Any = memoryview(answer.reshape(-1))  # type: ignore[arg-type]
         self._probe()
 
     def scores(self, rows: ArrayLike, *, exactly: bool = True) -> Floats:
@@ -75,18 +83,25 @@ class Session:
             raise ValueError(f"{table.shape} are no rows of {self.n_features} features")
         if not len(table):
             return np.empty(0)
-        if self._is_together or not exactly:
-            return np.asarray(self._run(_OUTPUTS, {INPUT: table})[0], np.float64)
-        return np.array([self.score(row) for row in table])
+        if exactly and not self._is_together:
+            return np.array([self.score(row) for row in table])
+        found = np.asarray(self._run(self._output, {INPUT: table})[0], np.float64)
+        if not self._is_log_odds:
+            return found
+        if exactly:  # NumPy rounds an exponential otherwise, by how many it is given
+            return np.array([_probability(value) for value in found[:, 0].tolist()])
+        small = np.exp(-np.abs(found[:, 0]))
+        return np.where(found[:, 0] >= 0.0, 1.0, small) / (1.0 + small)
 
     def score(self, row: Floats) -> float:
         """The probability of one row, float64 of shape (n_features,)."""
-        if row.shape != (self.n_features,):
+        if row.shape != self._shape:
             raise ValueError(f"{row.shape} is no row of {self.n_features} features")
-        self._row[0] = row
-        self._one[0] = np.nan
-        self._ask(self._binding)
-        return float(self._one[0])
+        self._row[:] = row
+        answer = self._answer
+        answer[0] = math.nan
+        self._ask()
+        return _probability(answer[0]) if self._is_log_odds else answer[0]
 
     def _probe(self) -> None:
         """One row of zeros and one of which nothing is known: both must have a probability."""
@@ -109,6 +124,14 @@ class Session:
             )
 
 
+def _probability(log_odds: float) -> float:
+    """``1 / (1 + exp(-x))``, without an overflow at either end; NaN stays NaN."""
+    if log_odds >= 0.0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    small = math.exp(log_odds)
+    return small / (1.0 + small)
+
+
 def is_probability(value: float) -> bool:
     """Whether it is a number from 0 to 1; NaN is not."""
     return 0.0 <= value <= 1.0
@@ -127,6 +150,27 @@ def _loaded(onnx: bytes) -> Any:
         raise ModelBroken("this model does not load", found=_first_line(error)) from None
 
 
+def _asking(session: Any, output: str, row: Floats, answer: NDArray[Any]) -> Callable[[], object]:
+    """What reads `row` and writes `answer`. Both have to live as long as it does.
+
+    The library's own method makes options anew at every call, a fifth of what a row costs. What it
+    calls in the end is called at once, where it is there under the name of today.
+    """
+    import onnxruntime
+
+    binding = session.io_binding()
+    for bind, name, buffer in (
+        (binding.bind_input, INPUT, row),
+        (binding.bind_output, output, answer),
+    ):
+        bind(name, "cpu", 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
+    inner = getattr(getattr(session, "_sess", None), "run_with_iobinding", None)
+    bound = getattr(binding, "_iobinding", None)
+    if inner is None or bound is None:
+        return partial(session.run_with_iobinding, binding)
+    return partial(inner, bound, onnxruntime.RunOptions())
+
+
 def _require_ends(session: Any, n_features: int) -> None:
     """One input and one output, of the shapes that are agreed on."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
@@ -137,16 +181,22 @@ def _require_ends(session: Any, n_features: int) -> None:
         and len(inputs[0].shape) == 2
         and not isinstance(inputs[0].shape[0], int)
         and inputs[0].shape[1] == n_features
-        and outputs[0].name == OUTPUT
-        and outputs[0].type in _KINDS
-        and len(outputs[0].shape) == 1
+        and _is_agreed(outputs[0])
     )
     if not is_right:
         raise ModelBroken(
             "this model takes or gives something else than agreed",
             found=found,
-            allowed=f"{INPUT} {_DOUBLE} [n, {n_features}] to {OUTPUT} tensor(float or double) [n]",
+            allowed=f"{INPUT} {_DOUBLE} [n, {n_features}] to {LOG_ODDS} {_DOUBLE} [n, 1], or to "
+            f"{PROBABILITY} tensor(float or double) [n]",
         )
+
+
+def _is_agreed(output: Any) -> bool:
+    if output.name == LOG_ODDS:
+        shape = output.shape
+        return output.type == _DOUBLE and len(shape) == 2 and shape[1] == 1
+    return output.name == PROBABILITY and output.type in _KINDS and len(output.shape) == 1
 
 
 def _shown(end: Any) -> str:

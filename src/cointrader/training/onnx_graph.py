@@ -1,9 +1,10 @@
-"""The frame that every filter's ONNX graph has: full rows in, calibrated probabilities out.
+"""The frame that every filter's ONNX graph has: full rows in, calibrated log-odds out.
 
-    rows (double, n x features) -> the model -> margin (n x 1) -> probability (double, n)
+    rows (double, n x features) -> the model, calibrated -> log_odds (double, n x 1)
 
 Left-out columns, missing values, scaling and calibration are all inside, so whoever scores a row
-needs to know nothing but the list of features.
+needs to know nothing but the list of features. The probability, ``1 / (1 + exp(-log_odds))``, is
+for whoever asks (`model.session`): an operation of a graph costs more than that one number.
 """
 
 from __future__ import annotations
@@ -11,17 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cointrader import __version__
+from cointrader.model.session import INPUT, LOG_ODDS
 from cointrader.training import extras
-from cointrader.training.calibration import Calibration
 
-INPUT, OUTPUT = "rows", "probability"
-MARGIN = "margin"  # what a model's own nodes end in: log-odds, double, n x 1
 _OPSET, _OPSET_ML, _IR = 21, 5, 10
-_LANES = 8  # doubles that a processor works on at once, at most
 
 
 class Graph:
@@ -47,24 +44,14 @@ class Graph:
         """Add a ready node."""
         self._nodes.append(node)
 
-    def finished(self, n_features: int, calibration: Calibration) -> bytes:
-        """The file, once nodes from `INPUT` to `MARGIN` are there."""
+    def finished(self, n_features: int) -> bytes:
+        """The file, once nodes from `INPUT` to `LOG_ODDS` are there."""
         helper, double = self._onnx.helper, self._onnx.TensorProto.DOUBLE
-        # A sigmoid rounds differently among others and alone at the end of an array. So each row
-        # brings company that fills a processor's vector: it has one probability, to the last bit,
-        # however many rows are scored together.
-        self.constant("slope", np.full((1, _LANES), calibration.slope))
-        self.constant("intercept", np.full((1, _LANES), calibration.intercept))
-        self.constant("first", np.array(0, np.int64))
-        self.node("Mul", [MARGIN, "slope"], "scaled_margin")
-        self.node("Add", ["scaled_margin", "intercept"], "log_odds")
-        self.node("Sigmoid", ["log_odds"], "probabilities")
-        self.node("Gather", ["probabilities", "first"], OUTPUT, axis=1)
         graph = helper.make_graph(
             self._nodes,
             "entry filter",
             [helper.make_tensor_value_info(INPUT, double, ["n", n_features])],
-            [helper.make_tensor_value_info(OUTPUT, double, ["n"])],
+            [helper.make_tensor_value_info(LOG_ODDS, double, ["n", 1])],
             self._constants,
         )
         model = helper.make_model(

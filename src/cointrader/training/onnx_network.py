@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cointrader.model.session import INPUT, LOG_ODDS
 from cointrader.training import extras
 from cointrader.training.calibration import Calibration
 from cointrader.training.measures import Floats
-from cointrader.training.onnx_graph import INPUT, MARGIN, Graph
+from cointrader.training.onnx_graph import Graph
 
 Weights = NDArray[np.float32]
 
@@ -85,5 +86,9 @@ def graph_of(
         values = graph.node("Gemm", inputs, f"sums_{place}", transB=1)
         if place < len(layers):
             values = graph.node("Relu", [values], f"values_{place}")
-    graph.node("Cast", [values], MARGIN, to=onnx.TensorProto.DOUBLE)
-    return graph.finished(n_features, calibration)
+    graph.constant("slope", np.array(calibration.slope))
+    graph.constant("intercept", np.array(calibration.intercept))
+    graph.node("Cast", [values], "margin", to=onnx.TensorProto.DOUBLE)
+    graph.node("Mul", ["margin", "slope"], "scaled_margin")
+    graph.node("Add", ["scaled_margin", "intercept"], LOG_ODDS)
+    return graph.finished(n_features)

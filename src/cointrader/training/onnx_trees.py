@@ -7,8 +7,8 @@ number the booster has, and a missing value goes where the booster sends it.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,19 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cointrader.domain.errors import ModelError
+from cointrader.model.session import INPUT, LOG_ODDS
 from cointrader.training import extras
 from cointrader.training.calibration import Calibration
 from cointrader.training.measures import Floats
-from cointrader.training.onnx_graph import INPUT, MARGIN, Graph
+from cointrader.training.onnx_graph import Graph
 
 _OBJECTIVE = "binary sigmoid:1"
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of a decision type; the two above tell what is missing
 _NONE, _ZERO, _NAN = 0, 1, 2
+_OBJECTIVE_LINE = re.compile(r"^objective=(.*)$", re.MULTILINE)
 _OF_A_TREE = (
-    "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
-    "right_child", "leaf_value",
+    "num_leaves", "split_feature", "threshold", "decision_type", "left_child", "right_child",
+    "leaf_value",
 )  # fmt: skip
-_LINES = 9  # of a tree's text, from its number on, that hold them
+# The first lines of a tree; the others, which are most, are statistics.
+_TREE = re.compile(
+    r"\nTree=\d+\nnum_leaves=(\d+)\nnum_cat=0\nsplit_feature=(.*)\nsplit_gain=.*\nthreshold=(.*)"
+    r"\ndecision_type=(.*)\nleft_child=(.*)\nright_child=(.*)\nleaf_value=(.*)\n"
+)
 
 Longs = NDArray[np.int64]
 
@@ -50,6 +56,7 @@ class Trees:
     right_is_leaf: NDArray[np.bool_]
     root: Longs  # per tree
     leaf: Floats  # per leaf: what it adds to the margin
+    leaves_of_first: int  # how many leaves the first tree has
 
 
 def trees_of(text: str) -> Trees:
@@ -60,14 +67,15 @@ def trees_of(text: str) -> Trees:
     ModelError : a booster of another kind than is fitted here
     """
     text = text.partition("\nend of trees")[0]
-    told = _told(text)
-    _require_known(told, text)
+    found = _TREE.findall(text)
+    _require_known(found, text)
+    told = dict(zip(_OF_A_TREE, zip(*found, strict=True), strict=True))
     leaves = np.array([int(each) for each in told["num_leaves"]])
     is_single = leaves == 1
     nodes, ends = np.maximum(leaves - 1, 1), np.maximum(leaves, 2)
 
     def numbers(name: str, of_single: Callable[[str], str]) -> str:
-        values = told[name]
+        values: Sequence[str] = told[name]
         if is_single.any():
             pairs = zip(values, is_single, strict=True)
             values = [of_single(each) if one else each for each, one in pairs]
@@ -93,6 +101,7 @@ def trees_of(text: str) -> Trees:
         right_is_leaf=right < 0,
         root=first_node,
         leaf=exact("leaf_value", lambda value: f"{value} {value}"),
+        leaves_of_first=int(ends[0]),
     )
 
 
@@ -101,11 +110,19 @@ def graph_of(
 ) -> bytes:
     """The ONNX file of trees that were fitted on the columns `used` of rows with `n_features`."""
     graph = Graph()
-    graph.add(_ensemble(trees, used))
-    return graph.finished(n_features, calibration)
+    graph.add(_ensemble(trees, used, _calibrated(trees, calibration)))
+    return graph.finished(n_features)
 
 
-def _ensemble(trees: Trees, used: NDArray[np.int64]) -> Any:
+def _calibrated(trees: Trees, calibration: Calibration) -> Floats:
+    """What each leaf adds to the log-odds: the slope is in all of them, the intercept in those of
+    the first tree, of which every row reaches one."""
+    leaf = calibration.slope * trees.leaf
+    leaf[: trees.leaves_of_first] += calibration.intercept
+    return leaf
+
+
+def _ensemble(trees: Trees, used: NDArray[np.int64], leaf: Floats) -> Any:
     """``TreeEnsemble`` of ai.onnx.ml 5: the one whose sums are doubles too.
 
     A node asks for its column of the full row, so columns that were left out are never looked at.
@@ -114,15 +131,15 @@ def _ensemble(trees: Trees, used: NDArray[np.int64]) -> Any:
     node = onnx.helper.make_node(
         "TreeEnsemble",
         [INPUT],
-        [MARGIN],
-        name=MARGIN,
+        [LOG_ODDS],
+        name=LOG_ODDS,
         domain="ai.onnx.ml",
         n_targets=1,
         aggregate_function=1,  # sum
         post_transform=0,  # none
         nodes_modes=onnx.numpy_helper.from_array(np.zeros(len(trees.feature), np.uint8)),  # <=
         nodes_splits=onnx.numpy_helper.from_array(trees.threshold),
-        leaf_weights=onnx.numpy_helper.from_array(trees.leaf),
+        leaf_weights=onnx.numpy_helper.from_array(leaf),
     )
     numbers: dict[str, Sequence[int]] = {
         "nodes_featureids": used[trees.feature].tolist(),
@@ -132,7 +149,7 @@ def _ensemble(trees: Trees, used: NDArray[np.int64]) -> Any:
         "nodes_falseleafs": trees.right_is_leaf.astype(np.int64).tolist(),
         "nodes_missing_value_tracks_true": trees.nan_left.astype(np.int64).tolist(),
         "tree_roots": trees.root.tolist(),
-        "leaf_targetids": [0] * len(trees.leaf),
+        "leaf_targetids": [0] * len(leaf),
     }
     for name, values in numbers.items():  # not by the helper, which looks at every number
         attribute = node.attribute.add()
@@ -151,28 +168,13 @@ def _nan_left(decision: Longs, threshold: Floats) -> NDArray[np.bool_]:
     return result
 
 
-def _told(text: str) -> Mapping[str, list[str]]:
-    """What stands on the lines ``name=...`` of the head and of the trees, by name.
-
-    Of a tree only the first lines are looked at: the others, which are most, are statistics.
-    """
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    head, *trees = text.split("\nTree=")
-    lines = head.split("\n")
-    for tree in trees:
-        lines += tree.split("\n", _LINES + 1)[1:-1]
-    for line in lines:
-        name, _, value = line.partition("=")
-        found[name].append(value)
-    return found
-
-
-def _require_known(told: Mapping[str, list[str]], text: str) -> None:
-    objective = ", ".join(told["objective"]) or "no objective"
-    if objective != _OBJECTIVE or "average_output" in told:
-        raise _unknown(objective)
-    counts = {len(told[name]) for name in _OF_A_TREE}
-    if {*told["num_cat"]} != {"0"} or len(counts) != 1 or "\nis_linear=1" in text:
+def _require_known(found: Sequence[tuple[str, ...]], text: str) -> None:
+    """Every tree was read, and they are trees of the kind that is written here."""
+    head, count = text.partition("\nTree=")[0], text.count("\nTree=")
+    objective = _OBJECTIVE_LINE.findall(head)
+    if objective != [_OBJECTIVE] or "\naverage_output" in head:
+        raise _unknown(", ".join(objective) or "no objective")
+    if not count or len(found) != count or "\nis_linear=1" in text:
         raise _unknown("categorical splits, linear leaves, or no tree")
 
 

@@ -27,7 +27,7 @@ from cointrader.training.measures import Floats
 from cointrader.training.out_of_fold import CONTROLS, OutOfFold, Procedure, together
 from cointrader.training.pieces import Fit, Job, Longs, Piece, fit_piece
 
-_VERSION = 1  # of the procedure: raised when the same settings would give another model
+_VERSION = 2  # of the procedure: raised when the same settings would give another model
 
 Progress = Callable[[int, int], None]  # pieces done now, and of how many in all
 Spread = Callable[[Callable[[Job, Piece], Fit], Job, Sequence[Piece]], Generator[Fit, None, None]]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from cointrader.training.params import backend_of
 from cointrader.training.pieces import Job, Piece, fit_piece
 from cointrader.training.population import TooFewRows
 from cointrader.training.splits import Longs
+from cointrader.training.tune_file import SearchFile
 from cointrader.training.tune_space import SPACES, usual
 from cointrader.training.tune_study import Question, Study
 
@@ -130,7 +131,7 @@ def answer(job: TuneJob, question: Question) -> float:
 
 def tune(
     job: TuneJob,
-    storage: Any,
+    storage: SearchFile,
     scoring: Scoring,
     *,
     trials: int = TRIALS,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cointrader.model.errors import ModelBroken
-from cointrader.model.session import Session
+from cointrader.model.session import Session, _asking, _loaded
 from tests.unit.model.making import (
     NAMES,
     constant,
@@ -32,6 +32,27 @@ def some_rows(count=400, missing=0.03, seed=4):
     return rows
 
 
+def log_odds(weights, bias=0.0):
+    """weights . row + bias, from which the probability is still to be made."""
+    column = np.array([[weights.get(name, 0.0)] for name in NAMES])
+    return model(
+        [
+            node("IsNaN", ["rows"], "is_missing"),
+            node("Where", ["is_missing", "nothing", "rows"], "known"),
+            node("Mul", ["known", "weights"], "parts"),
+            node("ReduceSum", ["parts", "across"], "sum"),
+            node("Add", ["sum", "bias"], "log_odds"),
+        ],
+        [
+            tensor("nothing", np.array(0.0)),
+            tensor("weights", column.T),
+            tensor("across", np.array([1])),
+            tensor("bias", np.array(bias)),
+        ],
+        outputs=[end("log_odds", np.float64, "n", 1)],
+    )
+
+
 @pytest.mark.parametrize(
     "onnx",
     [
@@ -39,8 +60,9 @@ def some_rows(count=400, missing=0.03, seed=4):
         linear({"rsi": 0.05, "adx": -0.4}),
         network(kind=np.float64),
         network(kind=np.float32),
+        log_odds({"rsi": 0.05, "adx": -0.4, "side": 40.0}),
     ],
-    ids=["trees", "linear", "network64", "network32"],
+    ids=["trees", "linear", "network64", "network32", "log-odds"],
 )
 def test_a_row_alone_and_among_others_has_the_same_probability_to_the_last_bit(onnx):
     session, rows = Session(onnx, len(NAMES)), some_rows()
@@ -64,6 +86,63 @@ def test_a_probability_is_what_the_graph_says():
     row[NAMES.index("rsi")], row[NAMES.index("side")] = 0.5, 1.0
 
     assert session.score(row) == pytest.approx(1 / (1 + math.exp(-0.25)), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("told", "probability"),
+    [
+        (0.25, 1 / (1 + math.exp(-0.25))),
+        (-0.25, 1 / (1 + math.exp(0.25))),
+        (0.0, 0.5),
+        (800.0, 1.0),
+        (-800.0, 0.0),
+        (math.inf, 1.0),
+        (-math.inf, 0.0),
+    ],
+)
+def test_log_odds_become_the_probability_they_stand_for(told, probability):
+    session, rows = Session(log_odds({}, told), len(NAMES)), some_rows(5)
+
+    assert session.score(rows[0]) == pytest.approx(probability, rel=1e-14)
+    for exactly in (True, False):
+        assert session.scores(rows, exactly=exactly) == pytest.approx([probability] * 5, rel=1e-14)
+
+
+def test_log_odds_that_are_none_are_no_probability():
+    assert "gives no probability" in broken(log_odds({}, math.nan))
+
+
+@pytest.mark.parametrize(
+    ("last", "kind", "dims"),
+    [
+        (node("Gather", ["rows", "first"], "log_odds", axis=1), np.float64, ("n",)),
+        (node("Identity", ["rows"], "log_odds"), np.float64, ("n", len(NAMES))),
+        (node("Cast", ["rows"], "log_odds", to=1), np.float32, ("n", len(NAMES))),
+    ],
+)
+def test_log_odds_of_another_shape_or_type_are_refused(last, kind, dims):
+    onnx = model([last], [FIRST], outputs=[end("log_odds", kind, *dims)])
+
+    assert "something else than agreed" in broken(onnx)
+
+
+def test_a_library_without_its_inner_call_is_asked_by_its_own_method():
+    """What lies below the public call is nobody's promise."""
+
+    class Public:
+        def __init__(self, session):
+            self.io_binding, self.run_with_iobinding = (
+                session.io_binding,
+                session.run_with_iobinding,
+            )
+
+    session = _loaded(log_odds({"rsi": 1.0}))
+    row, answer = np.zeros((1, len(NAMES))), np.empty((1, 1))
+    ask = _asking(Public(session), "log_odds", row, answer)
+    row[0, NAMES.index("rsi")] = 0.75
+    ask()
+
+    assert answer.tolist() == [[0.75]]
 
 
 def test_an_answer_is_a_new_one_each_time():

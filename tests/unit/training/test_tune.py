@@ -51,7 +51,7 @@ def searched(path, stop=None, order=lambda _questions: None, **told):
 
 def course(path):
     """Every trial of a file, as it was kept."""
-    study = optuna().load_study(study_name="one", storage=storage_at(path))
+    study = optuna().load_study(study_name="one", storage=storage_at(path).of_optuna)
     return [(each.state.name, each.params, each.values) for each in study.get_trials()]
 
 
@@ -67,6 +67,33 @@ def test_the_first_trial_is_the_usual_one(tmp_path):
     study = a_study(tmp_path / "journal")
 
     assert study.begin()[0].params == pytest.approx(usual("lgbm"))
+
+
+def test_whole_numbers_are_asked_about_as_such_and_never_outside_of_their_range(tmp_path):
+    study = a_study(tmp_path / "journal", trials=5 * BATCH)
+    questions, asked = study.begin(), []
+    while questions:
+        question = questions.pop()
+        asked.append(question.params["num_leaves"])
+        questions += study.hear(question, float(question.params["num_leaves"]))
+
+    own = SPACES["lgbm"]["num_leaves"]
+    assert {type(value) for value in asked} == {int}
+    assert min(asked) >= own.low
+    assert max(asked) == own.high == study.best()[0]["num_leaves"]
+
+
+def test_a_batch_is_in_the_file_as_a_whole_or_not_at_all(tmp_path):
+    study = a_study(tmp_path / "journal")
+    questions = study.begin()
+    seen = set()
+    while questions:
+        question = questions.pop(0)
+        questions += study.hear(question, a_score(question))
+        seen.add(len((tmp_path / "journal").read_text().splitlines()))
+
+    head = min(seen)
+    assert seen == {head + done for done in range(0, TRIALS + 1, BATCH)}
 
 
 def test_a_search_finds_what_is_better(tmp_path):
@@ -121,7 +148,7 @@ def test_another_seed_goes_another_way(tmp_path):
 def test_what_others_left_running_is_ended_and_not_counted(tmp_path):
     study = a_study(tmp_path / "journal")
     study.begin()
-    left = optuna().load_study(study_name="one", storage=storage_at(tmp_path / "journal"))
+    left = optuna().load_study(study_name="one", storage=storage_at(tmp_path / "journal").of_optuna)
     left.ask({})
 
     assert a_study(tmp_path / "journal").done == 0
@@ -133,7 +160,6 @@ def test_a_kill_while_writing_costs_the_last_line_only(tmp_path):
     shutil.copy(tmp_path / "journal", tmp_path / "whole")
     with (tmp_path / "journal").open("r+b") as file:
         file.truncate((tmp_path / "journal").stat().st_size - 20)
-    (tmp_path / "journal.lock").write_text("left by the killed one")
 
     assert a_study(tmp_path / "journal").done == BATCH - 1
     searched(tmp_path / "journal", trials=BATCH)

@@ -16,6 +16,7 @@ from cointrader.cli.main import main
 from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import SyntheticSource
 from cointrader.training.gate_params import read_tuned
+from tests.full import IS_FULL
 from tests.markets import BAR_MS, START_MS
 
 pytest.importorskip("optuna", reason="Optuna is not installed here")
@@ -69,10 +70,11 @@ def test_the_result_is_what_promote_reads(folder, capsys):
 
 
 def test_after_ctrl_c_it_goes_on_to_the_same_result(folder, tmp_path_factory, capsys):
-    main(["tune", *SMALL, "--trials", "16", "--models", "whole"])
+    trials = ("--trials", "16" if IS_FULL else "9")  # a batch and more
+    main(["tune", *SMALL, *trials, "--models", "whole"])
     (whole,) = (folder / "whole" / "xrpusdt").glob("tune_results_*.json")
     process = subprocess.Popen(
-        [sys.executable, "-m", "cointrader", "tune", *SMALL, "--trials", "16"],
+        [sys.executable, "-m", "cointrader", "tune", *SMALL, *trials],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stderr=subprocess.PIPE,
         text=True,
@@ -89,7 +91,7 @@ def test_after_ctrl_c_it_goes_on_to_the_same_result(folder, tmp_path_factory, ca
     assert "stopped" in err
     assert results(folder) == []
 
-    assert main(["tune", *SMALL, "--trials", "16"]) == 0
+    assert main(["tune", *SMALL, *trials]) == 0
 
     assert told_by(results(folder)[0]) == told_by(whole)
 

@@ -5,6 +5,7 @@ Whatever it knows it knows from its own training.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from cointrader.backtest.codes import NO_MODEL
 from cointrader.backtest.statistics.evidence import Method
 from cointrader.backtest.trial_ledger import TrialLedger
 from cointrader.backtest.walkforward.folds import first_decision_ms, folds_of
+from cointrader.cli.main import main
 from cointrader.domain.errors import InvariantBroken, MissingCandles
 from cointrader.training.boosting import Boosting, BoostingSettings
 from tests.markets import DAY_MS
@@ -225,3 +227,26 @@ def test_the_usual_walk_has_no_filter(tmp_path):
 
     assert result.filtered is None
     assert isinstance(result.measures, Mapping)
+
+
+def test_the_command_trains_networks_and_goes_on_with_what_it_kept(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("mlx.core", reason="MLX is not installed here")
+    monkeypatch.setenv("MLX_DISABLE_COMPILE", "1")
+    monkeypatch.chdir(tmp_path)
+    asked = [
+        "walkforward", "--signal", f"{ORACLE}:Knowing", "--symbol", "XRPUSDT",
+        "--from", "2025-01-01", "--to", "2025-02-02", "--train", "25", "--test", "6",
+        "--embargo", "0.5", "--set", "atr_sl_mult=2", "--least-trades", "10",
+        "--correlation-symbols", "off", "--store", "cells.db", "--ledger", "trials.db",
+        "--model", "mlx", "--quiet", "--json",
+    ]  # fmt: skip
+
+    assert main(asked) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main(asked) == 0
+
+    assert json.loads(capsys.readouterr().out) == told
+    judged = told["filter"]
+    assert judged["name"] == "mlx"
+    assert judged["trained"][0]["auc"] > 0.6
+    assert told["measures"]["mean_r"] > judged["unfiltered_measures"]["mean_r"] + 0.2
