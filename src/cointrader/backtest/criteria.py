@@ -6,15 +6,20 @@ filled in: a file says all of it, so its hash says all of it too.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from cointrader.backtest.criteria_file import (
+    read_criteria_file,
+    require_criterion,
+    require_known,
+    text_of,
+)
 from cointrader.backtest.statistics.evidence import MEASURES, Method
 from cointrader.domain.errors import ConfigError
 
@@ -66,69 +71,27 @@ def load_criteria(path: Path | None = None) -> Criteria:
     Raises `ConfigError` for a file that cannot be read, is no TOML, lacks something, names an
     unknown measure, or would call everything an edge.
     """
-    if path is None:
-        text = resources.files(__package__).joinpath(SHIPPED).read_bytes()
-        return parsed(text, "shipped criteria")
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            "the criteria cannot be read",
-            where=str(path),
-            found=error.strerror or str(error),
-            todo="name a readable file, or leave it out for the shipped criteria",
-        ) from None
-    return parsed(text, str(path))
+    return parsed(*text_of(path, resources.files(__package__).joinpath(SHIPPED)))
 
 
 def parsed(text: bytes, source: str) -> Criteria:
     """The criteria in the text of a file. See `load_criteria`."""
-    try:
-        document = tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the criteria are not valid TOML: {error}", where=source) from None
-    _known(document, {"method", "criterion"}, source)
-    tables = document.get("criterion", [])
-    if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
-        raise ConfigError("criterion is a list of tables", where=source, allowed="[[criterion]]")
-    criteria = tuple(
-        _criterion(table, f"{source}, criterion {number}") for number, table in enumerate(tables, 1)
-    )
+    file = read_criteria_file(text, source, ("method", "criterion"))
+    criteria = tuple(_criterion(table, where) for table, where in file.criteria)
     if not any(criterion.about is About.EDGE for criterion in criteria):
         raise ConfigError(
             "without a criterion about the edge everything would be one",
-            where=source,
+            where=file.source,
             todo='add a [[criterion]] with about = "edge"',
         )
-    method = _method(document.get("method", {}), f"{source}, method")
-    return Criteria(criteria, method, hashlib.sha256(text).hexdigest(), source)
+    method = _method(file.tables.get("method", {}), f"{file.source}, method")
+    return Criteria(criteria, method, file.hash, file.source)
 
 
-def _criterion(table: Mapping[str, object], where: str) -> Criterion:
-    _known(table, {"measure", "about", "why", "at_least", "at_most"}, where)
-    measure, about = table.get("measure"), table.get("about")
-    if measure not in MEASURES:
-        raise ConfigError(
-            "no measure of this name",
-            where=where,
-            found=measure,
-            allowed=", ".join(MEASURES),
-        )
-    if about not in set(About):
-        raise ConfigError(
-            "a criterion is about the data or the edge",
-            where=where,
-            found=about,
-            allowed="data, edge",
-        )
-    if ("at_least" in table) == ("at_most" in table):
-        raise ConfigError(
-            "a criterion has one bound", where=where, allowed="at_least or at_most, not both"
-        )
-    bounds = {
-        name: _number(table[name], where) for name in ("at_least", "at_most") if name in table
-    }
-    return Criterion(str(measure), About(str(about)), str(table.get("why", "")), **bounds)
+def _criterion(table: Mapping[str, Any], where: str) -> Criterion:
+    bound = require_criterion(table, where, measures=MEASURES, about=list(About))
+    limit = {bound: _number(table[bound], where)}
+    return Criterion(table["measure"], About(table["about"]), str(table.get("why", "")), **limit)
 
 
 def _method(table: object, where: str) -> Method:
@@ -141,7 +104,7 @@ def _method(table: object, where: str) -> Method:
             found=f"no {', '.join(sorted(missing))}",
             todo="copy the [method] table of the shipped criteria",
         )
-    _known(table, names, where)
+    require_known(table, names, where)
     for name in ("confidence", "luck_limit", "power"):
         if not 0.0 < _number(table[name], f"{where}.{name}") < 1.0:
             raise ConfigError(
@@ -162,14 +125,3 @@ def _number(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ConfigError("a bound is a number", where=where, found=value)
     return float(value)
-
-
-def _known(table: Mapping[str, object], names: set[str], where: str) -> None:
-    unknown = sorted(table.keys() - names)
-    if unknown:
-        raise ConfigError(
-            "the criteria hold something unknown",
-            where=where,
-            found=", ".join(unknown),
-            allowed=", ".join(sorted(names)),
-        )

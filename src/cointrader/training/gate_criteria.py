@@ -6,15 +6,19 @@ nothing is filled in: a file says all of it, so its hash says all of it too.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from cointrader.backtest.criteria_file import (
+    read_criteria_file,
+    require_criterion,
+    require_known,
+    text_of,
+)
 from cointrader.domain.errors import ConfigError
 
 SHIPPED = "gate_criteria.toml"
@@ -126,80 +130,40 @@ def load_gate_criteria(path: Path | None = None) -> GateCriteria:
     Raises `ConfigError` for a file that cannot be read, is no TOML, lacks something, names an
     unknown measure, or would let everything through.
     """
-    if path is None:
-        text = resources.files(__package__).joinpath(SHIPPED).read_bytes()
-        return parsed(text, "shipped criteria")
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            "the criteria cannot be read",
-            where=str(path),
-            found=error.strerror or str(error),
-            todo="name a readable file, or leave it out for the shipped criteria",
-        ) from None
-    return parsed(text, str(path))
+    return parsed(*text_of(path, resources.files(__package__).joinpath(SHIPPED)))
 
 
 def parsed(text: bytes, source: str) -> GateCriteria:
     """The criteria in the text of a file. See `load_gate_criteria`."""
-    try:
-        document = tomllib.loads(text.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the criteria are not valid TOML: {error}", where=source) from None
-    _known(document, {"method", "criterion", "params"}, source)
-    tables = document.get("criterion", [])
-    if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
-        raise ConfigError("criterion is a list of tables", where=source, allowed="[[criterion]]")
-    criteria = tuple(
-        _criterion(table, f"{source}, criterion {number}") for number, table in enumerate(tables, 1)
-    )
+    file = read_criteria_file(text, source, ("method", "criterion", "params"))
+    criteria = tuple(_criterion(table, where) for table, where in file.criteria)
     if not any(each.about == MODEL for each in criteria):
         raise ConfigError(
             "without a criterion about the model every model would pass",
-            where=source,
+            where=file.source,
             todo='add a [[criterion]] with about = "model"',
         )
-    method = GateMethod(
-        **_whole(document.get("method"), GateMethod, f"{source}, method"),
-    )
+    where = f"{file.source}, method"
+    method = GateMethod(**_whole(file.tables.get("method"), GateMethod, where))
     if not 0.0 < method.alpha < 0.5:
-        raise _impossible(f"{source}, method.alpha", method.alpha, "above 0, below 0.5")
+        raise _impossible(f"{where}.alpha", method.alpha, "above 0, below 0.5")
     for name, least in (("draws", 100), ("random_filters", 20), ("seed", 0)):
         if getattr(method, name) < least:
-            raise _impossible(f"{source}, method.{name}", getattr(method, name), f"{least} or more")
-    params = ParamsRule(**_whole(document.get("params"), ParamsRule, f"{source}, params"))
-    return GateCriteria(criteria, method, params, hashlib.sha256(text).hexdigest(), source)
+            raise _impossible(f"{where}.{name}", getattr(method, name), f"{least} or more")
+    params = _whole(file.tables.get("params"), ParamsRule, f"{file.source}, params")
+    return GateCriteria(criteria, method, ParamsRule(**params), file.hash, file.source)
 
 
 def _criterion(table: Mapping[str, Any], where: str) -> GateCriterion:
-    _known(table, {"measure", "about", "why", "at_least", "at_most"}, where)
-    if table.get("measure") not in MEASURES:
-        raise ConfigError(
-            "no measure of this name",
-            where=where,
-            found=table.get("measure"),
-            allowed=", ".join(MEASURES),
-        )
-    if table.get("about") not in ABOUT:
-        raise ConfigError(
-            "a criterion is about the data or the model",
-            where=where,
-            found=table.get("about"),
-            allowed=", ".join(ABOUT),
-        )
-    bounds = [name for name in ("at_least", "at_most") if name in table]
-    if len(bounds) != 1:
-        raise ConfigError(
-            "a criterion has one bound", where=where, allowed="at_least or at_most, not both"
-        )
-    bound = table[bounds[0]]
+    name = require_criterion(table, where, measures=MEASURES, about=ABOUT)
+    bound = table[name]
     if bound != ATTEMPT and not _is_number(bound):
         raise _impossible(where, bound, f'a number, or "{ATTEMPT}"')
     if bound != ATTEMPT:
         bound = float(bound)
-    told = str(table.get("why", ""))
-    return GateCriterion(table["measure"], table["about"], told, **{bounds[0]: bound})
+    return GateCriterion(
+        table["measure"], table["about"], str(table.get("why", "")), **{name: bound}
+    )
 
 
 def _whole(table: object, kind: type, where: str) -> dict[str, Any]:
@@ -213,7 +177,7 @@ def _whole(table: object, kind: type, where: str) -> dict[str, Any]:
             found=f"no {', '.join(sorted(missing))}",
             todo="copy this table of the shipped criteria",
         )
-    _known(table, set(kinds), where)
+    require_known(table, kinds, where)
     for name, value in table.items():
         if not _is_number(value) or (kinds[name] == "int" and not isinstance(value, int)):
             whole = "a whole number" if kinds[name] == "int" else "a number"
@@ -228,14 +192,3 @@ def _is_number(value: object) -> bool:
 def _impossible(where: str, found: object, allowed: str) -> ConfigError:
     what = "the criteria ask for what cannot be"
     return ConfigError(what, where=where, found=found, allowed=allowed)
-
-
-def _known(table: Mapping[str, object], names: set[str], where: str) -> None:
-    unknown = sorted(table.keys() - names)
-    if unknown:
-        raise ConfigError(
-            "the criteria hold something unknown",
-            where=where,
-            found=", ".join(unknown),
-            allowed=", ".join(sorted(names)),
-        )
