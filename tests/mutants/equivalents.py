@@ -27,6 +27,9 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     ("backtest/own_trades.py", "_span", "2", "3"): (
         "where no end is given it is one that no candle reaches, and so is this"
     ),
+    ("backtest/own_trades.py", "_span", "62", "63"): (
+        "where no end is given it is one that no candle reaches, and so is this"
+    ),
 }
 
 

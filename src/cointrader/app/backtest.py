@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cointrader.app.config import Config
 from cointrader.app.filtered_rule import FilteredRule
-from cointrader.app.models import Models
 from cointrader.app.paper_market import PaperMarket, instruments_of
 from cointrader.app.summary import Summary, SymbolLine, max_drawdown
-from cointrader.backtest.filtered import filtered
 from cointrader.backtest.market import Market
 from cointrader.backtest.result import BacktestResult
 from cointrader.backtest.run import run
@@ -27,6 +26,9 @@ from cointrader.domain.ports import CandleSource
 from cointrader.risk.limits import RiskLimits
 from cointrader.signals.configured import configured_rule, rule_identity
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
+
+if TYPE_CHECKING:
+    from cointrader.app.models import Models
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +119,8 @@ def configured_signals(
         found[symbol] = signals_of(rule, frame, own.periods)
         judge = None if models is None else models.model_of(symbol)
         if judge is not None:
+            from cointrader.backtest.filtered import filtered  # which knows models: seldom needed
+
             on_progress(f"probabilities of {symbol}")
             found[symbol] = filtered(found[symbol], rule, frame, *judge, own.periods)
     return found
@@ -205,7 +209,7 @@ def summary_of(result: BacktestResult, slippage: float) -> Summary:
         slippage=to_decimal(_slippage_cost(result, slippage)),
         net=sum((t.net for t in trades), Decimal(0)),
         profit_factor=float(gained / lost) if lost else None,
-        max_drawdown_ratio=max_drawdown(result.equity.tolist()),
+        max_drawdown_ratio=max_drawdown(result.equity),
         drawdown_halt_ms=result.drawdown_halt_ms,
         open_positions=(),
         bars=result.bars,

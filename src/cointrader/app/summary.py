@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cointrader.domain.order import LIQUIDATION_PREFIXES, Fill, Side
 from cointrader.domain.position import Trade
 from cointrader.domain.records import PositionOpened
 from cointrader.journal.export import in_result_order
-from cointrader.journal.reader import JournalReader
+
+if TYPE_CHECKING:  # a backtest has no journal
+    from cointrader.journal.reader import JournalReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +67,23 @@ def summarise(reader: JournalReader, symbols: Sequence[str], slippage: Decimal) 
         slippage=slippage_cost((seen.fill for seen in reader.fills()), slippage),
         net=sum((t.net for t in trades), Decimal(0)),
         profit_factor=float(wins / losses) if losses else None,
-        max_drawdown_ratio=max_drawdown(float(e.equity) for e in reader.equity()),
+        max_drawdown_ratio=max_drawdown([float(each.equity) for each in reader.equity()]),
         drawdown_halt_ms=next((e.at_ms for e in reader.risk_events(kind="drawdown-halted")), None),
         open_positions=[p for s in symbols if (p := reader.open_position(s)) is not None],
         bars=sum(reader.count_actions().values()),
     )
 
 
-def max_drawdown(equity: Iterable[float]) -> float:
-    """Largest fall below the highest value so far, as a fraction of it; 0 without a fall."""
-    peak, worst = float("-inf"), 0.0
-    for value in equity:
-        peak = max(peak, value)
-        if peak > 0:
-            worst = max(worst, (peak - value) / peak)
-    return worst
+def max_drawdown(equity: Sequence[float] | NDArray[np.float64]) -> float:
+    """Largest fall below the highest value so far, as a fraction of it; 0 without a fall.
+
+    While the highest value is not above 0 nothing counts as a fall.
+    """
+    values = np.asarray(equity, np.float64)
+    peaks = np.maximum.accumulate(values)
+    counted = peaks > 0.0
+    falls = (peaks[counted] - values[counted]) / peaks[counted]
+    return float(falls.max(initial=0.0))
 
 
 def _line(reader: JournalReader, symbol: str, trades: Iterable[Trade]) -> SymbolLine:

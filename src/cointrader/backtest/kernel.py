@@ -73,8 +73,9 @@ def play(
         if account["n_open"] == 0:
             upcoming = next_entry(n_bars, events.start, events.bar, book)
             if tells:
-                out.equity[bar:upcoming] = account["wallet"]
-                out.wallet[bar:upcoming] = account["wallet"]
+                wallet = account["wallet"]
+                out.equity[bar:upcoming] = wallet
+                out.wallet[bar:upcoming] = wallet
             if has_account:
                 pass_idle(bar, upcoming, times, candles.next_day, rules, account)
             bar = upcoming

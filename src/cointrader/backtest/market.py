@@ -151,15 +151,17 @@ def _stretch(market: Market, start_ms: int | None, end_ms: int | None) -> Stretc
         shown(firsts),
         shown(lasts),
     )
-    payments = _payments(market, time_ms, firsts, lasts)
+    payments = _payments(market, time_ms, firsts.tolist(), lasts.tolist())
     return Stretch(market, candles, payments, tuple(begin for begin, _ in spans))
 
 
 def _next_day(time_ms: Longs) -> Longs:
     """For each bar the first one of the next UTC day."""
     midnights = np.arange(time_ms[0] // DAY_MS + 1, time_ms[-1] // DAY_MS + 2) * DAY_MS
-    ends = np.searchsorted(time_ms, midnights)
-    return np.repeat(ends, np.diff(ends, prepend=0)).astype(np.int64, copy=False)
+    ends = np.searchsorted(time_ms, midnights).astype(np.int64, copy=False)
+    counts = ends.copy()
+    counts[1:] -= ends[:-1]
+    return np.repeat(ends, counts)
 
 
 def _span(frame: Frame, start_ms: int | None, end_ms: int | None) -> tuple[int, int]:
@@ -208,25 +210,30 @@ def _packed(
     return shown(packed)
 
 
-def _payments(market: Market, time_ms: Longs, firsts: Longs, lasts: Longs) -> Payments:
+def _payments(
+    market: Market, time_ms: Longs, firsts: Sequence[int], lasts: Sequence[int]
+) -> Payments:
     starts, bars, rates, marks = [0], [], [], []
-    for s, settled in enumerate(market.settlements.values()):
-        bar = np.searchsorted(time_ms, settled.at_ms, side="right") - 1
-        keep = (bar >= firsts[s]) & (bar <= lasts[s])
-        keep[keep] = settled.at_ms[keep] < time_ms[bar[keep]] + market.interval_ms
-        bars.append(bar[keep])
-        rates.append(settled.rate[keep])
-        marks.append(settled.mark[keep])
-        starts.append(starts[-1] + len(bars[-1]))
-    return Payments(
-        shown(np.array(starts, np.int64)),
-        shown(np.concatenate(bars)),
-        shown(np.concatenate(rates)),
-        shown(np.concatenate(marks)),
-    )
+    for settled, first, last in zip(market.settlements.values(), firsts, lasts, strict=True):
+        begin, end = 0, 0
+        if first <= last:
+            begin_ms, end_ms = time_ms[first], time_ms[last] + market.interval_ms
+            begin, end = settled.at_ms.searchsorted((begin_ms, end_ms)).tolist()
+            # A symbol's candles have no hole, nor has the timeline between them.
+            bars.append((settled.at_ms[begin:end] - begin_ms) // market.interval_ms + first)
+        rates.append(settled.rate[begin:end])
+        marks.append(settled.mark[begin:end])
+        starts.append(starts[-1] + end - begin)
+    return Payments(shown(np.array(starts, np.int64)), joined(bars), joined(rates), joined(marks))
 
 
 Kind = TypeVar("Kind", bound=np.generic)
+
+
+def joined(parts: Sequence[NDArray[Kind]]) -> NDArray[Kind]:
+    """All parts in one array, `shown`."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return shown(np.ascontiguousarray(whole))
 
 
 def shown(array: NDArray[Kind]) -> NDArray[Kind]:

@@ -79,7 +79,8 @@ def _result(
     stretch: Stretch, settings: BacktestSettings, events: Events, out: Output, state: State
 ) -> BacktestResult:
     account, candles = state.account[0], stretch.candles
-    played = np.maximum(candles.last - candles.first, 0)  # the last bar of each decides nothing
+    played = (candles.last - candles.first).tolist()  # the last bar of each decides nothing
+    counts = events.start[1:] - events.start[:-1]
     halted = int(account["drawn_down_bar"]) if account["is_drawn_down"] else None
     return BacktestResult(
         symbols=stretch.market.symbols,
@@ -93,11 +94,11 @@ def _result(
         halted_days=int(account["halted_days"]),
         drawdown_halt_ms=None if halted is None else int(candles.time_ms[halted]),
         decisions=Decisions(
-            symbol=np.repeat(np.arange(len(stretch.market.frames)), np.diff(events.start)),
+            symbol=np.repeat(np.arange(len(events.start) - 1), counts),
             bar_ms=candles.time_ms[events.bar],
             side=events.side,
             action=out.action,
             refusal=out.refusal,
         ),
-        bars=int(played.sum()),
+        bars=sum(max(bars, 0) for bars in played),
     )

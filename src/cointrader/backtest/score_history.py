@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from cointrader.backtest.columns import Bytes, Floats, Longs
+from cointrader.backtest.windows import fill_shares, window_sums
 from cointrader.market.frame import Frame
 from cointrader.signals.compiled import compiled
-from cointrader.signals.indicators import Periods, crossed, mean_of, stoch_share, window_bands
+from cointrader.signals.indicators import Periods, crossed, mean_of, window_bands
 from cointrader.signals.indicators import adx as adx_of
 from cointrader.signals.recursion import (
     EMA_FAST,
@@ -30,6 +32,7 @@ from cointrader.signals.recursion import (
     MACD_LINE,
     MACD_SIGNAL,
     RSI,
+    fill_on,
     fill_remembered,
 )
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule
@@ -47,10 +50,43 @@ from cointrader.signals.score import (
 _OF_BANDS = _OF_STOCH = 1  # the most that each of the windowed parts adds to a side's score
 _NEARLY = 1e-6  # as a fraction: what is not clear by that much is looked at to the last digit
 _HUGE = 1e300
+_BLOCK = 1024  # bars done at once: what is known of them stays in the processor's cache
+_REMEMBERED, _ROWS = 6, 12  # numbers kept of each bar: the first from one block to the next
+
+
+class Lengths(NamedTuple):
+    """`Periods` as compiled code reads them, but for those of ATR and ADX."""
+
+    rsi: int
+    macd_fast: int
+    macd_slow: int
+    macd_signal: int
+    band: int
+    band_width: float
+    ema_fast: int
+    ema_mid: int
+    ema_slow: int
+    stoch: int
+    stoch_k: int
+    stoch_d: int
+    volume: int
+
+    @staticmethod
+    def of(p: Periods) -> Lengths:
+        """Of these periods."""
+        return Lengths(
+            p.rsi, p.macd_fast, p.macd_slow, p.macd_signal, p.band, float(p.band_width),
+            p.ema_fast, p.ema_mid, p.ema_slow, p.stoch, p.stoch_k, p.stoch_d, p.volume,
+        )  # fmt: skip
+
+    @property
+    def reach(self) -> int:
+        """Bars before one that its windows, and those that these are made of, look back to."""
+        return max(self.stoch + self.stoch_k + self.stoch_d, self.band, self.volume)
 
 
 def can_be_quick(rule: SignalRule, periods: Periods) -> bool:
-    """Whether `score_sides` answers for `rule`."""
+    """Whether `score_sides_of` answers for `rule`."""
     return type(rule) is ScoreRule and periods.reach <= WARM_UP_BARS
 
 
@@ -59,39 +95,26 @@ def can_share(rules: Sequence[SignalRule], periods: Periods) -> bool:
     return all(can_be_quick(rule, periods) for rule in rules)
 
 
-def score_sides(rule: ScoreRule, frame: Frame, periods: Periods) -> Bytes | None:
-    """Side of every bar, 0 before bar 300; None where a candle is not a number.
-
-    Equal to the `side` of ``rule.evaluate``, for periods whose windows end before bar 300.
-    """
-    found = score_sides_of([rule], frame, periods)
-    if found is None:
-        return None
-    rows, sides = found
-    every = np.zeros(len(frame), np.int8)
-    every[rows] = sides[0]
-    return every
-
-
 def score_sides_of(
     rules: Sequence[ScoreRule], frame: Frame, periods: Periods
 ) -> tuple[Longs, Bytes] | None:
     """Rows of `frame` on which any of the rules has a side; and each rule's sides on them.
 
-    The sides have shape (rules, rows); they are those of each rule's ``evaluate``. None where a
-    candle is not a number.
+    The sides have shape (rules, rows); they are those of each rule's ``evaluate``, for periods
+    whose windows end before bar 300, and 0 before it. None where a candle is not a number.
     """
-    p, candles = periods, frame.candles
-    n_bars, asked = len(frame), [rule.settings for rule in rules]
+    candles, n_bars = frame.candles, len(frame)
+    asked = [rule.settings for rule in rules]
+    lengths = Lengths.of(periods)
+    width = lengths.reach + min(_BLOCK, max(n_bars - WARM_UP_BARS, 0))
     rows, means = np.empty(n_bars, np.int64), np.empty(n_bars)
     longs, shorts = np.empty(n_bars, np.int8), np.empty(n_bars, np.int8)
     count = _points(
-        candles.close, candles.volume,
-        p.rsi, p.ema_fast, p.ema_mid, p.ema_slow, p.macd_fast, p.macd_slow, p.macd_signal,
-        p.band, float(p.band_width), p.stoch, p.stoch_k, p.stoch_d, p.volume,
+        candles.close, candles.volume, lengths,
         min(each.signal_threshold for each in asked), min(each.vol_multiplier for each in asked),
-        WARM_UP_BARS,
-        np.empty((12, n_bars)), np.empty(n_bars, np.int8), np.empty((3, max(p.stoch, p.stoch_d))),
+        WARM_UP_BARS, lengths.reach,
+        np.empty((_ROWS, width)), np.empty(periods.stoch_d), np.empty(width, np.int8),
+        np.empty(width, np.int64),
         rows, longs, shorts, means,
     )  # fmt: skip
     if count < 0:
@@ -99,7 +122,7 @@ def score_sides_of(
     rows, longs, shorts, means = rows[:count], longs[:count], shorts[:count], means[:count]
     strength = np.zeros(count)
     if any(each.adx_threshold > 0.0 for each in asked):
-        strength = adx_of(candles.high, candles.low, candles.close, p.adx)[rows]
+        strength = adx_of(candles.high, candles.low, candles.close, periods.adx)[rows]
     sides = np.zeros((len(rules), count), np.int8)
     _judge_all(longs, shorts, candles.volume[rows], means, strength, *_columns(asked), sides)
     used = np.flatnonzero(sides.any(axis=0))
@@ -117,25 +140,15 @@ def _columns(asked: Sequence[ScoreSettings]) -> tuple[Longs, Floats, Floats]:
 def points_of(
     close: Floats,
     volume: Floats,
-    rsi_period: int,
-    ema_fast: int,
-    ema_mid: int,
-    ema_slow: int,
-    macd_fast: int,
-    macd_slow: int,
-    macd_signal: int,
-    band: int,
-    band_width: float,
-    stoch: int,
-    stoch_k: int,
-    stoch_d: int,
-    volume_period: int,
+    lengths: Lengths,
     lowest: int,
     least_multiplier: float,
     first: int,
+    reach: int,
     room: Floats,
+    k_values: Floats,
     fits: Bytes,
-    few: Floats,
+    places: Longs,
     found: Longs,
     longs: Bytes,
     shorts: Bytes,
@@ -145,42 +158,86 @@ def points_of(
 
     `lowest` and `least_multiplier` are the easiest of the thresholds and volume gates asked for.
     How many there are; `found`, `longs`, `shorts` and `means` begin with these bars, their scores
-    and volume means. -1 where a close or a volume is no number of a candle. `room` (12, bars),
-    `fits` (bars) and `few` (3, the longer of the StochRSI periods) are for what is between: their
-    content is of no use.
+    and volume means. -1 where a close or a volume is no number of a candle. `reach` is that of
+    `lengths`, and not above `first`. `room`, of shape (_ROWS, reach + bars done at once), no more
+    bars than from `first` on; `k_values` (stoch_d); `fits` and `places`, as long as a row of
+    `room`: they are for what is between, and their content is of no use.
     """
-    n_bars = len(close)
+    n_bars, width = len(close), room.shape[1]
     if not (all_usable(close) and all_usable(volume)):
         return -1
     if n_bars <= first:
         return 0
-    fill_remembered(
-        close, rsi_period, ema_fast, ema_mid, ema_slow, macd_fast, macd_slow, macd_signal, room[:6]
-    )
-    rsi, line, signal = room[RSI], room[MACD_LINE], room[MACD_SIGNAL]
-    fast, mid, slow = room[EMA_FAST], room[EMA_MID], room[EMA_SLOW]
-    raw, about_k, about_d, about_volume = room[6], room[7], room[8], room[9]
-    k_values = few[2, :stoch_d]
-    raw[: rsi_period + stoch] = math.nan
-    fill_shares(rsi[rsi_period:], stoch, few[0], few[1], raw[rsi_period:])
+    start, end, n_found = first - reach, first - reach + width, 0
+    known = fill_remembered(
+        close[:end], lengths.rsi, lengths.ema_fast, lengths.ema_mid, lengths.ema_slow,
+        lengths.macd_fast, lengths.macd_slow, lengths.macd_signal, room,
+    )  # fmt: skip
+    while True:
+        n_new = points_in(
+            close[start:end], volume[start:end], lengths, lowest, least_multiplier, reach,
+            room, k_values, fits, places,
+            found[n_found:], longs[n_found:], shorts[n_found:], means[n_found:],
+        )  # fmt: skip
+        for turn in range(n_found, n_found + n_new):
+            found[turn] += start
+        n_found += n_new
+        if end == n_bars:
+            return n_found
+        keep_last(room, end - start - reach, reach)
+        start, end = end - reach, min(end - reach + width, n_bars)
+        known = fill_on(
+            close[start + reach - 1 : end], known, lengths.rsi, lengths.ema_fast, lengths.ema_mid,
+            lengths.ema_slow, lengths.macd_fast, lengths.macd_slow, lengths.macd_signal,
+            room, reach,
+        )  # fmt: skip
+
+
+def points_in(
+    close: Floats,
+    volume: Floats,
+    lengths: Lengths,
+    lowest: int,
+    least_multiplier: float,
+    first: int,
+    room: Floats,
+    k_values: Floats,
+    fits: Bytes,
+    places: Longs,
+    found: Longs,
+    longs: Bytes,
+    shorts: Bytes,
+    means: Floats,
+) -> int:
+    """`points_of` for the bars from `first` on, the remembered indicators of which are known.
+
+    They are in the first rows of `room`, for all bars.
+    """
+    n, band, stoch_d = len(close), lengths.band, lengths.stoch_d
+    stoch_k, volume_period = lengths.stoch_k, lengths.volume
+    rsi, line, signal = room[RSI, :n], room[MACD_LINE, :n], room[MACD_SIGNAL, :n]
+    fast, mid, slow = room[EMA_FAST, :n], room[EMA_MID, :n], room[EMA_SLOW, :n]
+    raw, about_k, about_d, about_volume = room[6, :n], room[7, :n], room[8, :n], room[9, :n]
+    one, other = room[10, :n], room[11, :n]
+    fill_shares(rsi, lengths.stoch, raw, about_k, about_d, one, other)
     # K, D and the volume mean times their bars, but for their last bits: enough to see what cannot
     # be, and mostly what is.
-    window_sums(raw, stoch_k, stoch_d / stoch_k, about_k, room[10], room[11])
-    window_sums(about_k, stoch_d, 1.0 / stoch_d, about_d, room[10], room[11])
-    window_sums(volume, volume_period, 1.0, about_volume, room[10], room[11])
-    low_k, high_k, nan = STOCH_LOW * stoch_d, STOCH_HIGH * stoch_d, math.nan
+    window_sums(raw, stoch_k, about_k, one, other)
+    window_sums(about_k, stoch_d, about_d, one, other)
+    window_sums(volume, volume_period, about_volume, one, other)
+    low_k, high_k, nan = STOCH_LOW * stoch_k, STOCH_HIGH * stoch_k, math.nan
     mark(
         close[first:], rsi[first:], line[first - 1 :], signal[first - 1 :],
         fast[first:], mid[first:], slow[first:], about_k[first:], about_d[first:],
-        volume[first:], about_volume[first:], low_k + _NEARLY, high_k - _NEARLY,
-        volume_period, least_multiplier * (1.0 - _NEARLY), lowest, fits[first:],
+        stoch_d, volume[first:], about_volume[first:], low_k + _NEARLY, high_k - _NEARLY,
+        volume_period, least_multiplier * (1.0 - _NEARLY), lowest, fits[first:n],
     )  # fmt: skip
     n_found = 0
-    for turn in range(picked(fits, first, found)):
-        i = found[turn]
+    for turn in range(picked(fits[:n], first, places)):
+        i = places[turn]
         cross = crossed(line[i - 1] - signal[i - 1], line[i] - signal[i])
-        about, lead = about_k[i], about_k[i] - about_d[i]
-        k, d = about / stoch_d, about_d[i] / stoch_d
+        about, lead = about_k[i], about_k[i] * stoch_d - about_d[i]
+        k, d = about / stoch_k, about_d[i] / (stoch_k * stoch_d)
         volumes, closes = volume[i - volume_period + 1 : i + 1], close[i - band + 1 : i + 1]
         is_near = (abs(about - low_k) < _NEARLY) | (abs(about - high_k) < _NEARLY)
         is_outer = (about < low_k + _NEARLY) | (about > high_k - _NEARLY)
@@ -198,9 +255,9 @@ def points_of(
         needed = lowest + 1 - loud
         if max(most_long, most_short) + _OF_BANDS < needed:
             continue
-        lower, upper = clear_bands(closes, band_width)
+        lower, upper = clear_bands(closes, lengths.band_width)
         if np.isnan(lower):
-            upper, _, lower = window_bands(closes, band_width)
+            upper, _, lower = window_bands(closes, lengths.band_width)
         points = score_points(rsi[i], cross, close[i], lower, upper, fast[i], mid[i], slow[i], k, d)
         long_score, short_score = side_scores(points)
         if max(long_score, short_score) >= needed:
@@ -208,6 +265,13 @@ def points_of(
             longs[n_found], shorts[n_found] = long_score, short_score
             n_found += 1
     return n_found
+
+
+def keep_last(rows: Floats, begin: int, count: int) -> None:
+    """Move `count` columns of what is remembered, from `begin` on, to the front."""
+    for row in range(_REMEMBERED):
+        for i in range(count):
+            rows[row, i] = rows[row, begin + i]
 
 
 def mark(
@@ -220,6 +284,7 @@ def mark(
     slow: Floats,
     about_k: Floats,
     about_d: Floats,
+    stoch_d: int,
     volume: Floats,
     about_volume: Floats,
     low_k: float,
@@ -240,7 +305,7 @@ def mark(
         cross = crossed(before_line[i] - before_signal[i], line[i] - signal[i])
         points = score_points(rsi[i], cross, close[i], nan, nan, fast[i], mid[i], slow[i], nan, nan)
         most_long, most_short = side_scores(points)
-        lead = about_k[i] - about_d[i]
+        lead = about_k[i] * stoch_d - about_d[i]
         most_long += _OF_BANDS + ((about_k[i] < low_k) & (lead > -_NEARLY)) * _OF_STOCH
         most_short += _OF_BANDS + ((about_k[i] > high_k) & (lead < _NEARLY)) * _OF_STOCH
         is_quiet = volume[i] * volume_period < about_volume[i] * calm
@@ -251,8 +316,9 @@ def picked(marks: Bytes, first: int, places: Longs) -> int:
     """How many marks there are from `first` on; `places` begins with where they are."""
     count = 0
     for i in range(first, len(marks)):
-        places[count] = i  # stays where it is marked, without a branch
-        count += marks[i]
+        if marks[i]:
+            places[count] = i
+            count += 1
     return count
 
 
@@ -316,59 +382,3 @@ def judge_all(
 
 
 COMPILED = _points, _judge_all = compiled(points_of), compiled(judge_all)
-
-
-def window_sums(
-    values: Floats, period: int, factor: float, sums: Floats, power: Floats, spare: Floats
-) -> None:
-    """Sums of the last `period` values of each bar times `factor`, but for their last bits.
-
-    By doubling: windows of 1, 2, 4 ... bars, whole arrays at a time. Nothing is taken away, so no
-    digits are lost. Before there are `period` bars it is the sum of those there are.
-    """
-    sums[:] = 0.0
-    for i in range(len(values)):
-        power[i] = values[i] * factor
-    width, covered = 1, 0
-    while True:
-        if period & width:
-            later = sums[covered:]
-            for i in range(len(later)):
-                later[i] += power[i]
-            covered += width
-        if 2 * width > period:
-            return
-        for i in range(width):
-            spare[i] = power[i]
-        early, late, wider = power[:-width], power[width:], spare[width:]
-        for i in range(len(early)):
-            wider[i] = late[i] + early[i]
-        power, spare, width = spare, power, 2 * width
-
-
-def fill_shares(rsi: Floats, period: int, lowest: Floats, highest: Floats, raw: Floats) -> None:
-    """Where RSI stands between its lowest and highest value of the last `period` bars.
-
-    In blocks of `period` bars: the extremes of a window are those of the end of one block and of
-    the beginning of the next (van Herk, 1992; Gil and Werman, 1993), whatever the period.
-    `lowest` and `highest` have room for those from each bar to the end of its block.
-    """
-    n_bars = len(rsi)
-    for block in range((n_bars + period - 1) // period):
-        begin = block * period
-        own, shares = rsi[begin : begin + period], raw[begin : begin + period]
-        low, high = math.inf, -math.inf
-        for place in range(len(own)):
-            low, high = min(low, own[place]), max(high, own[place])
-            if place + 1 == period:
-                shares[place] = stoch_share(own[place], low, high)
-            elif block > 0:
-                shares[place] = stoch_share(
-                    own[place], min(low, lowest[place + 1]), max(high, highest[place + 1])
-                )
-        if len(own) == period:
-            low, high = math.inf, -math.inf
-            for back in range(period):
-                place = period - 1 - back
-                low, high = min(low, own[place]), max(high, own[place])
-                lowest[place], highest[place] = low, high

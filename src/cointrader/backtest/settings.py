@@ -16,8 +16,6 @@ from cointrader.domain.instrument import Instrument, as_fraction
 from cointrader.risk.limits import RiskLimits
 from cointrader.strategy.plan import ExitSettings
 
-_OF_LIMITS = [name for name in RULES.names or () if name not in ("balance", "slippage")]
-
 
 @dataclass(frozen=True, slots=True)
 class BacktestSettings:
@@ -38,12 +36,9 @@ class BacktestSettings:
 
 def rules_of(settings: BacktestSettings) -> NDArray[np.void]:
     """The account's rules as numbers: one row of `columns.RULES`."""
-    limits, rules = settings.limits, np.zeros(1, RULES)
-    for name in _OF_LIMITS:
-        rules[name] = getattr(limits, name) or 0
-    rules["balance"] = settings.balance
-    rules["slippage"] = settings.slippage
-    return shown(rules)
+    limits, own = settings.limits, {"balance": settings.balance, "slippage": settings.slippage}
+    row = (own[name] if name in own else getattr(limits, name) or 0 for name in RULES.names or ())
+    return shown(np.array([tuple(row)], RULES))
 
 
 def lanes_of(
@@ -53,29 +48,32 @@ def lanes_of(
 
     Of the brackets, shape (2, brackets): maintenance margin ratios, and maintenance amounts.
     """
-    lanes = np.zeros(len(symbols), LANE)
-    leverage = int(settings.limits.leverage)
+    leverage, lanes = int(settings.limits.leverage), []
     ratios: list[float] = []
     amounts: list[float] = []
-    for lane, symbol in zip(lanes, symbols, strict=True):
+    for symbol in symbols:
         exits, instrument = settings.exits[symbol], settings.instruments[symbol]
-        stop, target = _exits(exits, signals[symbol])
-        lane["stop_factor"], lane["stop_is_ratio"] = stop
-        lane["target_factor"], lane["target_is_ratio"] = target
-        lane["trail_ratio"] = exits.trailing_stop_pct
-        lane["tick"], lane["tick_over"], lane["tick_under"] = _grid(instrument.tick_size)
-        lane["step"], lane["step_over"], lane["step_under"] = _grid(instrument.step_size)
-        lane["min_quantity"] = float(instrument.min_quantity)
-        lane["max_quantity"] = _largest(instrument)
-        lane["min_notional"] = float(instrument.min_notional)
-        lane["max_notional"] = _or_infinite(instrument.max_notional(leverage))
-        lane["highest_buy"] = _or_infinite(instrument.price_multiplier_up)
-        lane["lowest_sell"] = float(instrument.price_multiplier_down or 0)
-        lane["first_bracket"] = len(ratios)
+        (stop, stop_is_ratio), (target, target_is_ratio) = _exits(exits, signals[symbol])
+        tick, tick_over, tick_under = _grid(instrument.tick_size)
+        step, step_over, step_under = _grid(instrument.step_size)
+        lane: dict[str, float] = {
+            "stop_factor": stop, "stop_is_ratio": stop_is_ratio,
+            "target_factor": target, "target_is_ratio": target_is_ratio,
+            "trail_ratio": exits.trailing_stop_pct,
+            "tick": tick, "tick_over": tick_over, "tick_under": tick_under,
+            "step": step, "step_over": step_over, "step_under": step_under,
+            "min_quantity": float(instrument.min_quantity),
+            "max_quantity": _largest(instrument),
+            "min_notional": float(instrument.min_notional),
+            "max_notional": _or_infinite(instrument.max_notional(leverage)),
+            "highest_buy": _or_infinite(instrument.price_multiplier_up),
+            "lowest_sell": float(instrument.price_multiplier_down or 0),
+            "first_bracket": len(ratios), "end_bracket": len(ratios) + len(instrument.brackets),
+        }  # fmt: skip
+        lanes.append(tuple(lane[name] for name in LANE.names or ()))
         ratios += [float(bracket.maintenance_margin_ratio) for bracket in instrument.brackets]
         amounts += [float(bracket.maintenance_amount) for bracket in instrument.brackets]
-        lane["end_bracket"] = len(ratios)
-    return shown(lanes), shown(np.array([ratios, amounts], np.float64))
+    return shown(np.array(lanes, LANE)), shown(np.array([ratios, amounts], np.float64))
 
 
 def _exits(

@@ -10,8 +10,8 @@ import numpy as np
 import talib
 
 from cointrader.backtest.columns import Bytes, Events, Floats, Longs
-from cointrader.backtest.market import Stretch, shown
-from cointrader.backtest.score_history import can_be_quick, score_sides
+from cointrader.backtest.market import Stretch, joined, shown
+from cointrader.backtest.score_history import can_be_quick, score_sides_of
 from cointrader.domain.errors import DataError
 from cointrader.market.frame import Frame
 from cointrader.signals.indicators import DEFAULT_PERIODS, Indicators, Periods
@@ -55,10 +55,10 @@ def signals_of(rule: SignalRule, frame: Frame, periods: Periods = DEFAULT_PERIOD
     Made once, and played under any exits, sizes, limits and costs.
     """
     if can_be_quick(rule, periods) and isinstance(rule, ScoreRule):
-        sides = score_sides(rule, frame, periods)
-        if sides is not None:
-            rows = np.flatnonzero(sides != 0)
-            return SymbolSignals(rows, sides[rows], _atr_at(rows, frame, periods))
+        found = score_sides_of([rule], frame, periods)
+        if found is not None:
+            rows, sides = found
+            return SymbolSignals(rows, sides[0], _atr_at(rows, frame, periods))
     answers = evaluate(rule, frame, Indicators(frame, periods))
     side = np.asarray(answers.side)
     rows = np.flatnonzero(side != 0)
@@ -98,12 +98,12 @@ def events_of(
         own = signals[symbol]
         first, last = int(stretch.candles.first[s]), int(stretch.candles.last[s])
         row = stretch.rows[s]
-        begin, end = np.searchsorted(own.rows, (row, row + last - first))
+        begin, end = own.rows.searchsorted((row, row + last - first)).tolist()
         stop_unit, target_unit = _units(symbol, own, slice(begin, end), by_atr=is_by_atr[s])
         count = len(stop_unit)
         parts.append(
             (
-                own.rows[begin:end] - row + first,
+                own.rows[begin:end] + (first - row),
                 own.side[begin:end],
                 stop_unit,
                 target_unit,
@@ -112,29 +112,28 @@ def events_of(
             )
         )
         starts.append(starts[-1] + count)
-    columns = (shown(np.concatenate(column)) for column in zip(*parts, strict=True))
-    return Events(shown(np.array(starts, np.int64)), *columns)
+    return Events(shown(np.array(starts, np.int64)), *map(joined, zip(*parts, strict=True)))
 
 
 def _units(
     symbol: str, own: SymbolSignals, played: slice, *, by_atr: bool
 ) -> tuple[Floats, Floats]:
     """What the exits' factors multiply. A level that is no number would never be touched."""
-    nothing = np.ones(len(own.rows[played]))
-    units = []
-    for given in (own.stop_distance, own.target_distance):
-        unit = nothing
-        if given is not None:
-            unit = given[played]
-        elif by_atr:
-            unit = own.atr[played]
-        if len(unit) and not (unit.min() >= 0.0 and unit.max() < np.inf):
-            raise DataError(
-                f"a signal of {symbol} has no usable exit distance",
-                where=symbol,
-                found=float(unit[~((unit >= 0.0) & (unit < np.inf))][0]),
-                allowed="a number of at least 0, in quote currency",
-                todo="cointrader data check looks at its candles; a rule of your own must give one",
-            )
-        units.append(unit)
-    return units[0], units[1]
+    usual = own.atr[played] if by_atr else np.ones(len(own.rows[played]))
+    stop = usual if own.stop_distance is None else own.stop_distance[played]
+    target = usual if own.target_distance is None else own.target_distance[played]
+    _require_usable(stop, symbol)
+    if target is not stop:
+        _require_usable(target, symbol)
+    return stop, target
+
+
+def _require_usable(unit: Floats, symbol: str) -> None:
+    if len(unit) and not (unit.min() >= 0.0 and unit.max() < np.inf):
+        raise DataError(
+            f"a signal of {symbol} has no usable exit distance",
+            where=symbol,
+            found=float(unit[~((unit >= 0.0) & (unit < np.inf))][0]),
+            allowed="a number of at least 0, in quote currency",
+            todo="cointrader data check looks at its candles; a rule of your own must give one",
+        )

@@ -20,6 +20,7 @@ from cointrader.cli.verdict_options import Judging, judging_of, with_verdict
 from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from cointrader.app.models import Models
     from cointrader.app.paper_market import PaperMarket
 
 _CLEAR = "\r\x1b[K"
@@ -150,14 +151,16 @@ def _play(
 ) -> int:
     """Play it and tell what came of it."""
     from cointrader.app.backtest import prepared, summary_of
-    from cointrader.app.models import Models, state_lines
     from cointrader.app.verdict_trial import count_trial
     from cointrader.backtest.run import run
     from cointrader.cli.result_output import Course, result_as_plain, result_lines
-    from cointrader.cli.trades_file import write_trades
 
     started_s = time.monotonic()
-    models = Models(config, models_in, is_paper=True)
+    models = None
+    if models_in is not None:
+        from cointrader.app.models import Models
+
+        models = Models(config, models_in, is_paper=True)
     ready = prepared(config, market, on_progress=tell, models=models)
     trial = count_trial(ready, ledger=judging.ledger, now_ms=time.time_ns() // 1_000_000)
     tell("playing")
@@ -165,7 +168,6 @@ def _play(
     elapsed_s = time.monotonic() - started_s
     judged = judging.judged(ready, trial, result, tell)
     tell.clear()
-    judges = list(state_lines(models.states()))
     summary = summary_of(result, config.slippage_bps / 10_000)
     course = Course(
         market=market.source.label,
@@ -179,11 +181,18 @@ def _play(
         elapsed_s=elapsed_s,
     )
     if trades_path is not None:
+        from cointrader.cli.trades_file import write_trades
+
         write_trades(summary.trades, trades_path)
     if report_path is not None:
         from cointrader.app.backtest_report import report_inputs, write_report
         from cointrader.backtest.report.inputs import Judged as Shown
 
+        judges: list[str] = []
+        if models is not None:
+            from cointrader.app.models import state_lines
+
+            judges += state_lines(models.states())
         shown = None
         if judged is not None:
             shown = Shown(judged.own, judged.kept.verdict, judged.criteria.method)
@@ -195,14 +204,14 @@ def _play(
             made_ms=trial.at_ms,
             candles=ready.candles,
             judged=shown,
-            remarks=[*([without] if unknown else []), *(judges if models_in else ())],
+            remarks=[*([without] if unknown else []), *judges],
         )
         write_report(report_path, inputs)
     if as_json:
         plain = result_as_plain(course, summary)
         click.echo(json.dumps({**plain, "verdict": judged and judged.as_plain()}, indent=2))
         return 0
-    tell.announce(config, market, unknown, judges)
+    tell.announce(config, market, unknown, models)
     for line in judged.lines() if judged is not None else ():
         click.echo(line)
     for line in result_lines(course, summary):
@@ -228,13 +237,14 @@ class _Teller:
             self._say(_CLEAR, ends=False)
 
     def announce(
-        self, config: Config, market: PaperMarket, unknown: list[str], models: list[str]
+        self, config: Config, market: PaperMarket, unknown: list[str], models: Models | None
     ) -> None:
         """What was played that the result does not say by itself."""
-        from cointrader.app.config_check import idle
-
         if self._quiet:
             return
+        from cointrader.app.config_check import idle
+        from cointrader.app.models import Models, state_lines
+
         lines = [
             f"  {name} = {value} (the profile has {usual or 'none'})"
             for name, (value, usual) in config.deviations().items()
@@ -247,7 +257,7 @@ class _Teller:
             lines.append(
                 f"{market.doubts} doubt{many} about these candles: see cointrader data check"
             )
-        lines += models
+        lines += state_lines((models or Models(config, None, is_paper=True)).states())
         self._say("\n".join(lines), ends=True)
 
     def _say(self, text: str, *, ends: bool) -> None:

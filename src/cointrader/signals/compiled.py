@@ -115,13 +115,13 @@ class Compiled(Generic[P, R]):
 
     def _code(self, args: tuple[Any, ...], kinds: str) -> Code:
         """What was kept of it on disk; else it is made, and kept."""
-        function, folder = self._function, cache_folder()
-        key = _hash(self.digest(), kinds, _compiler(), made_by())
+        function, digest, folder = self._function, self.digest(), cache_folder()
+        key = _hash(digest, kinds, _compiler(), made_by())
         name = f"{function.__name__}_{key}"
         if folder is None:
             return _made(function, args, name, key)
         named = f"{function.__module__}.{function.__qualname__}".replace("<", "").replace(">", "")
-        place = folder / named / _hash(self.digest(), _compiler(), made_by()) / f"{name}.code"
+        place = folder / named / _hash(digest, _compiler(), made_by()) / f"{name}.code"
         code = kept(place, key, name)
         if code is not None:
             return code

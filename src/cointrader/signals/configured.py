@@ -6,7 +6,6 @@ from typing import Protocol
 
 from cointrader.signals.rules import SignalRule
 from cointrader.signals.score import ScoreRule, ScoreSettings
-from cointrader.signals.user_rules import load_rule, rule_sha256
 
 BUILT_IN = "score"
 
@@ -27,6 +26,8 @@ class RuleSettings(Protocol):
 def configured_rule(settings: RuleSettings) -> SignalRule:
     """The rule named by `settings.signal`; ``ConfigError`` when there is no such rule."""
     if settings.signal != BUILT_IN:
+        from cointrader.signals.user_rules import load_rule  # slow to import, seldom needed
+
         return load_rule(settings.signal)
     return ScoreRule(
         ScoreSettings(
@@ -45,4 +46,6 @@ def rule_identity(settings: RuleSettings) -> str:
     """
     if settings.signal == BUILT_IN:
         return BUILT_IN
+    from cointrader.signals.user_rules import rule_sha256
+
     return f"sha256:{rule_sha256(settings.signal)}:{settings.signal.rpartition(':')[2]}"

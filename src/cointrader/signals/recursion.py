@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RSI, EMA_FAST, EMA_MID, EMA_SLOW, MACD_LINE, MACD_SIGNAL = range(6)
+Remembered = tuple[float, float, float, float, float, float, float, float]  # gain to signal
 _NO_CHANGE = 1e-14  # mean gain and loss together: below this TA-Lib takes them for none at all
 
 
@@ -25,15 +26,15 @@ def fill_remembered(
     macd_slow: int,
     macd_signal: int,
     out: NDArray[np.float64],
-) -> tuple[float, float, float, float, float, float, float, float]:
+) -> Remembered:
     """Fill rows `RSI` to `MACD_SIGNAL` of the last bars of closes of shape (n_bars,).
 
     `out`, of shape (6, shown), has no more bars than there are. RSI (Wilder, 1978) is 50 where
     there is no change at all. NaN before an indicator's first value. A close that is not finite
     spoils every later row. `macd_fast` is below `macd_slow`, every period at least 2.
 
-    Returns what is remembered after the last bar, for `remembered_next`: of use where no mean is
-    still being seeded.
+    Returns what is remembered after the last bar, for `remembered_next` and `fill_on`: of use
+    where no mean is still being seeded.
     """
     n_bars = len(close)
     gain, loss, share = 0.0, 0.0, 1.0 / rsi_period
@@ -85,21 +86,53 @@ def fill_remembered(
         if i >= shown_first:
             out[MACD_LINE, at] = line
             out[MACD_SIGNAL, at] = signal
-    for i in range(settled, n_bars):
-        now = close[i]
-        gain, loss, fast, mid, slow, line_fast, line_slow, signal = remembered_next(
-            now, before, gain, loss, fast, mid, slow, line_fast, line_slow, signal,
+    known = gain, loss, fast, mid, slow, line_fast, line_slow, signal
+    if n_bars <= settled:
+        return known
+    silent = max(settled, min(hidden, n_bars))
+    for i in range(settled, silent):
+        known = remembered_next(
+            close[i], close[i - 1],
+            known[0], known[1], known[2], known[3], known[4], known[5], known[6], known[7],
             rsi_period, k_fast, k_mid, k_slow, k_line_fast, k_line_slow, k_signal,
         )  # fmt: skip
-        before, line = now, line_fast - line_slow
-        at = i - hidden
-        if at >= 0:
-            out[RSI, at] = strength(gain, loss)
-            out[EMA_FAST, at] = fast
-            out[EMA_MID, at] = mid
-            out[EMA_SLOW, at] = slow
-            out[MACD_LINE, at] = line
-            out[MACD_SIGNAL, at] = signal
+    return fill_on(
+        close[silent - 1 :], known, rsi_period, ema_fast, ema_mid, ema_slow,
+        macd_fast, macd_slow, macd_signal, out, silent - hidden,
+    )  # fmt: skip
+
+
+def fill_on(
+    close: NDArray[np.float64],
+    known: Remembered,
+    rsi_period: int,
+    ema_fast: int,
+    ema_mid: int,
+    ema_slow: int,
+    macd_fast: int,
+    macd_slow: int,
+    macd_signal: int,
+    out: NDArray[np.float64],
+    first: int,
+) -> Remembered:
+    """Go on from what is `known` after the first of these closes: `fill_remembered` in pieces.
+
+    The second close belongs to column `first` of `out`. Returns what is remembered after the last.
+    """
+    gain, loss, fast, mid, slow, line_fast, line_slow, signal = known
+    k_fast, k_mid, k_slow = weight(ema_fast), weight(ema_mid), weight(ema_slow)
+    k_line_fast, k_line_slow, k_signal = weight(macd_fast), weight(macd_slow), weight(macd_signal)
+    earlier, close = close[:-1], close[1:]
+    rsis, lines, signals = out[RSI, first:], out[MACD_LINE, first:], out[MACD_SIGNAL, first:]
+    fasts, mids, slows = out[EMA_FAST, first:], out[EMA_MID, first:], out[EMA_SLOW, first:]
+    for i in range(len(close)):
+        gain, loss, fast, mid, slow, line_fast, line_slow, signal = remembered_next(
+            close[i], earlier[i], gain, loss, fast, mid, slow, line_fast, line_slow, signal,
+            rsi_period, k_fast, k_mid, k_slow, k_line_fast, k_line_slow, k_signal,
+        )  # fmt: skip
+        rsis[i] = strength(gain, loss)
+        fasts[i], mids[i], slows[i] = fast, mid, slow
+        lines[i], signals[i] = line_fast - line_slow, signal
     return gain, loss, fast, mid, slow, line_fast, line_slow, signal
 
 
@@ -121,7 +154,7 @@ def remembered_next(
     k_line_fast: float,
     k_line_slow: float,
     k_signal: float,
-) -> tuple[float, float, float, float, float, float, float, float]:
+) -> Remembered:
     """What is remembered, from `gain` to `signal`, one close later: from `before` to `now`.
 
     `k_...` are weights of exponential means.

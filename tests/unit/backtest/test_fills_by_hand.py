@@ -257,6 +257,17 @@ def test_a_stop_that_need_not_move_is_not_past():
     assert exits(result) == [(AAA, 1, 1, 100.0, 4, 99.0, "SL")]
 
 
+def test_a_stop_that_need_not_move_is_gapped_over_after_funding_was_paid():
+    """Only a stop that cannot be moved any more closes the position first, at the open itself."""
+    rows = [*flat(100, 2), (100, 100, 99.5, 99.5), (98, 98, 98, 98), *flat(98)]
+    paid = {AAA: [(3, 0.01)]}
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=5.0, target=50.0, trail=0.01, funding=paid)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 3, 98.0, "SL_GAP")]
+    assert money(result) == [(-20.0, 0.0, -9.8, -29.8, 50.0)]
+
+
 def test_a_trailing_stop_moves_under_signals_of_its_own_side_too():
     rows = [*flat(100, 2), (100, 104, 100, 104), (104, 104, 102.9, 103), *flat(103)]
 

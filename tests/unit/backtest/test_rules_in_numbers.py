@@ -51,11 +51,13 @@ def test_without_a_grid_a_level_stays_and_is_never_below_the_lowest_price():
     ("sign", "low", "high", "liquidation", "expected"),
     [
         (1, 90, 101, 95, LIQUIDATED),  # above the stop of 92: it comes first
+        (1, 90, 101, 92, STOP),  # at the stop itself
         (1, 90, 101, 91, STOP),
         (1, 90, 101, NOTHING, STOP),
         (1, 93, 101, 92.5, NO_TOUCH),
         (1, 94, 111, 93, TARGET),
         (-1, 99, 110, 105, LIQUIDATED),  # below the stop of 108
+        (-1, 99, 110, 108, STOP),
         (-1, 99, 110, 109, STOP),
         (-1, 99, 104, 105, NO_TOUCH),
     ],

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cointrader.backtest.score_history import COMPILED, can_be_quick, score_sides
+from cointrader.backtest.score_history import _BLOCK, COMPILED, can_be_quick, score_sides_of
 from cointrader.market.frame import Columns, Frame, missing
 from cointrader.market.source import FolderSource
 from cointrader.signals.indicators import DEFAULT_PERIODS, Indicators, Periods
-from cointrader.signals.rules import evaluate
+from cointrader.signals.rules import WARM_UP_BARS, evaluate
 from cointrader.signals.score import ScoreRule, ScoreSettings
 from tests.parity.playing import SHARED
 
@@ -25,6 +25,17 @@ def a_frame(rng, n_bars, *, tick=0.0, flat=0.0):
     times = np.arange(n_bars, dtype=np.int64) * 900_000
     nothing = missing(n_bars)
     return Frame("AAAUSDT", 900_000, times, columns, {}, nothing, nothing)
+
+
+def score_sides(rule, frame, periods):
+    """Side of every bar; None where it does not answer."""
+    found = score_sides_of([rule], frame, periods)
+    if found is None:
+        return None
+    rows, sides = found
+    every = np.zeros(len(frame), np.int8)
+    every[rows] = sides[0]
+    return every
 
 
 def assert_same(rule, frame, periods):
@@ -78,6 +89,15 @@ def test_volumes_of_very_different_sizes_and_ties_at_the_gate_are_judged_to_the_
 
     for multiplier in (0.0, 0.5, 1.0, 1.5):
         assert_same(ScoreRule(ScoreSettings(2, multiplier)), frame, DEFAULT_PERIODS)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 2])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_where_one_block_of_bars_ends_and_the_next_begins_nothing_changes(blocks, more):
+    length = WARM_UP_BARS + blocks * _BLOCK + more
+    frame = a_frame(np.random.default_rng(5), length)
+
+    assert_same(ScoreRule(ScoreSettings(1, 0.0)), frame, DEFAULT_PERIODS)
 
 
 @pytest.mark.parametrize("width", [0.001, 2.0, 1e6])

@@ -26,6 +26,7 @@ def test_the_slow_switch_waits_for_fifteen_trades():
     assert not after([7.4] + [-1.0, 0.0] * 6 + [-1.0], slow=True).is_slow_tripped  # 14 trades
     assert after([4.4, -2.0, -2.0, -2.0] + [0.0] * 11).is_slow_tripped  # 4.4 / 6 < 0.75
     assert not after([4.5, -2.0, -2.0, -2.0] + [0.0] * 11).is_slow_tripped  # exactly 0.75
+    assert after([0.1, -0.2] + [0.0] * 13).is_slow_tripped  # of a small account
 
 
 def test_a_profit_factor_without_losses_is_infinite():

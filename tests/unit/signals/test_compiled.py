@@ -242,6 +242,23 @@ def test_what_makes_arrays_of_its_own_is_called_by_numba():
     assert not made.is_native
 
 
+def test_machine_code_does_not_count_the_owners_of_arrays(tmp_path, monkeypatch):
+    def taken_in_turns(one, other):
+        taken = 0
+        while one[0] > 0.0:
+            one[0] -= 1.0
+            one, other = other, one
+            taken += 1
+        return taken
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    assert compiled(taken_in_turns)(np.array([3.0]), np.array([2.0])) == 5
+
+    (kept,) = tmp_path.rglob("*.code")
+    assert b"NRT_" not in kept.read_bytes()
+
+
 def test_words_are_no_arguments_of_machine_code():
     def length(text):
         return len(text)

@@ -122,6 +122,15 @@ def test_a_strategy_that_is_the_market_times_two_has_no_alpha():
     assert share.alpha.value == pytest.approx(0.0, abs=1e-9)
 
 
+def test_a_strategy_that_is_short_the_market_goes_against_it():
+    market = np.random.default_rng(1).standard_normal(300) * 0.02
+
+    share = market_share(series(-market), series(market), seed=1, draws=100)
+
+    assert share.beta == pytest.approx(-1.0)
+    assert share.correlation == pytest.approx(-1.0)
+
+
 def test_alpha_is_what_is_left_without_the_market_and_its_interval_holds_it():
     rng = np.random.default_rng(4)
     market = 0.001 + rng.standard_normal(1_000) * 0.02
