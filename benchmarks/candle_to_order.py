@@ -37,11 +37,11 @@ import talib
 from numpy.typing import NDArray
 
 from cointrader.app.config import Config
-from cointrader.app.live import FLUSH_AFTER_S
-from cointrader.app.looking_ahead import look_ahead
-from cointrader.app.settled_memory import settle_memory
-from cointrader.app.thread_turns import take_short_turns
-from cointrader.app.wiring import Access, BinanceDesk
+from cointrader.app.live.looking_ahead import look_ahead
+from cointrader.app.live.run import FLUSH_AFTER_S
+from cointrader.app.live.settled_memory import settle_memory
+from cointrader.app.live.thread_turns import take_short_turns
+from cointrader.app.live.wiring import Access, BinanceDesk
 from cointrader.bot.bot import TradingBot
 from cointrader.domain.clock import SystemClock
 from cointrader.domain.order import Side

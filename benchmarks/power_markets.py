@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 from cointrader.app.backtest import configured_signals, market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_edge import planted_edge
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.edge import planted_edge
+from cointrader.app.paper.market import instruments_of
 from cointrader.backtest.criteria import load_criteria
 from cointrader.backtest.market import Market
 from cointrader.backtest.own_trades import played

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 from cointrader.app.backtest import configured_signals, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.market import instruments_of
 from cointrader.backtest.market import Market, Settled
 from cointrader.backtest.run import run
 from cointrader.backtest.settings import BacktestSettings

@@ -20,7 +20,7 @@ import pytest
 from benchmarks.limit import one_pass
 from cointrader.app.backtest import market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.market import instruments_of
 from cointrader.backtest.market import Market
 from cointrader.backtest.result import BacktestResult
 from cointrader.backtest.run import run

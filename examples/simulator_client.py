@@ -12,7 +12,7 @@ import sys
 from decimal import Decimal
 
 from cointrader import BinanceFuturesClient, Config
-from cointrader.app.wiring import Access
+from cointrader.app.live.wiring import Access
 from cointrader.domain.order import OrderKind, OrderRequest, OrderSide
 from cointrader.domain.position import Side
 from cointrader.exchange.binance.credentials import Credentials

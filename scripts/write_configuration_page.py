@@ -10,16 +10,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cointrader.app.settings import GROUPS, TABLE, Setting
-from cointrader.app.settings_types import Flag
+from cointrader.app.config.settings import GROUPS, TABLE, Setting
+from cointrader.app.config.types import Flag
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 
 _HEAD = """\
 # Configuration
 
-Every setting, written from the table that the program reads (`src/cointrader/app/settings.py`) by
-`scripts/write_configuration_page.py`; a test fails when the two differ.
+Every setting, written from the table that the program reads
+(`src/cointrader/app/config/settings.py`) by `scripts/write_configuration_page.py`; a test
+fails when the two differ.
 
 A value comes from the first of these that has one:
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cointrader.app.config import Config
-from cointrader.app.paper import PaperOutcome, PaperPlan
-from cointrader.app.paper_live import paper_live
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.live import paper_live
+from cointrader.app.paper.market import instruments_of
+from cointrader.app.paper.run import PaperOutcome, PaperPlan
 from cointrader.app.virtual_time import LoopClock
 from cointrader.domain.ports import CandleSource
 from cointrader.exchange.simulated import Costs, SimulatedExchange

@@ -21,7 +21,7 @@ from benchmarks.peers.work import (
 )
 from cointrader.app.backtest import configured_signals, market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.market import instruments_of
 from cointrader.backtest.market import Market, Settled
 from cointrader.backtest.result import BacktestResult
 from cointrader.backtest.run import run

@@ -32,7 +32,7 @@ __all__ = [
 
 _HOMES = {
     "BinanceFuturesClient": "cointrader.app.futures_client",
-    "Config": "cointrader.app.config",
+    "Config": "cointrader.app.config.config",
     "DiscordNotifier": "cointrader.ops.discord",
     "MLFilter": "cointrader.strategy.entry_filter",
     "MultiSymbolStream": "cointrader.exchange.binance.market_feed",

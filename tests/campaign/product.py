@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from cointrader.app.live.wiring import Access, BinanceDesk, Patience
 from cointrader.app.supervisor import Supervisor
-from cointrader.app.wiring import Access, BinanceDesk, Patience
 from cointrader.bot.bot import TradingBot
 from cointrader.domain.clock import MINUTE_MS
 from cointrader.domain.order import Leg

@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.market import instruments_of
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.domain.instrument import to_decimal
 from cointrader.domain.ports import Settlement

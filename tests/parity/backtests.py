@@ -11,8 +11,8 @@ import numpy as np
 
 from cointrader.app.backtest import backtest
 from cointrader.app.config import Config
-from cointrader.app.paper import PaperOutcome
-from cointrader.app.paper_market import PaperMarket
+from cointrader.app.paper.market import PaperMarket
+from cointrader.app.paper.run import PaperOutcome
 from cointrader.app.summary import Summary
 from cointrader.backtest.result import BacktestResult
 from cointrader.domain.order import Side

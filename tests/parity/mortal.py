@@ -19,7 +19,7 @@ import numpy as np
 
 from cointrader.app.alongside import alongside
 from cointrader.app.config import Config
-from cointrader.app.looking_ahead import keep_looking_ahead
+from cointrader.app.live.looking_ahead import keep_looking_ahead
 from cointrader.app.supervisor import Supervisor
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.bot.bot import TradingBot

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cointrader.app.config import Config
-from cointrader.app.paper import PaperOutcome, PaperPlan, run_paper
+from cointrader.app.paper.run import PaperOutcome, PaperPlan, run_paper
 from cointrader.app.summary import Summary, summarise
 from cointrader.domain.ports import Settlement
 from cointrader.journal.reader import JournalReader

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.paper_live_plan import live_market_plan
-from cointrader.app.paper_market import synthetic_market
+from cointrader.app.paper.live_plan import live_market_plan
+from cointrader.app.paper.market import synthetic_market
 from cointrader.app.virtual_time import VirtualLoop
 from cointrader.backtest.market import Market
 from cointrader.domain.clock import HOUR_MS

@@ -12,9 +12,9 @@ import pytest
 from cointrader.app.backtest import prepared
 from cointrader.app.config import Config
 from cointrader.app.models import Models
-from cointrader.app.paper import PaperPlan, run_paper
-from cointrader.app.paper_market import folder_market, synthetic_market
-from cointrader.app.parity import parity
+from cointrader.app.paper.market import folder_market, synthetic_market
+from cointrader.app.paper.run import PaperPlan, run_paper
+from cointrader.app.parity.parity import parity
 from cointrader.backtest.codes import REFUSALS
 from cointrader.backtest.run import run
 from cointrader.domain.clock import DAY_MS

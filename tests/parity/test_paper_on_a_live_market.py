@@ -6,9 +6,9 @@ import asyncio
 from decimal import Decimal
 
 from cointrader.app.config import Config
-from cointrader.app.paper import PaperPlan, run_paper
-from cointrader.app.paper_live_plan import live_market_plan
-from cointrader.app.paper_market import PaperMarket, synthetic_market
+from cointrader.app.paper.live_plan import live_market_plan
+from cointrader.app.paper.market import PaperMarket, synthetic_market
+from cointrader.app.paper.run import PaperPlan, run_paper
 from cointrader.app.virtual_time import VirtualLoop
 from cointrader.domain.clock import HOUR_MS
 from cointrader.domain.position import CloseReason, Trade

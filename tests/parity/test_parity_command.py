@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cointrader.app.parity import parity
+from cointrader.app.parity.parity import parity
 from cointrader.backtest.parity.report import seal
 from cointrader.cli.main import main
 from cointrader.journal.sqlite import SqliteJournal

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.parity import Played, compare
+from cointrader.app.parity.parity import Played, compare
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import OrderKind, OrderRequest, OrderSide
 from cointrader.exchange.simulated.wire.faults import FaultPlan

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cointrader.app.parity import parity
+from cointrader.app.parity.parity import parity
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun
 from tests.system.test_kill_and_resume import RUN, Paper

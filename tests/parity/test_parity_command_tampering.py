@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cointrader.app.parity import parity
+from cointrader.app.parity.parity import parity
 from cointrader.cli.main import main
 from tests.parity.tampering import TAMPERINGS, tampered
 from tests.parity.test_parity_command import played

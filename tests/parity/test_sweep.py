@@ -9,7 +9,7 @@ import pytest
 
 from cointrader.app.backtest import market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import SYNTHETIC_START_MS, instruments_of, synthetic_market
+from cointrader.app.paper.market import SYNTHETIC_START_MS, instruments_of, synthetic_market
 from cointrader.backtest.run import run
 from cointrader.backtest.signals import signals_of
 from cointrader.backtest.sweep.cells import Sheet

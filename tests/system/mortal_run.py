@@ -25,10 +25,10 @@ import msgspec
 import numpy as np
 
 from cointrader.app.config import Config
-from cointrader.app.live import LivePlan, Ready, run_live
-from cointrader.app.logs import configure as configure_logs
-from cointrader.app.paper_market import instruments_of
-from cointrader.app.wiring import Access
+from cointrader.app.live.run import LivePlan, Ready, run_live
+from cointrader.app.live.wiring import Access
+from cointrader.app.logs.logs import configure as configure_logs
+from cointrader.app.paper.market import instruments_of
 from cointrader.domain.candle import Candle
 from cointrader.domain.clock import INTERVALS_MS, MINUTE_MS
 from cointrader.domain.instrument import to_decimal

@@ -18,10 +18,10 @@ import msgspec
 import structlog
 
 from cointrader.app.config import Config
-from cointrader.app.live import LivePlan, Ready, run_live
-from cointrader.app.logs import configure as configure_logs
-from cointrader.app.paper_market import instruments_of, synthetic_market
-from cointrader.app.wiring import Access, Patience
+from cointrader.app.live.run import LivePlan, Ready, run_live
+from cointrader.app.live.wiring import Access, Patience
+from cointrader.app.logs.logs import configure as configure_logs
+from cointrader.app.paper.market import instruments_of, synthetic_market
 from cointrader.domain.clock import DAY_MS, HOUR_MS, INTERVALS_MS, MINUTE_MS
 from cointrader.domain.instrument import to_decimal
 from cointrader.domain.position import Position

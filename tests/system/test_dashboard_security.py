@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from cointrader.app.config.settings import TABLE
 from cointrader.app.dashboard.serve import DashboardPlan, dashboard
-from cointrader.app.settings import TABLE
 from cointrader.dashboard.replies import MOST_BODY
 from cointrader.dashboard.routes import ROUTES
 from cointrader.domain.records import Alert, RunStarted

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cointrader.app.parity import parity
+from cointrader.app.parity.parity import parity
 from cointrader.domain.errors import JournalError
 from cointrader.journal.reader import JournalReader
 from cointrader.journal.schema import has_begun

@@ -13,7 +13,7 @@ import pytest
 
 from cointrader.app.backtest import market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import folder_market, instruments_of
+from cointrader.app.paper.market import folder_market, instruments_of
 from cointrader.backtest.signals import signals_of
 from cointrader.cli.main import main
 from cointrader.model.artifact import read

@@ -10,13 +10,13 @@ from decimal import Decimal
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.live import LivePlan, PreflightRefused, trade_live
-from cointrader.app.preflight import Verdict
+from cointrader.app.live.run import LivePlan, PreflightRefused, trade_live
+from cointrader.app.live.wiring import Access
+from cointrader.app.preflight.judge import Verdict
 from cointrader.app.status import read_status
-from cointrader.app.verdict_kept import default_path, keep_verdict
-from cointrader.app.verdict_live import Asked, Override
-from cointrader.app.verdict_subject import Identity
-from cointrader.app.wiring import Access
+from cointrader.app.verdict.kept import default_path, keep_verdict
+from cointrader.app.verdict.live import Asked, Override
+from cointrader.app.verdict.subject import Identity
 from cointrader.cli.inspect_output import status_lines
 from cointrader.cli.main import main
 from cointrader.domain.clock import DAY_MS, SystemClock

@@ -126,7 +126,7 @@ def test_only_the_command_line_imports_training():
 def test_wrong_imports_are_found_wherever_they_hide(tmp_path):
     house = tmp_path / PACKAGE
     files = {
-        "__init__.py": "from cointrader.app.config import Config\n",
+        "__init__.py": "from cointrader.app.config.config import Config\n",
         "domain/order.py": "import decimal\nimport numpy as np\n",
         "market/frame.py": (
             "from cointrader.domain.order import Side\n"
@@ -141,7 +141,7 @@ def test_wrong_imports_are_found_wherever_they_hide(tmp_path):
             "    import cointrader.exchange.binance.adapter\n"
         ),
         "exchange/binance/rest.py": "from ...journal import sqlite\nfrom ..simulated import wire\n",
-        "app/wiring.py": (
+        "app/live/wiring.py": (
             "import importlib\n"
             "importlib.import_module('cointrader.training.fit')\n"
             "from cointrader import risk, training, __version__\n"
@@ -156,9 +156,9 @@ def test_wrong_imports_are_found_wherever_they_hide(tmp_path):
         path.write_text(text, encoding="utf-8")
 
     assert wrong_imports(house) == [
-        "cointrader/app/wiring.py:2 imports cointrader.training.fit",
-        "cointrader/app/wiring.py:3 imports cointrader.training",
-        "cointrader/app/wiring.py:4 imports cointrader.Config",
+        "cointrader/app/live/wiring.py:2 imports cointrader.training.fit",
+        "cointrader/app/live/wiring.py:3 imports cointrader.training",
+        "cointrader/app/live/wiring.py:4 imports cointrader.Config",
         "cointrader/bot/bot.py:3 imports cointrader.exchange.binance.adapter",
         "cointrader/domain/order.py:2 imports numpy",
         "cointrader/exchange/binance/rest.py:1 imports cointrader.journal",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cointrader.app.config import Config
-from cointrader.app.verdict_kept import KeptVerdict, Occasion
-from cointrader.app.verdict_subject import NO_MODEL, Identity
+from cointrader.app.verdict.kept import KeptVerdict, Occasion
+from cointrader.app.verdict.subject import NO_MODEL, Identity
 from cointrader.backtest.criteria import Criteria, load_criteria
 from cointrader.backtest.verdict import Subject, judge
 from cointrader.domain.clock import DAY_MS

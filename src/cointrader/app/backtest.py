@@ -11,7 +11,7 @@ import numpy as np
 
 from cointrader.app.config import Config
 from cointrader.app.filtered_rule import FilteredRule
-from cointrader.app.paper_market import PaperMarket, instruments_of
+from cointrader.app.paper.market import PaperMarket, instruments_of
 from cointrader.app.summary import Summary, SymbolLine, max_drawdown
 from cointrader.backtest.market import Market
 from cointrader.backtest.result import BacktestResult

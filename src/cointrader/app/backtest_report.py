@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from cointrader import __version__
 from cointrader.app.backtest import market_of, summary_of
-from cointrader.app.config import AROUND_TRADING, Config
-from cointrader.app.paper_market import PaperMarket
+from cointrader.app.config.config import AROUND_TRADING, Config
+from cointrader.app.paper.market import PaperMarket
 from cointrader.app.report_file import write_page
 from cointrader.app.words import EXITS, REFUSALS
 from cointrader.backtest.market import Market
@@ -39,8 +39,8 @@ from cointrader.market.quality import Finding
 from cointrader.market.synthetic import SyntheticSource
 
 if TYPE_CHECKING:
-    from cointrader.app.sweep import SweepResult
-    from cointrader.app.walkforward import WalkForwardResult
+    from cointrader.app.search.sweep import SweepResult
+    from cointrader.app.search.walkforward import WalkForwardResult
     from cointrader.backtest.walkforward.choosing import Tested
 
 

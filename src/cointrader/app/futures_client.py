@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from cointrader.app.wiring import QUOTE_ASSET, Access, KeyConfig, Place
+from cointrader.app.live.wiring import QUOTE_ASSET, Access, KeyConfig, Place
 from cointrader.domain.candle import Candle
 from cointrader.domain.clock import Clock, SystemClock
 from cointrader.domain.events import FundingSettled

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cointrader.app.config import Config, SymbolConfig
+from cointrader.app.config.config import Config, SymbolConfig
+from cointrader.app.config.settings import SETTINGS
 from cointrader.app.model_words import (
     BROKEN,
     FOLDER,
@@ -20,7 +21,6 @@ from cointrader.app.model_words import (
     THRESHOLDS,
     pairs,
 )
-from cointrader.app.settings import SETTINGS
 from cointrader.domain.clock import Clock
 from cointrader.domain.ports import Journal
 from cointrader.domain.records import Alert

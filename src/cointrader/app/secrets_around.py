@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from cointrader.app.config_sources import ENV_NAME, from_env_file
-from cointrader.app.settings import SETTINGS
+from cointrader.app.config.settings import SETTINGS
+from cointrader.app.config.sources import ENV_NAME, from_env_file
 from cointrader.domain.errors import ConfigError
 
 _SECRET_NAME = re.compile(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.market import instruments_of
 from cointrader.domain.errors import MissingCandles, UsageError
 from cointrader.domain.instrument import to_decimal
 from cointrader.domain.ports import CandleSource

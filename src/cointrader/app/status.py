@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from cointrader.app.model_words import served_in_words
-from cointrader.app.verdict_told import verdict_line
+from cointrader.app.verdict.told import verdict_line
 from cointrader.app.words import r_multiple, result_at_stop
 from cointrader.domain.errors import JournalError
 from cointrader.domain.ports import Account

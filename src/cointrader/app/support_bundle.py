@@ -23,12 +23,12 @@ from importlib import metadata
 from pathlib import Path
 
 from cointrader import __version__
-from cointrader.app.backup_archive import BackupError
+from cointrader.app.backup.archive import BackupError
 from cointrader.app.config import Config
-from cointrader.app.log_settings import secrets_of
-from cointrader.app.scrub import Scrubber
+from cointrader.app.config.settings import TABLE
+from cointrader.app.logs.scrub import Scrubber
+from cointrader.app.logs.settings import secrets_of
 from cointrader.app.secrets_around import secrets_around
-from cointrader.app.settings import TABLE
 from cointrader.domain.errors import CointraderError, ConfigError
 from cointrader.journal.reader import JournalReader
 from cointrader.model.folder import MODELS

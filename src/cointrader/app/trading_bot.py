@@ -14,9 +14,9 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from cointrader.app.config import Config
-from cointrader.app.live import LivePlan, LivePorts, begin, opened
-from cointrader.app.rehearsal import clock_of
-from cointrader.app.wiring import Access, Place
+from cointrader.app.live.rehearsal import clock_of
+from cointrader.app.live.run import LivePlan, LivePorts, begin, opened
+from cointrader.app.live.wiring import Access, Place
 from cointrader.bot import bot
 from cointrader.domain.ports import Clock, Exchange, InputAges, Journal, MarketFeed
 from cointrader.market.context import Context

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import click
 
 from cointrader.app.config import Config
-from cointrader.app.config_sources import from_env_file
-from cointrader.app.wiring import Access, Place
+from cointrader.app.config.sources import from_env_file
+from cointrader.app.live.wiring import Access, Place
 from cointrader.domain.errors import ConfigError, UsageError
 from cointrader.exchange.binance.credentials import Credentials
 from cointrader.exchange.binance.endpoints import LIVE, TESTNET, Endpoints, endpoints_at

@@ -21,7 +21,7 @@ from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from cointrader.app.models import Models
-    from cointrader.app.paper_market import PaperMarket
+    from cointrader.app.paper.market import PaperMarket
 
 _CLEAR = "\r\x1b[K"
 
@@ -115,7 +115,7 @@ def backtest(
     # Here and not above: what reads and plays candles takes a moment to import.
     from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
 
-    from cointrader.app import paper_market  # isort: skip
+    from cointrader.app.paper import market as paper_market  # isort: skip
 
     if data is None:
         market = paper_market.synthetic_market(config, seed, start_ms, end_ms, planted_edge)
@@ -151,7 +151,7 @@ def _play(
 ) -> int:
     """Play it and tell what came of it."""
     from cointrader.app.backtest import prepared, summary_of
-    from cointrader.app.verdict_trial import count_trial
+    from cointrader.app.verdict.trial import count_trial
     from cointrader.backtest.run import run
     from cointrader.cli.result_output import Course, result_as_plain, result_lines
 
@@ -242,7 +242,7 @@ class _Teller:
         """What was played that the result does not say by itself."""
         if self._quiet:
             return
-        from cointrader.app.config_check import idle
+        from cointrader.app.config.check import idle
         from cointrader.app.models import Models, state_lines
 
         lines = [

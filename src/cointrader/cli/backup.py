@@ -13,7 +13,7 @@ import click
 from cointrader.cli.main import EXIT_CODES
 
 if TYPE_CHECKING:
-    from cointrader.app.backup_archive import Manifest
+    from cointrader.app.backup.archive import Manifest
 
 BACKUPS = Path("backups")
 
@@ -46,7 +46,7 @@ def backup(target: Path | None, journals: tuple[Path, ...], as_json: bool) -> No
       cointrader backup
       cointrader backup --out /mnt/elsewhere/cointrader.tar.gz --journal journals/live.db
     """
-    from cointrader.app.backup import BackupPlan, make_backup
+    from cointrader.app.backup.backup import BackupPlan, make_backup
     from cointrader.app.secrets_around import secrets_around
 
     now = datetime.now(UTC)
@@ -96,8 +96,8 @@ def restore(source: Path, into: Path, force: bool, check: bool, as_json: bool) -
       cointrader restore backups/cointrader-20260101-120000-000000.tar.gz --check
       cointrader restore cointrader.tar.gz --into /srv/cointrader
     """
-    from cointrader.app.restore import check_backup
-    from cointrader.app.restore import restore as put_back
+    from cointrader.app.backup.restore import check_backup
+    from cointrader.app.backup.restore import restore as put_back
 
     if check:
         manifest = check_backup(source)

@@ -177,8 +177,8 @@ def _told(answer: Answer, as_json: bool) -> int:
 def _from_here(path: Path | None, symbols: list[str], place: dict[str, Any]) -> Answer:
     """Close without a process: nobody else may be trading this account meanwhile."""
     from cointrader.app.config import Config
-    from cointrader.app.live import LivePlan, close_all
-    from cointrader.app.rehearsal import speed_of
+    from cointrader.app.live.rehearsal import speed_of
+    from cointrader.app.live.run import LivePlan, close_all
     from cointrader.cli.access import access_of
 
     config = Config()

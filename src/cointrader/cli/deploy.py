@@ -19,7 +19,7 @@ from cointrader.cli.training_options import backend_option, models_option
 from cointrader.domain.errors import CointraderError, ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from cointrader.app.deploy_target import Deployed, Target
+    from cointrader.app.deploy.target import Deployed, Target
 
 _WORST_FIRST = (EXIT_FAILED, EXIT_USAGE, 3, EXIT_REFUSED)
 
@@ -94,7 +94,7 @@ def target_of(
     config: Config, to: str | None, host: str | None, path: str | None, ssh: str = "ssh"
 ) -> Target:
     """Where to, by options and settings. `ConfigError` where that is not said completely."""
-    from cointrader.app.deploy_target import Target
+    from cointrader.app.deploy.target import Target
 
     if to is not None:
         if host is not None or path is not None:
@@ -147,9 +147,9 @@ def _deployed(
     is_paper: bool,
     is_back: bool,
 ) -> Deployed:
-    from cointrader.app.deploy import require_allowed, shipment
-    from cointrader.app.deploy_target import deploy as bring
-    from cointrader.app.deploy_target import roll_back
+    from cointrader.app.deploy.deploy import require_allowed, shipment
+    from cointrader.app.deploy.target import deploy as bring
+    from cointrader.app.deploy.target import roll_back
 
     if is_back:
         return roll_back(symbol, target)
@@ -159,6 +159,6 @@ def _deployed(
 
 
 def _code(error: CointraderError) -> int:
-    from cointrader.app.deploy import NotPassed
+    from cointrader.app.deploy.deploy import NotPassed
 
     return EXIT_REFUSED if isinstance(error, NotPassed) else exit_code(error)

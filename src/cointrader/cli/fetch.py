@@ -22,8 +22,8 @@ from cointrader.domain.clock import interval_ms
 from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from cointrader.app.fetch_files import FetchedSymbol
-    from cointrader.app.fetch_plan import FetchOutcome, FetchPlan
+    from cointrader.app.fetch.files import FetchedSymbol
+    from cointrader.app.fetch.plan import FetchOutcome, FetchPlan
 
 _SOURCES = ("auto", "rest", "archive")
 
@@ -215,8 +215,8 @@ def _plan(
     archive_url: str | None,
 ) -> FetchPlan:
     # Here and not above: the overview of commands shall not wait for the network's libraries.
-    from cointrader.app.fetch_archive import ARCHIVE_URL
-    from cointrader.app.fetch_plan import DEFAULT_DAYS, FetchPlan, Source
+    from cointrader.app.fetch.archive import ARCHIVE_URL
+    from cointrader.app.fetch.plan import DEFAULT_DAYS, FetchPlan, Source
     from cointrader.exchange.binance.endpoints import LIVE, endpoints_at
 
     from_ms, to_ms = range_of(*dates)
@@ -242,8 +242,8 @@ def _plan(
 
 
 def _fetched(plan: FetchPlan, imported: tuple[Path, ...], *, quiet: bool) -> FetchOutcome:
-    from cointrader.app.fetch import fetch as run
-    from cointrader.app.fetch_import import import_files
+    from cointrader.app.fetch.fetch import fetch as run
+    from cointrader.app.fetch.imports import import_files
     from cointrader.domain.clock import SystemClock
 
     if imported:
@@ -254,7 +254,7 @@ def _fetched(plan: FetchPlan, imported: tuple[Path, ...], *, quiet: bool) -> Fet
 
 
 def _collect(plan: FetchPlan, *, quiet: bool) -> int:
-    from cointrader.app.fetch_collect import collect
+    from cointrader.app.fetch.collect import collect
     from cointrader.domain.clock import SystemClock
 
     with progress("requests", quiet=quiet) as advance:

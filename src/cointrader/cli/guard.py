@@ -9,16 +9,16 @@ from pathlib import Path
 
 import click
 
-from cointrader.app import log_settings
 from cointrader.app.config import Config
 from cointrader.app.ending import ended_politely
-from cointrader.app.guard import Guard, GuardRules
-from cointrader.app.guard_account import BinanceAccount
-from cointrader.app.logs import configure as configure_logs
-from cointrader.app.logs import tell as tell_story
-from cointrader.app.rehearsal import clock_of, loop_factory, speed_of
+from cointrader.app.guard.account import BinanceAccount
+from cointrader.app.guard.guard import Guard, GuardRules
+from cointrader.app.live.rehearsal import clock_of, loop_factory, speed_of
+from cointrader.app.live.wiring import Access
+from cointrader.app.logs import settings as log_settings
+from cointrader.app.logs.logs import configure as configure_logs
+from cointrader.app.logs.logs import tell as tell_story
 from cointrader.app.service_manager import alive_to_manager, tell_manager
-from cointrader.app.wiring import Access
 from cointrader.cli.access import access_of, with_access
 from cointrader.cli.main import EXIT_CODES, EXIT_INTERRUPTED
 from cointrader.cli.numbers import positive

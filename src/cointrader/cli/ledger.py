@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cointrader.app.config import Config
-from cointrader.app.logs import configure as configure_logs
+from cointrader.app.logs.logs import configure as configure_logs
 from cointrader.cli.access import access_of, with_access
 from cointrader.cli.main import EXIT_FAILED, EXIT_NOT_ENOUGH_DATA
 from cointrader.cli.options import SettingsCommand, with_config
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from cointrader.app.income.ledger import Ledger
-    from cointrader.app.wiring import Access
+    from cointrader.app.live.wiring import Access
 
 LEDGERS, _JOURNALS = Path("ledgers"), Path("journals")
 _STDOUT = "-"
@@ -119,7 +119,7 @@ def _of_exchange(
     access: Access, keep: Path | None, journal: Path | None, from_ms: int | None
 ) -> Ledger:
     from cointrader.app.income.ledger import ledger_of_exchange
-    from cointrader.app.rehearsal import clock_of, is_rehearsal, loop_factory, speed_of
+    from cointrader.app.live.rehearsal import clock_of, is_rehearsal, loop_factory, speed_of
     from cointrader.app.status import required_run
     from cointrader.journal.reader import JournalReader
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cointrader.app.config import Config
-from cointrader.app.config_money import Case, Entry, Money, named
+from cointrader.app.config.money import Case, Entry, Money, named
 
 _ALIGNED_LEFT = 1  # the first column: names
 

@@ -16,10 +16,10 @@ from typing import Any, TypeVar, overload
 
 import click
 
-from cointrader.app import log_settings
 from cointrader.app.config import Config
-from cointrader.app.settings import GROUPS, PROFILES, TABLE, Setting
-from cointrader.app.settings_types import Choice, Flag, Number, Whole
+from cointrader.app.config.settings import GROUPS, PROFILES, TABLE, Setting
+from cointrader.app.config.types import Choice, Flag, Number, Whole
+from cointrader.app.logs import settings as log_settings
 from cointrader.cli.main import EXIT_CODES
 from cointrader.domain.errors import UsageError
 from cointrader.model.folder import MODELS

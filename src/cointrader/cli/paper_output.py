@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import click
 
-from cointrader.app.config_check import idle
+from cointrader.app.config.check import idle
 from cointrader.app.models import state_lines
 from cointrader.app.narrate import Narrator
-from cointrader.app.paper import PaperOutcome, PaperPlan, Progress
+from cointrader.app.paper.run import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary
 from cointrader.app.words import moment
 from cointrader.cli.result_output import Course, result_as_plain, result_lines

@@ -86,7 +86,7 @@ def parity(
     tell = _Teller(quiet=quiet)
     from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
 
-    from cointrader.app.parity import parity as hold  # isort: skip
+    from cointrader.app.parity.parity import parity as hold  # isort: skip
     from cointrader.cli.parity_output import report_lines
 
     path = _newest(journal or named, quiet=quiet)

@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from cointrader.app.config import Config
-from cointrader.app.live import LivePlan
-from cointrader.app.logs import configure as configure_logs
-from cointrader.app.preflight import Check, is_refused, judged
-from cointrader.app.preflight_reading import knows, look_around, read_facts, try_streams
-from cointrader.app.rehearsal import clock_of, loop_factory, speed_of
-from cointrader.app.verdict_live import Asked
+from cointrader.app.live.rehearsal import clock_of, loop_factory, speed_of
+from cointrader.app.live.run import LivePlan
+from cointrader.app.logs.logs import configure as configure_logs
+from cointrader.app.preflight.judge import Check, is_refused, judged
+from cointrader.app.preflight.reading import knows, look_around, read_facts, try_streams
+from cointrader.app.verdict.live import Asked
 from cointrader.cli.access import access_of, with_access
 from cointrader.cli.main import EXIT_REFUSED
 from cointrader.cli.options import SettingsCommand, with_config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cointrader.app.preflight import Check, Verdict
+from cointrader.app.preflight.judge import Check, Verdict
 
 _WORDS = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.FAILED: "FAILED"}
 

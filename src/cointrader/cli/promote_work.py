@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cointrader.app.backtest import market_of, settings_of
-from cointrader.app.config import Config, SymbolConfig
-from cointrader.app.paper_market import folder_market, instruments_of, with_known_correlations
-from cointrader.app.settings import SETTINGS
-from cointrader.app.verdict_trial import own_trades_config
+from cointrader.app.config.config import Config, SymbolConfig
+from cointrader.app.config.settings import SETTINGS
+from cointrader.app.paper.market import folder_market, instruments_of, with_known_correlations
+from cointrader.app.verdict.trial import own_trades_config
 from cointrader.backtest.filtered import as_a_bot_has_it
 from cointrader.backtest.signals import signals_of
 from cointrader.backtest.trial_ledger import TrialLedger

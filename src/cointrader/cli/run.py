@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from cointrader.app.config import Config
-from cointrader.app.config_check import idle
-from cointrader.app.live import LivePlan, PreflightRefused, Ready, run_live
-from cointrader.app.logs import configure as configure_logs
-from cointrader.app.logs import tell
+from cointrader.app.config.check import idle
+from cointrader.app.live.rehearsal import speed_of
+from cointrader.app.live.run import LivePlan, PreflightRefused, Ready, run_live
+from cointrader.app.logs.logs import configure as configure_logs
+from cointrader.app.logs.logs import tell
 from cointrader.app.narrate import Narrator
-from cointrader.app.preflight import Verdict
-from cointrader.app.rehearsal import speed_of
+from cointrader.app.preflight.judge import Verdict
 from cointrader.app.words import moment
 from cointrader.cli.access import access_of, with_access
 from cointrader.cli.dashboard import Beside, is_on_terminal, with_dashboard

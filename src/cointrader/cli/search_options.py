@@ -19,9 +19,9 @@ from cointrader.cli.times import range_of
 from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from cointrader.app.paper_market import PaperMarket
-    from cointrader.app.search_space import Space
-    from cointrader.app.sweep import Where
+    from cointrader.app.paper.market import PaperMarket
+    from cointrader.app.search.space import Space
+    from cointrader.app.search.sweep import Where
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _BY = ("t", "mean-r", "net", "profit-factor")
@@ -131,8 +131,8 @@ def chosen_market(
     # Here and not above: what reads and plays candles takes a moment to import.
     from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
 
-    from cointrader.app import paper_market  # isort: skip
-    from cointrader.app.search_space import with_own_size  # isort: skip
+    from cointrader.app.paper import market as paper_market  # isort: skip
+    from cointrader.app.search.space import with_own_size  # isort: skip
 
     config = with_own_size(config)
     if asked.data is not None and asked.planted_edge is not None:
@@ -151,14 +151,14 @@ def chosen_market(
 
 def chosen_space(config: Config, asked: Asked) -> Space:
     """The cells that were asked for."""
-    from cointrader.app.search_space import search_space
+    from cointrader.app.search.space import search_space
 
     return search_space(config, asked.axes, draws=asked.draws, seed=asked.random_seed)
 
 
 def chosen_place(asked: Asked) -> Where:
     """Where to play, and where to keep what was played."""
-    from cointrader.app.sweep import Where
+    from cointrader.app.search.sweep import Where
 
     if asked.cluster is not None and asked.jobs is not None:
         raise UsageError("--jobs and --cluster exclude each other", todo="give one")

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from cointrader.app.config import Config
-from cointrader.app.logs import configure as configure_logs
-from cointrader.app.paper_market import folder_market, synthetic_market
+from cointrader.app.logs.logs import configure as configure_logs
+from cointrader.app.paper.market import folder_market, synthetic_market
 from cointrader.app.serve import ServePlan, serve
 from cointrader.cli.numbers import positive
 from cointrader.cli.options import SettingsCommand, with_config

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cointrader.app.config import Config
-from cointrader.app.settings import GROUPS, TABLE, Setting
+from cointrader.app.config.settings import GROUPS, TABLE, Setting
 from cointrader.cli.numbers import positive
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.domain.errors import UsageError
@@ -71,8 +71,8 @@ def check(config: Config, balance: str, folder: Path | None, as_json: bool) -> N
       cointrader config check
       cointrader config check --balance 5000 --margin-decay absolute
     """
-    from cointrader.app.config_check import findings
-    from cointrader.app.config_money import in_money, measured
+    from cointrader.app.config.check import findings
+    from cointrader.app.config.money import in_money, measured
     from cointrader.cli.money_output import money_lines
 
     wallet = float(positive(balance, "--balance", most=1e12))
@@ -119,7 +119,7 @@ def init(form: str, force: bool) -> None:
       cointrader config init
       cointrader config init --format env
     """
-    from cointrader.app.config_template import env_template, toml_template
+    from cointrader.app.config.template import env_template, toml_template
 
     path = Path("cointrader.toml" if form == "toml" else ".env")
     if path.exists() and not force:

@@ -105,7 +105,7 @@ def sweep(
     own_size, market = chosen_market(config, asked, range_ms)
     space = chosen_space(own_size, asked)
     where = chosen_place(asked)
-    from cointrader.app.sweep import sweep as play
+    from cointrader.app.search.sweep import sweep as play
     from cointrader.cli import sweep_output
     from cointrader.cli.search_output import choice
 
@@ -123,7 +123,7 @@ def sweep(
     if out is not None:
         sweep_output.write_cells(result, out)
     if asked.report_path is not None:
-        from cointrader.app.search_report import write_sweep_report
+        from cointrader.app.search.report import write_sweep_report
 
         traded = config.replace(correlation_symbols=own_size.correlation_symbols)
         write_sweep_report(

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cointrader.app.paper_market import PaperMarket
-from cointrader.app.search_space import Space
-from cointrader.app.sweep import SweepResult
+from cointrader.app.paper.market import PaperMarket
+from cointrader.app.search.space import Space
+from cointrader.app.search.sweep import SweepResult
 from cointrader.app.words import moment, money
 from cointrader.backtest.sweep import ranking
 from cointrader.backtest.sweep.header import FUTURE, PAST, WHOLE

@@ -16,20 +16,20 @@ import click
 from click.core import ParameterSource
 
 from cointrader.app.config import Config
-from cointrader.app.logs import configure as configure_logs
-from cointrader.app.paper import PaperOutcome, PaperPlan, Progress, run_paper
-from cointrader.app.paper_live_plan import (
+from cointrader.app.logs.logs import configure as configure_logs
+from cointrader.app.paper.live_plan import (
     LIVE,
     is_live_market,
     live_market_plan,
     resumed_live_market_plan,
 )
-from cointrader.app.paper_market import (
+from cointrader.app.paper.market import (
     folder_market,
     synthetic_market,
     with_known_correlations,
 )
-from cointrader.app.paper_resume import resumed_plan
+from cointrader.app.paper.resume import resumed_plan
+from cointrader.app.paper.run import PaperOutcome, PaperPlan, Progress, run_paper
 from cointrader.app.status import newest_journal
 from cointrader.app.summary import summarise
 from cointrader.cli.dashboard import Beside, is_on_terminal, with_dashboard
@@ -260,7 +260,7 @@ def _play(
 
 def _run(plan: PaperPlan, on_progress: Callable[[Progress], None]) -> PaperOutcome:
     if is_live_market(plan):
-        from cointrader.app.paper_live import run_paper_live  # here: it costs 0.3 s
+        from cointrader.app.paper.live import run_paper_live  # here: it costs 0.3 s
 
         return run_paper_live(plan, on_progress)
     return run_paper(plan, on_progress)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cointrader.app.backtest import market_of, settings_of
 from cointrader.app.cluster import spread
-from cointrader.app.config import Config, SymbolConfig
-from cointrader.app.paper_market import folder_market, instruments_of, with_known_correlations
-from cointrader.app.settings import TABLE
+from cointrader.app.config.config import Config, SymbolConfig
+from cointrader.app.config.settings import TABLE
+from cointrader.app.paper.market import folder_market, instruments_of, with_known_correlations
 from cointrader.backtest.trial_ledger import TrialLedger
 from cointrader.domain.errors import MissingCandles
 from cointrader.signals.configured import configured_rule, rule_identity

@@ -13,9 +13,9 @@ from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from cointrader.app.backtest import Prepared
-    from cointrader.app.verdict_kept import KeptVerdict
-    from cointrader.app.verdict_live import Asked
-    from cointrader.app.verdict_trial import CountedTrial
+    from cointrader.app.verdict.kept import KeptVerdict
+    from cointrader.app.verdict.live import Asked
+    from cointrader.app.verdict.trial import CountedTrial
     from cointrader.backtest.criteria import Criteria
     from cointrader.backtest.result import BacktestResult
 
@@ -101,9 +101,9 @@ class Judging:
         """Judge the strategy's own trades and keep the verdict; None where nobody asks for one."""
         if self.criteria is None:
             return None
-        from cointrader.app.verdict import judge_own_trades
-        from cointrader.app.verdict_kept import default_path, keep_verdict
-        from cointrader.app.verdict_trial import own_trades_config
+        from cointrader.app.verdict.judge import judge_own_trades
+        from cointrader.app.verdict.kept import default_path, keep_verdict
+        from cointrader.app.verdict.trial import own_trades_config
 
         judgement = judge_own_trades(
             ready, trial, self.criteria, account=account, on_progress=on_progress
@@ -138,7 +138,7 @@ def judging_of(
                 "nothing is judged with --no-verdict", where=", ".join(wrong), todo="leave one out"
             )
         return Judging(None, None, ledger, is_made_up)
-    from cointrader.app.verdict_kept import VERDICTS, default_path, require_verdict_writable
+    from cointrader.app.verdict.kept import VERDICTS, default_path, require_verdict_writable
     from cointrader.backtest.criteria import load_criteria
 
     if path is not None or not is_made_up:
@@ -179,7 +179,7 @@ def asked_verdict(
     path: Path | None, reason: str | None, days: int | None, *, is_live: bool
 ) -> Asked:
     """How a run wants its verdict looked up. `UsageError` where that makes no sense."""
-    from cointrader.app.verdict_live import Asked, Override
+    from cointrader.app.verdict.live import Asked, Override
     from cointrader.ops.control import myself
 
     told = {"--verdict": path, "--override-verdict": reason, "--override-days": days}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cointrader.app.verdict_kept import KeptVerdict
-from cointrader.app.verdict_trial import CountedTrial
+from cointrader.app.verdict.kept import KeptVerdict
+from cointrader.app.verdict.trial import CountedTrial
 from cointrader.app.words import moment
 from cointrader.backtest.verdict import Answer
 

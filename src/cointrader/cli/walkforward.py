@@ -89,7 +89,7 @@ def walkforward(
     own_size, market = chosen_market(config, asked, range_ms)
     space = chosen_space(own_size, asked)
     where = chosen_place(asked)
-    from cointrader.app.walkforward import Plan, walk_forward
+    from cointrader.app.search.walkforward import Plan, walk_forward
     from cointrader.cli import walkforward_output
     from cointrader.cli.search_output import choice
 
@@ -113,7 +113,7 @@ def walkforward(
             on_progress=advance,
         )
     if asked.report_path is not None:
-        from cointrader.app.search_report import write_walk_report
+        from cointrader.app.search.report import write_walk_report
 
         traded = config.replace(correlation_symbols=own_size.correlation_symbols)
         made_ms = time.time_ns() // 1_000_000

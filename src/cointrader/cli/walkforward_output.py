@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from cointrader.app.paper_market import PaperMarket
-from cointrader.app.walk_filter import Judgement
-from cointrader.app.walkforward import Filtered, WalkForwardResult
+from cointrader.app.paper.market import PaperMarket
+from cointrader.app.search.fold_filter import Judgement
+from cointrader.app.search.walkforward import Filtered, WalkForwardResult
 from cointrader.app.words import moment
 from cointrader.backtest.statistics.evidence import MEASURES
 from cointrader.backtest.sweep import ranking

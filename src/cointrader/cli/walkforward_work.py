@@ -14,12 +14,12 @@ import msgspec
 import numpy as np
 
 from cointrader import __version__
-from cointrader.app.search_cell import configured
-from cointrader.app.search_play import Job, Player
-from cointrader.app.search_spread import spread_if_worth
-from cointrader.app.search_store import ResultStore
-from cointrader.app.sweep import Progress, Where, store_path
-from cointrader.app.walk_filter import FoldChoice, Judgement
+from cointrader.app.search.cell import configured
+from cointrader.app.search.fold_filter import FoldChoice, Judgement
+from cointrader.app.search.play import Job, Player
+from cointrader.app.search.spread import spread_if_worth
+from cointrader.app.search.store import ResultStore
+from cointrader.app.search.sweep import Progress, Where, store_path
 from cointrader.backtest.filtered import named_rows
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.backtest.kernel import play_compiled

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from cointrader.app.backtest import Prepared, prepared, summary_of
 from cointrader.app.summary import Summary
-from cointrader.app.verdict import Judgement, judge_own_trades
-from cointrader.app.verdict_trial import CountedTrial, count_trial
+from cointrader.app.verdict.judge import Judgement, judge_own_trades
+from cointrader.app.verdict.trial import CountedTrial, count_trial
 from cointrader.backtest.criteria import load_criteria
 from cointrader.backtest.result import BacktestResult
 from cointrader.backtest.run import run

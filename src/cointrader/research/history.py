@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cointrader.app.config import Config
-from cointrader.app.paper_market import (
+from cointrader.app.config.settings import SETTINGS
+from cointrader.app.paper.market import (
     PaperMarket,
     folder_market,
     synthetic_market,
     with_known_correlations,
 )
-from cointrader.app.settings import SETTINGS
 from cointrader.domain.errors import UsageError
 from cointrader.market.frame import COLUMN_NAMES
 from cointrader.research.frames import frame

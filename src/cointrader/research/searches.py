@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cointrader.app.backtest import market_of
-from cointrader.app.search_space import Space, search_space, with_own_size
-from cointrader.app.sweep import SweepResult, Where
-from cointrader.app.sweep import sweep as play_sweep
-from cointrader.app.walkforward import Plan, WalkForwardResult, walk_forward
+from cointrader.app.search.space import Space, search_space, with_own_size
+from cointrader.app.search.sweep import SweepResult, Where
+from cointrader.app.search.sweep import sweep as play_sweep
+from cointrader.app.search.walkforward import Plan, WalkForwardResult, walk_forward
 from cointrader.backtest.columns import Longs
 from cointrader.backtest.sweep import ranking
 from cointrader.backtest.sweep.figures import FIGURES

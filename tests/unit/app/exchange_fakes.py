@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from cointrader.app.guard import Standing
+from cointrader.app.guard.guard import Standing
 from cointrader.domain.errors import ExchangeError
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import (

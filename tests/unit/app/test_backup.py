@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cointrader.app.backup import BackupPlan, make_backup
-from cointrader.app.backup_archive import BackupError, is_safe, unpack
-from cointrader.app.backup_settings import without_secret
-from cointrader.app.restore import check_backup, restore
+from cointrader.app.backup.archive import BackupError, is_safe, unpack
+from cointrader.app.backup.backup import BackupPlan, make_backup
+from cointrader.app.backup.restore import check_backup, restore
+from cointrader.app.backup.settings import without_secret
 from cointrader.cli.main import main
 from cointrader.domain.errors import JournalError
 from cointrader.journal.reader import JournalReader

@@ -11,8 +11,8 @@ from typing import get_type_hints
 import pytest
 
 from cointrader import Config
-from cointrader.app.config_values import SettingValues
-from cointrader.app.settings import SETTINGS, TABLE
+from cointrader.app.config.settings import SETTINGS, TABLE
+from cointrader.app.config.values import SettingValues
 from cointrader.domain.errors import ConfigError
 
 KEY = "k-never-shown-1234567890"

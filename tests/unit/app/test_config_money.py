@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.config_money import Measured, in_money, measured, money_warnings
+from cointrader.app.config.money import Measured, in_money, measured, money_warnings
 from cointrader.domain.errors import DataError
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "combined"

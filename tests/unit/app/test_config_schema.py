@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.config_template import env_template, toml_template
-from cointrader.app.settings import PROFILES, SETTINGS, TABLE, Setting
-from cointrader.app.settings_types import (
+from cointrader.app.config.settings import PROFILES, SETTINGS, TABLE, Setting
+from cointrader.app.config.template import env_template, toml_template
+from cointrader.app.config.types import (
     Choice,
     Flag,
     Number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.config_names import slips
+from cointrader.app.config.names import slips
 from cointrader.domain.errors import ConfigError
 
 

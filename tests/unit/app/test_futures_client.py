@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from cointrader import BinanceFuturesClient, Config
+from cointrader.app.live.wiring import Access
 from cointrader.app.virtual_time import LoopClock
-from cointrader.app.wiring import Access
 from cointrader.domain.errors import ConfigError, Rejected
 from cointrader.domain.order import OrderKind, OrderRequest, OrderSide, OrderStatus
 from cointrader.exchange.binance.credentials import Credentials

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from cointrader.app.guard import Guard, GuardRules
+from cointrader.app.guard.guard import Guard, GuardRules
 from cointrader.domain.errors import OutcomeUnknown, Rejected, Unreachable
 from cointrader.domain.order import OrderKind, OrderSide, PriceSource
 from cointrader.domain.records import Alert

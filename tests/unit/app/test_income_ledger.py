@@ -17,7 +17,7 @@ from aiohttp import web
 from cointrader.app.income.account import State
 from cointrader.app.income.file import read_kept
 from cointrader.app.income.ledger import ledger_of_exchange, ledger_of_journal
-from cointrader.app.wiring import Access
+from cointrader.app.live.wiring import Access
 from cointrader.cli.main import main
 from cointrader.domain.clock import DAY_MS, HOUR_MS, SystemClock
 from cointrader.domain.errors import CointraderError, DataError, JournalError

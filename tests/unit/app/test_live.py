@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.live import LivePlan, PreflightRefused, trade_live
-from cointrader.app.preflight import Verdict
-from cointrader.app.wiring import Access
+from cointrader.app.live.run import LivePlan, PreflightRefused, trade_live
+from cointrader.app.live.wiring import Access
+from cointrader.app.preflight.judge import Verdict
 from cointrader.domain.clock import SystemClock
 from cointrader.domain.errors import ConfigError, JournalError
 from cointrader.domain.order import OrderKind, OrderRequest, OrderSide

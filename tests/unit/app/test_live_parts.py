@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from cointrader.app.account_lock import account_holder, holding_account
+from cointrader.app.live.account_lock import account_holder, holding_account
+from cointrader.app.live.rehearsal import speed_of
+from cointrader.app.live.transfers_since import Anchor, transfers_anchor
+from cointrader.app.live.wiring import Access
 from cointrader.app.notices import NoticeBoard
-from cointrader.app.rehearsal import speed_of
-from cointrader.app.transfers_since import Anchor, transfers_anchor
-from cointrader.app.wiring import Access
 from cointrader.domain.clock import DAY_MS, HOUR_MS
 from cointrader.domain.errors import CointraderError, Unreachable, UsageError
 from cointrader.domain.ports import Account
@@ -179,8 +179,8 @@ def test_the_key_is_not_in_the_locks_name(tmp_path):
 def test_a_dead_process_holds_nothing(tmp_path):
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from cointrader.app.account_lock import holding_account\n"
-        "from cointrader.app.wiring import Access\n"
+        "from cointrader.app.live.account_lock import holding_account\n"
+        "from cointrader.app.live.wiring import Access\n"
         "from cointrader.exchange.binance.credentials import Credentials\n"
         "from cointrader.exchange.binance.endpoints import LIVE\n"
         "with holding_account(Access('live', LIVE, Credentials('k', 's')), Path(sys.argv[1])):\n"

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import structlog
 
-from cointrader.app import log_settings, logs
 from cointrader.app.config import Config
-from cointrader.app.log_file import LogFile
-from cointrader.app.log_settings import LogSettings
-from cointrader.app.settings_types import Secret
+from cointrader.app.config.types import Secret
+from cointrader.app.logs import logs
+from cointrader.app.logs import settings as log_settings
+from cointrader.app.logs.file import LogFile
+from cointrader.app.logs.settings import LogSettings
 from cointrader.domain.errors import ConfigError
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"

@@ -1,7 +1,7 @@
 import asyncio
 from contextlib import suppress
 
-from cointrader.app.looking_ahead import keep_looking_ahead
+from cointrader.app.live.looking_ahead import keep_looking_ahead
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 
 BAR_MS = 900_000

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.paper import PaperOutcome, PaperPlan
-from cointrader.app.paper_live import run_paper_live
-from cointrader.app.paper_live_plan import live_market_plan, resumed_live_market_plan
+from cointrader.app.paper.live import run_paper_live
+from cointrader.app.paper.live_plan import live_market_plan, resumed_live_market_plan
+from cointrader.app.paper.run import PaperOutcome, PaperPlan
 from cointrader.app.status import read_status
 from cointrader.app.virtual_time import VirtualLoop
 from cointrader.domain.errors import JournalError, MissingCandles, Rejected, Unreachable

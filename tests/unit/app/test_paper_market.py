@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.paper_market import folder_market, market_again
+from cointrader.app.paper.market import folder_market, market_again
 from cointrader.domain.errors import DataError
 from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import SyntheticSource

@@ -20,7 +20,7 @@ from cointrader.app.period.report import period_report
 from cointrader.app.period.span import WEEK, span_named
 from cointrader.app.period.switches import switch_distances
 from cointrader.app.period.words import chat_lines, report_lines
-from cointrader.app.verdict_kept import default_path, keep_verdict
+from cointrader.app.verdict.kept import default_path, keep_verdict
 from cointrader.cli.main import main
 from cointrader.domain.errors import DataError, JournalError
 from cointrader.domain.order import (

@@ -9,7 +9,7 @@ import pytest
 
 from cointrader.app.config import Config
 from cointrader.app.models import ModelState
-from cointrader.app.preflight import (
+from cointrader.app.preflight.judge import (
     Check,
     Facts,
     Machine,

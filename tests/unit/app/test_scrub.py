@@ -5,7 +5,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from cointrader.app.scrub import HIDDEN, Scrubber
+from cointrader.app.logs.scrub import HIDDEN, Scrubber
 
 ODD = 'pa"ss/wörd +&=\\end'
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"

@@ -6,7 +6,7 @@ import asyncio
 
 import numpy as np
 
-from cointrader.app.told_context import ToldContext
+from cointrader.app.live.told_context import ToldContext
 from cointrader.app.virtual_time import LoopClock, VirtualLoop
 from cointrader.domain.errors import DataError, Unreachable
 from cointrader.domain.ports import Settlement

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from cointrader import Config, RiskManager, TradingBot
-from cointrader.app.wiring import Access
+from cointrader.app.live.wiring import Access
 from cointrader.exchange.binance.credentials import Credentials
 from cointrader.exchange.binance.endpoints import endpoints_at
 from cointrader.journal.reader import JournalReader

@@ -9,14 +9,14 @@ from importlib import resources
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.verdict_kept import (
+from cointrader.app.verdict.kept import (
     KeptVerdict,
     Occasion,
     default_path,
     keep_verdict,
     kept_verdict,
 )
-from cointrader.app.verdict_live import (
+from cointrader.app.verdict.live import (
     MOST_DAYS,
     OLD_DAYS,
     Asked,
@@ -25,8 +25,8 @@ from cointrader.app.verdict_live import (
     overrides_in,
     verdict_now,
 )
-from cointrader.app.verdict_subject import Identity
-from cointrader.app.verdict_told import told_of, verdict_line
+from cointrader.app.verdict.subject import Identity
+from cointrader.app.verdict.told import told_of, verdict_line
 from cointrader.backtest.criteria import load_criteria
 from cointrader.backtest.verdict import Subject, judge
 from cointrader.domain.clock import DAY_MS

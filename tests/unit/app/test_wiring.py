@@ -6,8 +6,8 @@ import contextlib
 import pytest
 
 from cointrader.app.config import Config
+from cointrader.app.live.wiring import Access, BinanceDesk, Place
 from cointrader.app.virtual_time import LoopClock
-from cointrader.app.wiring import Access, BinanceDesk, Place
 from cointrader.domain.errors import CointraderError, ConfigError
 from cointrader.domain.events import OrderFilled
 from cointrader.exchange.binance.credentials import Credentials

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.verdict_kept import default_path, kept_verdict
-from cointrader.app.verdict_live import Asked, verdict_now
-from cointrader.app.verdict_subject import Identity
+from cointrader.app.verdict.kept import default_path, kept_verdict
+from cointrader.app.verdict.live import Asked, verdict_now
+from cointrader.app.verdict.subject import Identity
 from cointrader.backtest.criteria import load_criteria
 from cointrader.backtest.trial_ledger import TrialLedger
 from cointrader.backtest.trial_ledger import default_path as ledger_path

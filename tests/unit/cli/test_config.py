@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from cointrader.app.config import Config
-from cointrader.app.settings import TABLE, Setting
-from cointrader.app.settings_types import Flag
+from cointrader.app.config.settings import TABLE, Setting
+from cointrader.app.config.types import Flag
 from cointrader.cli.main import main
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.domain.errors import UsageError

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.paper import PaperPlan, run_paper
-from cointrader.app.paper_market import synthetic_market
+from cointrader.app.paper.market import synthetic_market
+from cointrader.app.paper.run import PaperPlan, run_paper
 
 START_MS = 1_767_225_600_000  # 2026-01-01
 DAY_MS = 86_400_000

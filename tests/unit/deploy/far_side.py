@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from cointrader.app.deploy import Shipment, shipment
+from cointrader.app.deploy.deploy import Shipment, shipment
 from cointrader.model.artifact import Model, read
 from cointrader.model.errors import ModelMissing
 from cointrader.model.manifest import Manifest

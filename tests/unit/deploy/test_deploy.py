@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from cointrader.app.deploy import NotPassed, require_allowed, shipment
-from cointrader.app.deploy_target import Target, deploy, roll_back
+from cointrader.app.deploy.deploy import NotPassed, require_allowed, shipment
+from cointrader.app.deploy.target import Target, deploy, roll_back
 from cointrader.domain.errors import CointraderError, ConfigError, ModelError, UsageError
 from cointrader.model.errors import ModelBroken, ModelMissing
 from cointrader.model.manifest import FAILED, PASSED

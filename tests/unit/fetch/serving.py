@@ -18,9 +18,9 @@ import polars as pl
 from aiohttp import web
 
 from cointrader.app.config import Config
-from cointrader.app.fetch import fetch
-from cointrader.app.fetch_plan import FetchOutcome, FetchPlan
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.fetch.fetch import fetch
+from cointrader.app.fetch.plan import FetchOutcome, FetchPlan
+from cointrader.app.paper.market import instruments_of
 from cointrader.domain.clock import DAY_MS, SystemClock
 from cointrader.exchange.simulated import Costs, SimulatedExchange
 from cointrader.exchange.simulated.wire import Credentials, ExchangeServer, SteppedClock

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cointrader.app.fetch_collect import collect
-from cointrader.app.fetch_plan import HISTORY_NAME
+from cointrader.app.fetch.collect import collect
+from cointrader.app.fetch.plan import HISTORY_NAME
 from cointrader.domain.errors import ConfigError, Unreachable
 from cointrader.market.history import History
 from tests.unit.fetch.serving import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.fetch_plan import Source
+from cointrader.app.fetch.plan import Source
 from cointrader.cli.fetch import _joined, _plan
 from cointrader.cli.main import main
 

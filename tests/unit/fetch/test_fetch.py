@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cointrader.app.fetch import fetch
-from cointrader.app.fetch_plan import HISTORY_NAME, Source
+from cointrader.app.fetch.fetch import fetch
+from cointrader.app.fetch.plan import HISTORY_NAME, Source
 from cointrader.domain.errors import ConfigError, DataError, MissingCandles, Unreachable
 from cointrader.exchange.binance.endpoints import LIVE
 from cointrader.market.combined import write_combined

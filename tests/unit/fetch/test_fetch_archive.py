@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cointrader.app.fetch import fetch
-from cointrader.app.fetch_plan import HISTORY_NAME, Source
+from cointrader.app.fetch.fetch import fetch
+from cointrader.app.fetch.plan import HISTORY_NAME, Source
 from cointrader.domain.errors import ConfigError, DataError, MissingCandles, Unreachable
 from cointrader.market.history import History
 from tests.unit.fetch.serving import (

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cointrader.app.fetch_import import import_files
+from cointrader.app.fetch.imports import import_files
 from cointrader.domain.errors import DataError, MissingCandles, UsageError
 from cointrader.market.source import FolderSource
 from tests.unit.fetch.serving import (

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.verdict_kept import default_path
-from cointrader.app.verdict_subject import Identity
+from cointrader.app.verdict.kept import default_path
+from cointrader.app.verdict.subject import Identity
 from cointrader.cli.main import main
 from tests.unit.backtest.folders import stored
 from tests.unit.model.making import constant, linear, published

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cointrader.app.config import Config
 from cointrader.app.models import Models
-from cointrader.app.preflight_reading import judged_by
-from cointrader.app.verdict_live import verdict_now
+from cointrader.app.preflight.reading import judged_by
+from cointrader.app.verdict.live import verdict_now
 from tests.unit.model.making import constant, published
 from tests.unit.model.test_backtest_command import (
     _nothing_of_this_machine as nothing_of_this_machine,

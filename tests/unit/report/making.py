@@ -9,7 +9,7 @@ import numpy as np
 from cointrader.app.backtest import backtest, configured_signals, market_of, settings_of
 from cointrader.app.backtest_report import report_inputs
 from cointrader.app.config import Config
-from cointrader.app.paper_market import PaperMarket, instruments_of, synthetic_market
+from cointrader.app.paper.market import PaperMarket, instruments_of, synthetic_market
 from cointrader.backtest.criteria import load_criteria
 from cointrader.backtest.own_trades import played
 from cointrader.backtest.report.inputs import (

@@ -5,10 +5,10 @@ import pytest
 
 from cointrader.app.backtest_report import sweep_part, walk_forward_part
 from cointrader.app.config import Config
-from cointrader.app.paper_market import synthetic_market
-from cointrader.app.search_space import search_space
-from cointrader.app.sweep import Where, sweep
-from cointrader.app.walkforward import Plan, walk_forward
+from cointrader.app.paper.market import synthetic_market
+from cointrader.app.search.space import search_space
+from cointrader.app.search.sweep import Where, sweep
+from cointrader.app.search.walkforward import Plan, walk_forward
 from cointrader.backtest.report.heat import MOST_MAPS, heat_maps
 from cointrader.backtest.statistics.evidence import Method
 from tests.unit.report.making import DAY_MS, START_MS

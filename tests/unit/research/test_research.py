@@ -153,7 +153,7 @@ def test_a_cell_of_a_sweep_is_the_backtest_of_its_settings(history):
 
 
 def test_a_walk_forward_tests_what_it_has_not_seen(history):
-    from cointrader.app.walkforward import Plan
+    from cointrader.app.search.walkforward import Plan
 
     walk = research.walkforward(
         history, {"atr_sl_mult": [1, 2]}, plan=Plan(train=7, test=3), least_trades=3

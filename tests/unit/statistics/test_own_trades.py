@@ -8,8 +8,8 @@ import pytest
 
 from cointrader.app.backtest import configured_signals, market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_edge import planted_edge
-from cointrader.app.paper_market import instruments_of
+from cointrader.app.paper.edge import planted_edge
+from cointrader.app.paper.market import instruments_of
 from cointrader.backtest.codes import FILTER
 from cointrader.backtest.columns import BY_SIGNAL, REASONS, TRADE
 from cointrader.backtest.criteria import load_criteria

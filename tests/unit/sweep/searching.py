@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cointrader.app.config import Config
-from cointrader.app.paper_market import SYNTHETIC_START_MS, synthetic_market
-from cointrader.app.search_space import search_space, with_own_size
-from cointrader.app.sweep import Where, sweep
+from cointrader.app.paper.market import SYNTHETIC_START_MS, synthetic_market
+from cointrader.app.search.space import search_space, with_own_size
+from cointrader.app.search.sweep import Where, sweep
 from tests.markets import DAY_MS
 
 AXES = ("atr_sl_mult=1,2", "atr_tp_mult=2,4", "signal_threshold=2,3", "vol_multiplier=1,2.5")

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.search_cell import configured, identity_of, parted
-from cointrader.app.search_space import search_space, with_own_size
+from cointrader.app.search.cell import configured, identity_of, parted
+from cointrader.app.search.space import search_space, with_own_size
 from cointrader.domain.errors import ConfigError, UsageError
 
 

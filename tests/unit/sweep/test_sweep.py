@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from cointrader.app.backtest import configured_signals, market_of, settings_of
-from cointrader.app.paper_market import instruments_of
-from cointrader.app.search_cell import identity_of
-from cointrader.app.search_space import search_space
-from cointrader.app.sweep import Where, sweep
+from cointrader.app.paper.market import instruments_of
+from cointrader.app.search.cell import identity_of
+from cointrader.app.search.space import search_space
+from cointrader.app.search.sweep import Where, sweep
 from cointrader.backtest.run import run
 from cointrader.backtest.sweep.figures import counted
 from cointrader.backtest.sweep.header import WHOLE

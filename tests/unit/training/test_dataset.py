@@ -12,7 +12,7 @@ import pytest
 
 from cointrader.app.backtest import market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of, synthetic_market
+from cointrader.app.paper.market import instruments_of, synthetic_market
 from cointrader.backtest.signals import signals_of
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import ConfigError, MissingCandles

@@ -9,8 +9,8 @@ import pytest
 
 from cointrader.app.backtest import market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of, synthetic_market
-from cointrader.app.verdict_trial import own_trades_config
+from cointrader.app.paper.market import instruments_of, synthetic_market
+from cointrader.app.verdict.trial import own_trades_config
 from cointrader.backtest.run import run
 from cointrader.backtest.signals import signals_of
 from cointrader.domain.errors import DataError

@@ -12,7 +12,7 @@ import pytest
 
 from cointrader.app.backtest import market_of, settings_of
 from cointrader.app.config import Config
-from cointrader.app.paper_market import instruments_of, synthetic_market
+from cointrader.app.paper.market import instruments_of, synthetic_market
 from cointrader.backtest.market import Market
 from cointrader.backtest.run import run
 from cointrader.backtest.signals import SymbolSignals, signals_of

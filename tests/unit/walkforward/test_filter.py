@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from cointrader.app.backtest import market_of
-from cointrader.app.search_play import Job, Player
-from cointrader.app.search_space import search_space
-from cointrader.app.sweep import Where
-from cointrader.app.walk_filter import FoldChoice, Judgement, judged_signals
-from cointrader.app.walkforward import Plan, walk_forward
+from cointrader.app.search.fold_filter import FoldChoice, Judgement, judged_signals
+from cointrader.app.search.play import Job, Player
+from cointrader.app.search.space import search_space
+from cointrader.app.search.sweep import Where
+from cointrader.app.search.walkforward import Plan, walk_forward
 from cointrader.backtest.codes import NO_MODEL
 from cointrader.backtest.statistics.evidence import Method
 from cointrader.backtest.trial_ledger import TrialLedger

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from cointrader.app.backtest import configured_signals, market_of, settings_of
-from cointrader.app.paper_market import instruments_of
-from cointrader.app.search_space import search_space
-from cointrader.app.sweep import Where
-from cointrader.app.walkforward import Plan, walk_forward
+from cointrader.app.paper.market import instruments_of
+from cointrader.app.search.space import search_space
+from cointrader.app.search.sweep import Where
+from cointrader.app.search.walkforward import Plan, walk_forward
 from cointrader.backtest.run import run
 from cointrader.backtest.sweep.cells import Sheet
 from cointrader.backtest.sweep.figures import FOREVER, Windows, counted

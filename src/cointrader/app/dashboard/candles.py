@@ -21,7 +21,7 @@ from cointrader.domain.errors import CointraderError
 from cointrader.domain.records import RunStarted
 
 if TYPE_CHECKING:  # they know the signal rule, which a server that starts need not wait for
-    from cointrader.app.paper_market import PaperSource
+    from cointrader.app.paper.market import PaperSource
     from cointrader.market.source import CandleRows
 
 DATA = Path("data")  # where `cointrader fetch` stores history
@@ -133,7 +133,7 @@ class CandleShelf:
             return self._kept[1], self._kept[2]
 
     def _made(self, run: RunStarted) -> tuple[PaperSource | None, str]:
-        from cointrader.app.paper_market import market_again
+        from cointrader.app.paper.market import market_again
         from cointrader.market.source import FolderSource
 
         if _is_remade(run):

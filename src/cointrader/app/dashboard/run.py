@@ -8,7 +8,7 @@ from typing import get_args
 
 from cointrader.app.model_words import served_in_words
 from cointrader.app.status import Writer, last_known_ms, phase_of, writer_of
-from cointrader.app.verdict_told import verdict_line
+from cointrader.app.verdict.told import verdict_line
 from cointrader.dashboard import answers
 from cointrader.dashboard.site import NoRun
 from cointrader.domain.clock import interval_ms

@@ -29,7 +29,7 @@ from cointrader.app.income.journal import (
 )
 from cointrader.app.income.pages import KEPT_MS, PAGE, income_pages, wallets_now
 from cointrader.app.income.rows import IncomeRow, Reading, named
-from cointrader.app.wiring import Access
+from cointrader.app.live.wiring import Access
 from cointrader.domain.clock import DAY_MS, Clock
 from cointrader.exchange.binance.api import BinanceApi
 from cointrader.exchange.binance.rest import RestClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cointrader.app.wiring import BinanceDesk
+from cointrader.app.live.wiring import BinanceDesk
 from cointrader.exchange.binance.rate_limit import LIMITS, Pool
 from cointrader.ops.metrics import Budget, StreamAge
 

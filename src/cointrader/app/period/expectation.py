@@ -21,7 +21,7 @@ from cointrader.app.period.chance import (
     chance_of_winners,
 )
 from cointrader.app.period.facts import PeriodFacts
-from cointrader.app.verdict_kept import KeptVerdict
+from cointrader.app.verdict.kept import KeptVerdict
 from cointrader.app.words import moment
 from cointrader.backtest.statistics.columns import Floats
 

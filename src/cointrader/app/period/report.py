@@ -23,8 +23,8 @@ from cointrader.app.period.models import PeriodModel, period_models
 from cointrader.app.period.span import Span
 from cointrader.app.period.switches import SwitchDistance, switch_distances
 from cointrader.app.period.verdict import has_model, verdict_of
-from cointrader.app.verdict_kept import VERDICTS
-from cointrader.app.verdict_live import MOST_DAYS
+from cointrader.app.verdict.kept import VERDICTS
+from cointrader.app.verdict.live import MOST_DAYS
 from cointrader.backtest.statistics.columns import Floats
 from cointrader.backtest.statistics.metrics import profit_factor
 from cointrader.domain.clock import DAY_MS, utc_day

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from cointrader.app.config import Config
 from cointrader.app.model_words import BROKEN, NONE, OFF, SERVED, pairs
-from cointrader.app.verdict_kept import KeptVerdict, default_path, kept_verdict
-from cointrader.app.verdict_subject import Identity
+from cointrader.app.verdict.kept import KeptVerdict, default_path, kept_verdict
+from cointrader.app.verdict.subject import Identity
 from cointrader.domain.errors import CointraderError, DataError
 from cointrader.domain.records import RunStarted
 

@@ -1,0 +1,1 @@
+"""Bring models to where they trade."""

@@ -1,0 +1,1 @@
+"""History of the exchange, from every source, into one store."""

@@ -1,0 +1,1 @@
+"""A second process: no position without a live stop."""

@@ -1,0 +1,1 @@
+"""Trading on Binance, or on what speaks its protocol."""

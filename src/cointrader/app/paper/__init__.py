@@ -1,0 +1,1 @@
+"""Paper trading: the real bots on a simulated exchange."""

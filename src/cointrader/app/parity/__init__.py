@@ -1,0 +1,1 @@
+"""A journal held against the backtest."""

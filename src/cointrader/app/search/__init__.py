@@ -1,0 +1,1 @@
+"""Many configurations on the same candles: sweeps and walk-forwards."""
