@@ -74,7 +74,8 @@ def test_trades_that_do_not_fit_on_the_disk_are_still_in_the_journal(home):
 
 
 def test_ctrl_c_at_once_ends_with_one_word_and_no_half_run(home):
-    command = [sys.executable, "-m", "cointrader", "paper", "--speed", "900", "--journal", "j.db"]
+    command = [sys.executable, "-m", "cointrader", "paper", "--no-dashboard", "--speed", "900"]
+    command += ["--journal", "j.db"]
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
     with subprocess.Popen(
         command, cwd=home, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

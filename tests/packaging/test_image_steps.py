@@ -253,8 +253,8 @@ def test_a_paper_run_trades_in_it_and_it_is_well_only_while_a_process_holds_its_
 def test_a_process_in_it_is_well_and_ends_politely(image):
     check = the("HEALTHCHECK").exec_form
     assert check is not None
-    words = [*(the("ENTRYPOINT").exec_form or []), "paper", "--quiet", "--speed", "300",
-             "--journal", "journals/slow.db"]  # fmt: skip
+    words = [*(the("ENTRYPOINT").exec_form or []), "paper", "--quiet", "--no-dashboard",
+             "--speed", "300", "--journal", "journals/slow.db"]  # fmt: skip
     with subprocess.Popen(
         [image._program(words[0]), *words[1:]], cwd=image.below("."), env=image.environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -103,7 +103,7 @@ def test_a_running_paper_process_is_backed_up_and_goes_on_from_the_backup(start,
     journal = tmp_path / "journals" / "paper-live.db"
     run = start(
         "paper", *MARKET, "--journal", "journals/paper-live.db", "--quiet", "--speed", "3000",
-        "--to", "2026-01-04", "--signal-threshold", "1", "--vol-multiplier", "0",
+        "--no-dashboard", "--to", "2026-01-04", "--signal-threshold", "1", "--vol-multiplier", "0",
     )  # fmt: skip
     until(lambda: fills_in(journal) > 4, "trades", run)
 
@@ -144,9 +144,9 @@ def test_at_debug_level_no_key_signature_or_listen_key_is_logged_anywhere(start,
     at = json.loads(exchange.stdout.readline())["rest"]
     secrets = {"BINANCE_API_KEY": KEY, "BINANCE_API_SECRET": SECRET}
     run = start(
-        "run", "--exchange", at, *MARKET, "--no-ml-filter", "--signal-threshold", "1",
-        "--vol-multiplier", "0", "--log-level", "debug", "--log-file", "bot.log",
-        "--log-format", "json", **secrets,
+        "run", "--exchange", at, "--no-dashboard", *MARKET, "--no-ml-filter",
+        "--signal-threshold", "1", "--vol-multiplier", "0",
+        "--log-level", "debug", "--log-file", "bot.log", "--log-format", "json", **secrets,
     )  # fmt: skip
     until(lambda: has_begun_to_trade(tmp_path / "journals" / "rehearsal.db"), "trading", run)
     code, said = does("support-bundle", "--out", "b.zip", **secrets, LOG_FILE="bot.log")

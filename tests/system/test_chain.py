@@ -167,7 +167,8 @@ def bots(folder, candles, rule):
     """Ten bars a second, from the 60th day on: as long as whatever happens beside them."""
     arguments = (
         "--data", candles, "--symbols", ",".join(SYMBOLS), "--from", "2025-03-02",
-        "--speed", "9000", "--journal", "paper.db", "--models", folder / "server" / "models",
+        "--speed", "9000", "--no-dashboard", "--journal", "paper.db",
+        "--models", folder / "server" / "models",
         "--max-entry-delay", "off", "--max-drawdown", "off",
     )  # fmt: skip
     loose = [f"--{name.replace('_', '-')}={value}" for name, value in rule.items()]

@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -522,6 +523,81 @@ async def test_every_answer_has_the_headers_that_keep_a_browser_safe(world):
             assert headers["cache-control"] == "no-store"
 
 
+# -- what cannot be read
+
+COOKIE = "planted-session-cookie-0123456789"
+SECRET_LINES = f"Authorization: Bearer {TOKEN}\r\nCookie: cointrader_session={COOKIE}\r\n"
+MALFORMED = {
+    "a carriage return in a header": f"GET / HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\r\n\r\n",
+    "a carriage return in a cookie": f"GET / HTTP/1.1\r\nCookie: s={COOKIE}\r\r\n\r\n",
+    "a NUL in a header": f"GET / HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\0\r\n\r\n",
+    "a header without its colon": f"GET / HTTP/1.1\r\nAuthorization Bearer {TOKEN}\r\n\r\n",
+    "a huge cookie": f"GET / HTTP/1.1\r\nCookie: s={COOKIE}{'x' * 9_000}\r\n\r\n",
+    "too many headers": f"GET / HTTP/1.1\r\n{SECRET_LINES * 100}\r\n",
+    "a huge address": f"GET /?{TOKEN}{'x' * 9_000} HTTP/1.1\r\n{SECRET_LINES}\r\n",
+    "an address that is none": f"GET http://[{TOKEN} HTTP/1.1\r\n{SECRET_LINES}\r\n",
+    "no method": SECRET_LINES + "\r\n",
+    "a method that is none": f"G@T{TOKEN} / HTTP/1.1\r\n{SECRET_LINES}\r\n",
+    "a version that is none": f"GET / HTTP/{TOKEN}\r\n{SECRET_LINES}\r\n",
+    "a length that is none": f"POST / HTTP/1.1\r\nContent-Length: {TOKEN}\r\n{SECRET_LINES}\r\n",
+    "pieces that are none": f"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{TOKEN}\r\n",
+    "no HTTP at all": f"\x16\x03\x01{TOKEN}{COOKIE}",
+}
+AS_A_400 = {
+    "error": {
+        "code": "malformed",
+        "text": "this is not an HTTP request that can be read",
+        "todo": "",
+    }
+}
+
+
+@pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
+async def test_what_cannot_be_read_is_answered_without_repeating_it(world, sent, caplog, capfd):
+    reply = _reply(await world.raw(sent.encode("latin-1")))
+
+    assert reply.status == 400
+    assert json.loads(reply.body) == AS_A_400
+    assert reply.headers["content-type"] == "application/json"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["server"] == "cointrader"
+    assert caplog.text == ""
+    told = f"{reply}{capfd.readouterr()}"
+    assert [secret for secret in (TOKEN, COOKIE) if secret in told] == []
+    assert "Traceback" not in told
+
+
+async def test_what_cannot_be_read_after_a_good_request_ends_the_connection_alike(world, caplog):
+    good = f"GET /healthz HTTP/1.1\r\nHost: {world.host}\r\n\r\n"
+    for nonsense in MALFORMED.values():
+        answer = await world.raw(f"{good}{nonsense}".encode("latin-1"))
+        assert TOKEN.encode() not in answer
+        assert COOKIE.encode() not in answer
+        assert json.loads(answer.rpartition(b"\r\n\r\n")[2]) == AS_A_400
+    assert caplog.text == ""
+
+
+async def test_a_body_that_cannot_be_unpacked_is_the_senders_fault_and_not_told(world, caplog):
+    packed = {**JSON, "Content-Encoding": "gzip"}
+
+    reply = await world.ask("POST", "/api/v1/login", packed, TOKEN.encode())
+
+    assert (reply.status, reply.code) == (400, "body")
+    assert TOKEN not in f"{reply}{caplog.text}"
+    assert "Traceback" not in caplog.text
+
+
+async def test_an_expectation_that_nobody_meets_is_not_repeated(world):
+    reply = await world.ask("GET", "/", {"Expect": TOKEN})
+
+    assert (reply.status, reply.code) == (417, "http")
+    assert TOKEN not in str(reply)
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["server"] == "cointrader"
+
+
 async def test_markup_in_the_journal_is_data(world):
     reply = await world.ask("GET", "/api/v1/alerts", {"Authorization": f"Bearer {TOKEN}"})
 
@@ -555,9 +631,8 @@ def _get(url: str, headers: dict[str, str], body: bytes | None = None) -> str:
             return f"{error.headers}{error.read().decode()}"
 
 
-@pytest.mark.slow
-def test_no_secret_is_in_any_page_log_metric_or_error(tmp_path):
-    folder = tmp_path / "journals"
+def a_folder_of_journals(inside: Path) -> Path:
+    folder = inside / "journals"
     folder.mkdir()
 
     async def write() -> None:
@@ -568,6 +643,12 @@ def test_no_secret_is_in_any_page_log_metric_or_error(tmp_path):
             )  # fmt: skip
 
     asyncio.run(write())
+    return folder
+
+
+@pytest.mark.slow
+def test_no_secret_is_in_any_page_log_metric_or_error(tmp_path):
+    folder = a_folder_of_journals(tmp_path)
     process = subprocess.Popen(
         [sys.executable, "-m", "cointrader", "dashboard", "--json", "--port", "0"],
         cwd=tmp_path,
@@ -605,4 +686,66 @@ def test_no_secret_is_in_any_page_log_metric_or_error(tmp_path):
     assert [name for name, secret in PLANTED.items() if secret in everything] == []
     assert "planted" not in everything
     assert sorted(path.name for path in folder.iterdir() if "token" in path.name) == []
+    assert process.returncode == 0
+
+
+def _sent(port: int, data: bytes) -> bytes:
+    """All that comes back until the other side ends."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(data)
+        answer = b""
+        with suppress(ConnectionError):
+            while part := connection.recv(65_536):
+                answer += part
+    return answer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "more"),
+    [
+        ([], {}),
+        ([], {"LOG_LEVEL": "debug", "LOG_FORMAT": "json", "LOG_FILE": "bots.log"}),
+        (["--child"], {}),
+    ],
+    ids=["as it is started", "with everything logged", "beside bots"],
+)
+def test_a_process_tells_nobody_what_it_could_not_read(tmp_path, flags, more):
+    folder = a_folder_of_journals(tmp_path)
+    command = ["dashboard", "--json", "--journal", str(folder / "live.db"), "--port", "0", *flags]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cointrader", *command],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            **more,
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    place = json.loads(process.stdout.readline())
+    token = Path(place["token_file"]).read_text(encoding="ascii").strip()
+    login = _get(f"{place['url']}api/v1/login", JSON, json.dumps({"token": token}).encode())
+    cookie = login.partition("Set-Cookie: ")[2].partition(";")[0].partition("=")[2]
+    assert len(cookie) >= 20
+    answers = [
+        _sent(place["port"], sent.replace(TOKEN, token).replace(COOKIE, cookie).encode("latin-1"))
+        for sent in MALFORMED.values()
+    ]
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+
+    assert [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers] == (
+        [AS_A_400] * len(MALFORMED)
+    )
+    told = f"{answers}{out}{err}"
+    assert [secret for secret in (token, cookie) if secret in told] == []
+    assert "Traceback" not in err
+    assert err.count("malformed") == (len(MALFORMED) if "LOG_LEVEL" in more else 0)
+    assert len(err.splitlines()) <= 3 or "LOG_LEVEL" in more
+    assert not (tmp_path / "bots.log").exists()
     assert process.returncode == 0

@@ -48,7 +48,7 @@ class Paper:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         process = subprocess.Popen(
-            [sys.executable, "-m", "cointrader", "paper", *arguments],
+            [sys.executable, "-m", "cointrader", "paper", "--no-dashboard", *arguments],
             cwd=self.folder,
             env={**keep, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdout=subprocess.PIPE,

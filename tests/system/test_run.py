@@ -45,8 +45,10 @@ class World:
         self, *arguments: str, state: str = "state", in_background: bool = False
     ) -> subprocess.Popen[str]:
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        before = DEAF if in_background else ()
+        after = ("--no-dashboard",) if arguments[0] in ("paper", "run") else ()
         process = subprocess.Popen(
-            [*(DEAF if in_background else ()), sys.executable, "-m", "cointrader", *arguments],
+            [*before, sys.executable, "-m", "cointrader", *arguments, *after],
             cwd=self.folder,
             env={
                 **keep,
@@ -206,3 +208,22 @@ def test_a_paper_run_at_a_persons_pace_takes_commands(world):
 
     assert here.ends(paper)[0] == 130
     assert not (here.folder / "paper.db.sock").exists()
+
+
+def test_what_a_person_said_outlives_a_paper_run_that_is_killed_in_the_same_bar(world):
+    here = world(20)
+    socket = here.folder / "paper.db.sock"
+    paper = here.start("paper", "--speed", "1", "--journal", "paper.db", *EAGER)
+    here.until(socket.exists, "its socket")
+    assert here.does("pause", "--journal", "paper.db")[0] == 0
+    here.until(  # long before the bar is over, which takes a quarter of an hour
+        lambda: "PAUSED" in here.does("status", "--journal", "paper.db")[1], "the pause"
+    )
+    paper.kill()
+    paper.communicate()
+
+    socket.unlink(missing_ok=True)
+    again = here.start("paper", "--speed", "1", "--resume", "paper.db")
+    here.until(socket.exists, "its socket again")
+    assert "PAUSED" in here.does("status", "--journal", "paper.db")[1]
+    assert here.ends(again)[0] == 130

@@ -32,7 +32,7 @@ def environment(folder, **settings):
 def paper(folder, *options, **settings):
     """`cointrader paper` in `folder`, until the block ends; yields its journal."""
     journal = folder / "paper.db"
-    command = [sys.executable, "-m", "cointrader", "paper", "--speed", PACE,
+    command = [sys.executable, "-m", "cointrader", "paper", "--no-dashboard", "--speed", PACE,
                "--symbols", "XRPUSDT,TRXUSDT", "--journal", str(journal), *options]  # fmt: skip
     with (folder / "said.txt").open("ab") as said:
         process = subprocess.Popen(

@@ -108,23 +108,39 @@ class Controls:
                 return Answer(True, (_health_line(health),), health)
             case "warn":
                 return self._warn(command)
-            case "pause":
-                answer = self._pause()
-            case "resume":
-                answer = self._resume()
-            case "flatten":
-                answer = await self._flatten(_symbols(command))
-            case "reset-kill":
-                is_drawdown = bool(command.arguments.get("drawdown"))
-                answer = self._reset(_symbols(command), is_drawdown=is_drawdown)
+            case "pause" | "resume" | "flatten" | "reset-kill":
+                return await self._change(command)
             case _:
                 raise UsageError(
                     "this process does not know that command",
                     found=command.name,
                     allowed=", ".join(_COMMANDS if self._vitals is None else _ALL_COMMANDS),
                 )
-        await self._write_down(command, answer)
+
+    async def _change(self, command: Command) -> Answer:
+        """Carry out what changes something, and write it down, refused or not."""
+        try:
+            answer = await self._changed(command)
+        except UsageError as error:  # no emergency: who asked is told at once
+            said = " ".join(f"refused: {error.what}: {error.found}".split())[:_LONGEST_WARNING]
+            await self._write_down(command, said, "warning")
+            raise
+        done = "warning" if command.name == "flatten" else "info"
+        level = done if answer.is_done else "critical"
+        await self._write_down(command, "; ".join(answer.lines), level)
         return answer
+
+    async def _changed(self, command: Command) -> Answer:
+        match command.name:
+            case "pause":
+                return self._pause()
+            case "resume":
+                return self._resume()
+            case "flatten":
+                return await self._flatten(_symbols(command))
+            case _:
+                is_drawdown = bool(command.arguments.get("drawdown"))
+                return self._reset(_symbols(command), is_drawdown=is_drawdown)
 
     # -- entries ----------------------------------------------------------------------------------
 
@@ -249,14 +265,9 @@ class Controls:
             )
         return [symbol for symbol in self._bots if symbol in symbols]
 
-    async def _write_down(self, command: Command, answer: Answer) -> None:
-        at_ms = self._clock.now_ms()
-        level = (
-            "critical" if not answer.is_done else "warning" if command.name == "flatten" else "info"
-        )
-        said = "; ".join(answer.lines)
+    async def _write_down(self, command: Command, said: str, level: str) -> None:
         text = f"{command.name}, asked for by {command.who or 'somebody'}: {said}"
-        await self._journal.commit(Alert(at_ms, level, "", text))
+        await self._journal.commit(Alert(self._clock.now_ms(), level, "", text))
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from cointrader.cli.verdict_options import Judging, judging_of, with_verdict
 from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from cointrader.app.backtest import Prepared
     from cointrader.app.models import Models
     from cointrader.app.paper.market import PaperMarket
 
@@ -162,6 +164,9 @@ def _play(
 
         models = Models(config, models_in, is_paper=True)
     ready = prepared(config, market, on_progress=tell, models=models)
+    memory = "" if models is None else _memory(ready, models)
+    if memory:
+        judging = replace(judging, criteria=None)
     trial = count_trial(ready, ledger=judging.ledger, now_ms=time.time_ns() // 1_000_000)
     tell("playing")
     result = run(ready.candles, ready.signals, ready.settings(balance=wallet))
@@ -204,19 +209,39 @@ def _play(
             made_ms=trial.at_ms,
             candles=ready.candles,
             judged=shown,
-            remarks=[*([without] if unknown else []), *judges],
+            remarks=[*([memory] if memory else []), *([without] if unknown else []), *judges],
         )
         write_report(report_path, inputs)
     if as_json:
         plain = result_as_plain(course, summary)
-        click.echo(json.dumps({**plain, "verdict": judged and judged.as_plain()}, indent=2))
+        verdict = judged and judged.as_plain()
+        told = {**plain, "verdict": verdict, "not_judged": memory or None}
+        click.echo(json.dumps(told, indent=2))
         return 0
     tell.announce(config, market, unknown, models)
+    if memory:
+        click.echo(f"NOT JUDGED: {memory}\n")
     for line in judged.lines() if judged is not None else ():
         click.echo(line)
     for line in result_lines(course, summary):
         click.echo(line)
     return 0
+
+
+def _memory(ready: Prepared, models: Models) -> str:
+    """Why a result shows what models remember and not what they know; empty where it does not."""
+    from cointrader.app.backtest import learned_from
+    from cointrader.app.words import moment
+
+    seen = learned_from(ready, models)
+    if not seen:
+        return ""
+    learned = ", ".join(f"{symbol} until {moment(at_ms)}" for symbol, at_ms in seen.items())
+    return (
+        "models have learned from these very candles and know how they went on "
+        f"({learned} UTC). What follows is no evidence. `--from` a later date plays what they had "
+        "not seen; `cointrader promote` judges them by folds that they had not"
+    )
 
 
 class _Teller:

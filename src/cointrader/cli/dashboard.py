@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -83,16 +84,23 @@ def dashboard(
     if is_child:
         with suppress(OSError):
             os.nice(_NICE)  # before the imports, which take the longest
+    from cointrader.app.config import Config
     from cointrader.app.dashboard.serve import DashboardPlan, serve_dashboard
     from cointrader.app.dashboard.token import token_for
+    from cointrader.app.logs.logs import configure as configure_logs
+    from cointrader.app.logs.settings import LogSettings
     from cointrader.app.status import newest_journal
 
     if journal_path is None:
         journal_path = newest_journal(JOURNALS)
     elif not is_child:
         _require(journal_path)
-    given = os.environ.get("DASHBOARD_TOKEN", "") if is_child else _configured()
+    config = None if is_child else Config()
+    given = os.environ.get("DASHBOARD_TOKEN", "") if config is None else config.dashboard_token
     token = token_for(journal_path, given=given, file=token_file)
+    settings = LogSettings() if config is None else LogSettings.of(config)
+    secrets = (*settings.secrets, token.text)
+    configure_logs(replace(settings, file=None, secrets=secrets))  # the file is the bots'
     plan = DashboardPlan(journal_path, token.text, host, port, names)
     if not is_child:
         warn_of(host)
@@ -208,12 +216,6 @@ def _say(text: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
             click.echo(text, err=True)
-
-
-def _configured() -> str:
-    from cointrader.app.config import Config
-
-    return Config().dashboard_token
 
 
 def _require(path: Path) -> None:

@@ -19,7 +19,7 @@ from cointrader.app.narrate import Narrator
 from cointrader.app.preflight.judge import Verdict
 from cointrader.app.words import moment
 from cointrader.cli.access import access_of, with_access
-from cointrader.cli.dashboard import Beside, is_on_terminal, with_dashboard
+from cointrader.cli.dashboard import Beside, with_dashboard
 from cointrader.cli.main import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED
 from cointrader.cli.options import SettingsCommand, with_config
 from cointrader.cli.preflight_output import check_lines
@@ -49,7 +49,7 @@ JOURNALS = Path("journals")
     default=MODELS,
     help=f"Folder of models, one sub-folder per symbol.  [default: {MODELS}]",
 )
-@with_dashboard("yes; a rehearsal's only on a terminal")
+@with_dashboard("yes")
 @click.option("--quiet", "-q", is_flag=True, help="No line for each event.")
 @with_config
 def run(
@@ -92,11 +92,10 @@ def run(
     with ExitStack() as open_until_done:
         plan = replace(plan, journal_path=path, listeners=[teller.hear])
         teller.announce(plan)
-        is_shown = (not plan.is_rehearsal or is_on_terminal()) if dashboard is None else dashboard
 
         def ready(told: Ready) -> None:
             teller.ready(told)
-            if is_shown:  # only now: what a preflight refuses needs none
+            if dashboard is not False:  # only now: what a preflight refuses needs none
                 beside = Beside(path, dashboard_host, dashboard_port, config.dashboard_token)
                 open_until_done.enter_context(beside)
 

@@ -129,7 +129,9 @@ _OF_OTHER_MARKETS = (
     help="Beside --market live: another server that speaks Binance's protocol.",
 )
 @with_models(by_default=True)
-@with_dashboard("on a terminal, where it stays after the result until Ctrl-C")
+@with_dashboard(
+    "yes; at full speed only on a terminal, where it stays after the result until Ctrl-C"
+)
 @click.option("--quiet", "-q", is_flag=True, help="Only the result: no line for each event.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
@@ -228,13 +230,20 @@ def paper(
     if trades_path is not None:
         require_writable(trades_path, not_among=_files_of(plan.journal_path))
     beside = Beside(plan.journal_path, dashboard_host, dashboard_port, config.dashboard_token)
-    is_shown = (is_on_terminal() and not as_json) if dashboard is None else dashboard
+    is_shown = _is_worth_watching(plan, as_json) if dashboard is None else dashboard
     screen = Screen(plan, notes, quiet=quiet)
     with beside if is_shown else nullcontext():
         code = _play(plan, screen, config, trades_path, as_json)
         if is_shown and is_on_terminal() and code != EXIT_INTERRUPTED:
             beside.stay()
     return code
+
+
+def _is_worth_watching(plan: PaperPlan, as_json: bool) -> bool:
+    """Whether a dashboard is begun unasked: not where nobody looks at what is over in seconds."""
+    takes_its_time = plan.speed is not None or is_live_market(plan)
+    is_meant = bool(_typed().keys() & {"dashboard_host", "dashboard_port"})
+    return is_meant or (not as_json and (takes_its_time or is_on_terminal()))
 
 
 def _play(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -14,6 +14,8 @@ from aiohttp import web
 from cointrader.dashboard import answers
 from cointrader.dashboard.site import NobodyRuns, NoRun, NotThere
 from cointrader.domain.errors import CointraderError, JournalError, UsageError
+
+_Response = TypeVar("_Response", bound=web.StreamResponse)
 
 MOST_BODY = 4_096
 BODY_S = 5.0  # until a body is there
@@ -74,9 +76,16 @@ async def until(over: asyncio.Event) -> AsyncIterator[Callable[[], bool]]:
 
 async def dress(request: web.Request, response: web.StreamResponse) -> None:
     """Headers that every answer has."""
-    response.headers.update(_HEADERS)
-    if request.path.startswith("/api/") or "Cache-Control" not in response.headers:
+    dressed(response)
+    if request.path.startswith("/api/"):
         response.headers["Cache-Control"] = "no-store"
+
+
+def dressed(response: _Response) -> _Response:
+    """An answer with the headers that do not depend on what was asked."""
+    response.headers.update(_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 def as_json(answer: object, *, is_packed: bool = False, status: int = 200) -> web.Response:
@@ -106,7 +115,7 @@ async def body_of(request: web.Request, kind: type[Any], *, within_s: float = BO
             return msgspec.json.decode(await request.read(), type=kind)
     except TimeoutError:
         raise Refusal(408, "slow", "the body did not come in time") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, web.RequestPayloadError):
         raise Refusal(400, "body", "the body is not what this needs", "see openapi.json") from None
 
 

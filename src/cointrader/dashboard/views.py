@@ -25,6 +25,7 @@ from cointrader.domain.records import Alert, BotState, Decision, PositionOpened
 from cointrader.journal.page_trades import TradeSums
 
 _ZERO = Decimal(0)
+REFUSED = "REFUSED"  # what an entry that somebody said no to is counted as
 
 Times = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,6 +39,11 @@ def side_name(side: Side | None) -> answers.SideName | None:
 
 def named(side: Side) -> answers.SideName:
     return "long" if side is Side.LONG else "short"
+
+
+def answered(action: str, refusal: str) -> str:
+    """What a bar came to. An opposite signal did close its position, whatever was refused then."""
+    return REFUSED if action == "ENTER" and refusal else action
 
 
 # -- positions ------------------------------------------------------------------------------------

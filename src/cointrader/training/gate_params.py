@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -20,6 +21,7 @@ from cointrader.training.gate_criteria import ParamsRule
 from cointrader.training.params import ACTIVE_FILE, backend_of
 
 _MOST_BYTES = 1 << 20
+_SYMBOL = re.compile(r"[A-Z0-9]+(_[0-9]{6})?")  # it names a folder, and files come from elsewhere
 _BACKEND = "lgbm"  # whose settings a symbol's folder may hold
 
 
@@ -87,6 +89,8 @@ def read_tuned(path: Path) -> Tuned:
     baseline, tuned = (_folds(told.get(name), f"{path}, {name}") for name in ("baseline", "tuned"))
     if len(baseline) != len(tuned):
         raise _none(path, f"{len(baseline)} folds before and {len(tuned)} after")
+    if not _SYMBOL.fullmatch(told["symbol"].upper()):
+        raise _none(path, f"symbol is {told['symbol']!r}"[:100])
     if told["backend"] != _BACKEND:
         raise ConfigError(
             "only settings of one backend are kept for trainings to begin with",

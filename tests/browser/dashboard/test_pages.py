@@ -7,10 +7,14 @@ import io
 import time
 import urllib.request
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import islice
 
 import pytest
 
+from cointrader.domain.order import Side
+from cointrader.domain.records import Decision, RunStarted
+from cointrader.journal.sqlite import SqliteJournal
 from tests.browser.dashboard.living import (
     FILTERED,
     PAGES,
@@ -45,6 +49,9 @@ DRAWN = """box => {
   }
   return drawn;
 }"""
+T0 = 1_767_225_600_000
+A_RUN = RunStarted(T0, "live", "Binance", "default", ("XRPUSDT",), "15m", Decimal(1000), "0.1.0")
+REFUSED = Decision("XRPUSDT", T0, "ENTER", Side.LONG, 4, ("rsi",), "max-positions")
 FEWEST = 300  # such pixels of a chart that is drawn
 
 
@@ -260,6 +267,53 @@ def test_a_dashboard_that_went_away_is_told_and_asks_for_the_token_when_it_is_ba
 
         brief.start()
         seen.page.wait_for_selector("input[name=token]")
+
+
+def test_an_address_that_nobody_can_read_is_a_symbol_that_is_not_there(browser, live):
+    with opened(browser, live.url) as seen:
+        seen.go("symbol/%")
+        seen.page.reload()
+
+        seen.page.wait_for_selector("main .wrong", timeout=20_000)
+        assert "not traded here" in text(seen)
+
+
+def test_a_filter_that_no_trade_meets_does_not_say_that_there_are_none(seen):
+    seen.go("trades?from=2099-01-01")
+
+    until(lambda: "No trade meets these filters" in text(seen, "[data-key=trades]"), "the filter")
+    assert "No trade meets these filters" in text(seen, "section[data-key=costs]")
+    assert "No closed trade yet" not in text(seen)
+
+
+def test_a_phone_shows_all_of_what_trades_cost_together(browser, live):
+    with opened(browser, live.url, viewport=PHONE) as seen:
+        seen.go("trades")
+
+        box = seen.page.locator(".scroll[data-key=costs]")
+        assert box.evaluate("box => box.scrollHeight - box.clientHeight") == 0
+        cells = seen.page.locator("tfoot th, tfoot td")
+        for cell in cells.all():
+            assert cell.evaluate("cell => getComputedStyle(cell).display") == "flex"
+            where = cell.bounding_box()
+            assert where["x"] >= 0
+            assert where["x"] + where["width"] <= PHONE["width"]
+
+
+def test_a_refused_entry_is_not_told_as_an_entry(browser, tmp_path):
+    journal = tmp_path / "refused.db"
+    with SqliteJournal(journal, threaded=False) as written:
+        written.checkpoint(A_RUN, REFUSED)
+    with dashboard(journal) as served, opened(browser, served.url) as seen:
+        seen.go("health")
+        bots = text(seen, ".scroll[data-key=bots]")
+        assert "Entry refused" in bots
+        assert "as many positions are open as allowed" in bots
+
+        seen.go("decisions")
+        counted = text(seen, "section:has([data-key=REFUSED])")
+        assert "Entry refused" in counted
+        assert "Enter" not in counted.replace("Entry refused", "").split("Refused")[0]
 
 
 @pytest.mark.parametrize("language", ["en-GB", "ko-KR"])

@@ -70,7 +70,7 @@ def test_every_key_that_is_used_has_words_and_every_word_is_used():
         ("exit", [reason.value for reason in EXITS]),
         ("gate", [gate for gate in GATES if gate]),
         ("part", PARTS),
-        ("action", ["HOLD", "ENTER", "EXIT", "REVERSE"]),
+        ("action", ["HOLD", "ENTER", "REFUSED", "EXIT", "REVERSE"]),
         ("level", ["info", "warning", "critical"]),
     ],
 )

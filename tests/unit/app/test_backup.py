@@ -180,11 +180,42 @@ def test_no_secret_is_in_a_backup(folder, tmp_path):
         ("#BINANCE_API_KEY=", "#BINANCE_API_KEY="),
         ("discord_webhook_url = 'x'", "#discord_webhook_url=*** (a secret; put it in again)"),
         ("MY_TOKEN='a = b'", "#MY_TOKEN=*** (a secret; put it in again)"),
-        ("# a note", "# a note"),
+        ("", ""),
+        ("#LEVERAGE=3", "#LEVERAGE=3"),
+        ("# ATR_SL_MULT_XRPUSDT = 2.0", "#ATR_SL_MULT_XRPUSDT=2.0"),
+        ("#LEVERAGE=3  # was hush", "#LEVERAGE=3"),
+        ("LEVERAGE=5 # token of then: hush", "LEVERAGE=5"),
+        ("export SYMBOLS = 'XRPUSDT' # hush", "SYMBOLS='XRPUSDT'"),
+        ('MY_WORDS="a # b" # hush', 'MY_WORDS="a # b"'),
+        ("MY_WORDS=a#b", "MY_WORDS=a#b"),
+        ("MY_WORDS= # hush", "MY_WORDS="),
+        ("# a note", None),
+        ("# hush", None),
+        ("#MY_OLD=hush", None),
+        ("# then hush and BINANCE_API_KEY=", None),
+        ("# old telegram 123456789:AAH-x_y0123456789abcdefghijklmnopq", None),
     ],
 )
 def test_a_line_of_settings_is_kept_without_its_secret(line, kept):
     assert without_secret(line) == kept
+
+
+def test_an_env_is_kept_without_its_comments_and_says_so(folder, tmp_path):
+    (folder / ".env").write_text("# the old password is hush\nLEVERAGE=5 # not hush\n")
+    unpack(a_backup(folder), tmp_path / "out")
+
+    kept = (tmp_path / "out" / ".env").read_text()
+    assert kept.splitlines()[0] == (
+        "# As `cointrader backup` kept it: settings without secrets, and no other comments."
+    )
+    assert kept.splitlines()[1:] == ["LEVERAGE=5"]
+
+
+def test_an_env_without_comments_is_kept_as_it_is(folder, tmp_path):
+    (folder / ".env").write_text("LEVERAGE=5\n\n#SIZING=risk\n")
+    unpack(a_backup(folder), tmp_path / "out")
+
+    assert (tmp_path / "out" / ".env").read_text() == "LEVERAGE=5\n\n#SIZING=risk\n"
 
 
 ODD = {
@@ -535,11 +566,14 @@ def test_half_a_backup_is_refused(folder, tmp_path, left):
     assert files_of(tmp_path / "new") == {}
 
 
-def test_a_flipped_byte_anywhere_is_noticed(folder, tmp_path):
+_END = 128  # bytes at most: zeros behind the last file of an archive, packed; nothing is in them
+
+
+def test_a_flipped_byte_of_what_was_packed_is_noticed(folder, tmp_path):
     backup = a_backup(folder)
     content = backup.read_bytes()
     noticed = 0
-    places = range(10, len(content) - 8, max(1, len(content) // 40))
+    places = range(10, len(content) - _END, max(1, len(content) // 40))
     for place in places:
         backup.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         try:

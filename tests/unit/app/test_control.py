@@ -193,9 +193,21 @@ async def test_a_drawdown_halt_is_lifted_only_where_there_is_one(desk):
 async def test_what_it_does_not_know_is_refused(desk):
     with pytest.raises(UsageError, match="does not know"):
         await desk.does("dance")
-    with pytest.raises(UsageError, match="does not trade"):
-        await desk.does("flatten", symbols=["DOGEUSDT"])
     assert desk.alerts() == []
+
+
+@pytest.mark.parametrize("name", ["flatten", "reset-kill"])
+async def test_a_command_that_was_refused_is_written_down_too(desk, name):
+    with pytest.raises(UsageError, match="does not trade"):
+        await desk.does(name, symbols=["DOGEUSDT"])
+
+    (alert,) = desk.alerts()
+    assert alert.level == "warning"
+    assert alert.text == (
+        f"{name}, asked for by alice (process 7): "
+        "refused: this process does not trade that symbol: DOGEUSDT"
+    )
+    assert not desk.risk.is_paused
 
 
 async def test_where_no_socket_can_be_an_alert_says_so_and_trading_goes_on(desk):

@@ -46,6 +46,8 @@ def test_a_known_secret_is_hidden_in_every_form(form):
         ("Cookie: session=hush; other=1", "hush"),
         ("POST https://discord.com/api/webhooks/12345/AbC-d_9 429", "AbC-d_9"),
         ("https://api.telegram.org/bot123456:AAH-x_y/getUpdates", "AAH-x_y"),
+        ("# old telegram 123456789:AAH-x_y0123456789abcdefghijklmnopq", "AAH-x_y"),
+        ("chat 123456789%3AAAH-x_y0123456789abcdefghijklmnopq", "AAH-x_y"),
         ("mailto://alice:hush@example.com", "hush"),
         ("http://127.0.0.1:8787/#token=hush-hush", "hush"),
         (f"refused: {KEY}", KEY),
@@ -68,6 +70,7 @@ def test_what_looks_like_a_secret_is_hidden_unknown_as_it_is(text, left):
         f"configuration {'0a' * 32}",  # a hash
         "the secret of good trading is patience",
         "https://fapi.binance.com/fapi/v1/time",
+        "at 1767225600:XRPUSDT",
         '{"symbol": "TRXUSDT", "quantity": "120"}',
     ],
 )

@@ -23,6 +23,7 @@ from cointrader.domain.position import CloseReason
 from cointrader.domain.records import (
     Alert,
     BotState,
+    Decision,
     EquityMarked,
     PositionOpened,
     RunStarted,
@@ -124,6 +125,25 @@ async def a_live_journal(path, *records):
     async with SqliteJournal(path, threaded=False) as journal:
         await journal.commit(a_run(), *records)
     return JournalSite(path, data=path.parent / "no-data")
+
+
+async def test_an_entry_that_was_refused_is_counted_as_refused(tmp_path):
+    def answered(place, action, refusal=""):
+        at_ms = T0 + place * BAR_MS
+        return Decision("XRPUSDT", at_ms, action, Side.LONG, 4, ("rsi",), refusal)
+
+    site = await a_live_journal(
+        tmp_path / "live.db",
+        answered(0, "ENTER"),
+        answered(1, "REVERSE", "max-positions"),  # which did close what was open
+        answered(2, "ENTER", "max-positions"),
+        answered(3, "ENTER", "paused"),
+    )
+
+    told = page(site, "reasons")
+    assert {row.key: row.count for row in told.actions} == {"REFUSED": 2, "ENTER": 1, "REVERSE": 1}
+    assert {row.key: row.count for row in told.refusals} == {"max-positions": 2, "paused": 1}
+    assert told.bars == 4
 
 
 async def test_an_only_position_is_marked_by_what_the_account_says(tmp_path):

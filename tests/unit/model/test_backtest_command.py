@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cointrader.app.verdict.kept import default_path
 from cointrader.app.verdict.subject import Identity
 from cointrader.cli.main import main
 from tests.unit.backtest.folders import stored
+from tests.unit.market.made import BAR_MS, START_MS
 from tests.unit.model.making import constant, linear, published
 
 XRP = ["--symbols", "XRPUSDT"]
@@ -109,3 +111,29 @@ def test_each_model_and_threshold_is_a_trial_and_a_verdict_of_its_own(capsys, da
     config = Config(overrides={"symbols": "XRPUSDT"}, environ={}, folder="/nonexistent")
     assert files[0] == str(default_path(Identity.of(config).hash))
     assert told(capsys, *data, "--model", "--ml-threshold", "0.65")["verdict"]["trials"] == 4
+
+
+MEMORY = START_MS + 1_000 * BAR_MS  # of a model that learned from the first half of the candles
+
+
+def test_what_a_model_learned_from_is_played_and_not_judged(capsys, data):
+    published(Path("models"), constant(0.9), trained_to_ms=MEMORY)
+
+    result = told(capsys, *data, "--model")
+
+    assert result["trades"] > 0
+    assert result["verdict"] is None
+    assert "have learned from these very candles" in result["not_judged"]
+    assert not list(Path().glob("verdicts/*"))
+    assert main(["backtest", *data, "--model"]) == 0
+    assert capsys.readouterr().out.startswith("NOT JUDGED: models have learned from these very")
+
+
+def test_what_came_after_it_is_judged(capsys, data):
+    published(Path("models"), constant(0.9), trained_to_ms=MEMORY)
+    later = datetime.fromtimestamp(MEMORY / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+
+    result = told(capsys, *data, "--model", "--from", later)
+
+    assert result["not_judged"] is None
+    assert result["verdict"]["answer"]

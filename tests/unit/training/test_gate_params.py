@@ -75,6 +75,7 @@ def test_no_fold_at_all_is_refused(tmp_path):
     "changes",
     [
         {"symbol": ""},
+        {"symbol": "../../elsewhere"},
         {"score": None},
         {"params": {}},
         {"params": {"num_leaves": 1}},

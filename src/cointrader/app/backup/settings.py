@@ -9,19 +9,24 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Any
 
+from cointrader.app.config.settings import SETTINGS
 from cointrader.app.config.sources import ENV_NAME, TOML_NAME, from_env_file, from_toml
 from cointrader.app.logs.scrub import HIDDEN, Scrubber
 from cointrader.app.secrets_around import is_secret_name
 
 CONFIGURATION = (TOML_NAME, ENV_NAME)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _TAKEN_OUT = "a secret; put it in again"
+# The value of a line of `.env` as written, without what a comment after it says.
+_VALUE = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|[^#'"\s].*?(?=\s+#|$)|""")
+_UNCOMMENTED = "# As `cointrader backup` kept it: settings without secrets, and no other comments."
 _REWRITTEN = "# As `cointrader backup` kept it: every setting but secrets, and no comments."
 
 
@@ -35,19 +40,51 @@ def settings_without_secrets(path: Path, scrubber: Scrubber) -> str:
         raise FileNotFoundError(path)
     if path.name == ENV_NAME:
         from_env_file(path)  # or it is none: below every line is one setting, or a comment
-        lines = [without_secret(line) for line in _text(path).splitlines()]
-        return scrubber.text("\n".join([*lines, ""]))
+        return scrubber.text(_env_without_secrets(_text(path).splitlines()))
     from_toml(path)
     text = _text(path)
     return _toml_without_secrets(text, tomllib.loads(text), scrubber)
 
 
-def without_secret(line: str) -> str:
-    """A line of `.env`, without the value of a setting that is secret."""
-    name, equals, value = line.strip().lstrip("#").strip().removeprefix("export ").partition("=")
-    if equals and value.strip() and is_secret_name(name.strip()):
-        return f"#{name.strip()}={HIDDEN} ({_TAKEN_OUT})"
-    return line
+def without_secret(line: str) -> str | None:
+    """A line of `.env` without the value of a setting that is secret, and without free words.
+
+    None for a comment that is no setting: nobody can say what is in it.
+    """
+    text = line.strip()
+    if not text:
+        return ""
+    mark = "#" if text.startswith("#") else ""
+    name, equals, value = (
+        part.strip() for part in text.lstrip("#").strip().removeprefix("export ").partition("=")
+    )
+    if not equals or not _NAME.fullmatch(name):
+        return None
+    found = _VALUE.match(value)
+    written = found[0] if found else ""
+    if is_secret_name(name):
+        return f"#{name}={HIDDEN} ({_TAKEN_OUT})" if written else f"{mark}{name}="
+    if mark and not _is_setting(name):
+        return None
+    return f"{mark}{name}={written}"
+
+
+def _env_without_secrets(lines: Sequence[str]) -> str:
+    kept = [without_secret(line) for line in lines]
+    is_shortened = any(
+        short is None or ("#" in line and len(short) < len(line.rstrip()))
+        for line, short in zip(lines, kept, strict=True)
+    )
+    head = [_UNCOMMENTED] if is_shortened else []
+    return "\n".join([*head, *(line for line in kept if line is not None), ""])
+
+
+def _is_setting(name: str) -> bool:
+    """Whether it is one of ours, or one of ours for one symbol."""
+    lower = name.lower()
+    return lower in SETTINGS or any(
+        setting.per_symbol and lower.startswith(f"{known}_") for known, setting in SETTINGS.items()
+    )
 
 
 def _text(path: Path) -> str:

@@ -21,6 +21,7 @@ _COUNTED_DAYS, _COUNTED = 7, 30_000  # and no more answers than that, unless tol
 _ACTIONS = {
     "HOLD": "did nothing",
     "ENTER": "signalled an entry",
+    views.REFUSED: "signalled an entry, which was refused",
     "EXIT": "closed by opposite signal",
     "REVERSE": "closed, and signalled the other side",
 }
@@ -114,7 +115,7 @@ def read_reasons(reader: PageReader, now: RunNow, query: Query) -> answers.Reaso
     refusals: Counter[str] = Counter()
     texts: dict[str, str] = {}
     for count in reader.reasons(symbol, from_ms, to_ms):
-        actions[count.action] += count.count
+        actions[views.answered(count.action, count.refusal)] += count.count
         gate, text = words.gate(count, max(to_ms - 1, 0), symbol or now.run.symbols[0])
         if gate:
             gates[gate] += count.count

@@ -10,11 +10,13 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from cointrader.app.dashboard.site import JournalSite
 from cointrader.dashboard.connections import FIRST_S, Connections, bound
+from cointrader.dashboard.protocol import Protocol
 from cointrader.dashboard.replies import BODY_S
 from cointrader.dashboard.security import Hosts
 from cointrader.dashboard.server import Server
@@ -25,6 +27,13 @@ PORT, HOST = 8787, "127.0.0.1"
 _PORTS = 20  # tried one after the other
 _VENDOR = Path(__file__).parents[2] / "backtest" / "report" / "assets"
 _LAST_WORDS_S = 2.0
+_HTTP: dict[str, Any] = {
+    "access_log": None,  # it would hold addresses and nothing that helps
+    "keepalive_timeout": 30.0,
+    "lingering_time": 2.0,
+    "max_line_size": 4_096,
+    "max_field_size": 8_190,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +113,14 @@ async def dashboard(plan: DashboardPlan) -> AsyncIterator[Place]:
         connections=connections,
         body_s=min(BODY_S, plan.patience_s),
     )
-    runner = web.AppRunner(
-        server.application(),
-        access_log=None,  # it would hold addresses and nothing that helps
-        keepalive_timeout=30.0,
-        lingering_time=2.0,
-        shutdown_timeout=_LAST_WORDS_S,
-        max_line_size=4_096,
-        max_field_size=8_190,
-    )
+    runner = web.AppRunner(server.application(), shutdown_timeout=_LAST_WORDS_S)
     await runner.setup()
     made = runner.server
     assert made is not None
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(lambda: connections.protocol(made()), sock=listener)
+    listening = await loop.create_server(
+        lambda: connections.protocol(Protocol(made, loop=loop, **_HTTP)), sock=listener
+    )
     threading.Thread(target=site.prepare, name="market", daemon=True).start()
     try:
         yield Place(plan.host, port)

@@ -36,6 +36,8 @@ _IN_ADDRESSES = (
     re.compile(r"([a-z][a-z0-9+.-]*://)[^\s/@:\"'<>]*:[^\s/@\"'<>]+@", re.IGNORECASE),  # user:pass@
     re.compile(r"(#token=)[^\s\"'<>]+"),
 )
+# Telegram's tokens where nothing says what they are: a bot's number, a colon, 35 characters.
+_TELEGRAM = re.compile(r"(?<![0-9])[0-9]{6,12}(?::|%3[aA])[A-Za-z0-9_-]{30,}")
 # Keys, secrets and listen keys of Binance: 64 letters and digits, unlike a hash both cases.
 _KEY_LIKE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{60,}(?![A-Za-z0-9])")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
@@ -66,6 +68,7 @@ class Scrubber:
             text = pattern.sub(rf"\1{HIDDEN}", text)
         text = _BEARER.sub(rf"\1 {HIDDEN}", text)
         text = _NAMED.sub(_without_value, text)
+        text = _TELEGRAM.sub(HIDDEN, text)
         return _KEY_LIKE.sub(_without_key, text)
 
 

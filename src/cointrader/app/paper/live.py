@@ -53,7 +53,7 @@ from cointrader.ops import channels
 from cointrader.ops.metrics import StreamAge
 from cointrader.risk.manager import RiskManager
 
-_CHECKPOINT_S = 1.0  # of the wall clock, between two checkpoints
+_CHECKPOINT_S = 0.5  # of the wall clock, between two checkpoints
 _LOOK_MS = 1_000  # between two looks at the wall clock
 _REACHED_S = 10.0  # until the market has answered a first time
 _LONGEST_S, _LONGEST_VITAL_S, _CONNECT_S = 10.0, 4.0, 3.0  # one request, as seen by the wall clock

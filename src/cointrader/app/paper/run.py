@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from cointrader.exchange.simulated.wire.faults import FaultPlan  # costs 0.3 s
 
 _LAST_WORDS_S = 60.0  # for bots to end after the market has
-_CHECKPOINT_S = 0.25  # of the wall clock, between two checkpoints where time jumps
+_CHECKPOINT_S = 0.25  # of the wall clock, between two checkpoints
 _LOOK_BARS = 8  # where time jumps, so many bars pass between two looks at the wall clock
 WIRE = "wire"  # in a run's origin: it went through the real adapter
 _BEFORE_CLOSE_MS = 2  # bots have acted on the bar, and it has not closed yet
@@ -349,7 +349,11 @@ async def _keep_safe(
     journal: SqliteJournal,
     on_progress: Callable[[Progress], None],
 ) -> None:
-    """Checkpoints, and a word on how far it is: every bar, or as often as the wall clock asks."""
+    """Checkpoints, and a word on how far it is, as often as the wall clock asks.
+
+    Where time jumps, shortly before a bar closes. At a person's pace also within a bar: what he
+    told the bots to do is on disk a moment later, for whoever looks and for the next start.
+    """
     started_s = time.monotonic()
     saved_s = -_CHECKPOINT_S
     bar_ms = plan.source.interval_ms
@@ -362,7 +366,10 @@ async def _keep_safe(
         done = exchange.progress
         on_progress(Progress(done.done, done.total, clock.now_ms(), now_s - started_s))
         this_bar_ms = (clock.now_ms() + _BEFORE_CLOSE_MS) // bar_ms * bar_ms
-        await clock.sleep_until_ms(this_bar_ms + step_ms - _BEFORE_CLOSE_MS)
+        next_ms = this_bar_ms + step_ms - _BEFORE_CLOSE_MS
+        if plan.speed is not None:
+            next_ms = min(next_ms, clock.now_ms() + round(_CHECKPOINT_S * 1_000 * plan.speed))
+        await clock.sleep_until_ms(next_ms)
 
 
 def _exchange(plan: PaperPlan, clock: LoopClock) -> SimulatedExchange:

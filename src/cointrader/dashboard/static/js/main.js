@@ -40,9 +40,18 @@ function here() {
   const [name, ...rest] = path.split("/");
   return {
     name: name in PAGES ? name : "overview",
-    rest: decodeURIComponent(rest.join("/")),
+    rest: decoded(rest.join("/")),
     filters: Object.fromEntries(new URLSearchParams(asked)),
   };
+}
+
+/** What an address says; as it stands where it is none that can be read, such as a bare "%". */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function addressOf(name, rest, filters) {

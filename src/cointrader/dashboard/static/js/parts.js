@@ -55,13 +55,18 @@ const TONES = {
   running: "good", protected: "good", ended: "", stopped: "", finished: "", resumable: "told",
   crashed: "unsure", "not-traded": "unsure", unprotected: "bad", quarantined: "bad",
   info: "told", warning: "unsure", critical: "bad",
-  ENTER: "good", EXIT: "told", REVERSE: "told", HOLD: "",
+  ENTER: "good", REFUSED: "unsure", EXIT: "told", REVERSE: "told", HOLD: "",
   served: "good", none: "", broken: "bad", off: "", deploy: "good",
 };
 
 /** A state in words; its colour only repeats it. */
 export function badge(kind, value, tone = TONES[value] ?? "") {
   return h("span", { class: `badge ${tone}`.trim() }, named(kind, value));
+}
+
+/** What a bar came to: an entry that somebody said no to is none. */
+export function answered(action, refusal) {
+  return badge("action", action === "ENTER" && refusal ? "REFUSED" : action);
 }
 
 export function side(value) {

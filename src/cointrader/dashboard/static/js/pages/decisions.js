@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { h } from "../dom.js";
 import { minute, moment, number, percent } from "../format.js";
 import { named, t } from "../i18n.js";
-import { badge, card, choice, counted, dates, empty, side, symbolLink, table } from "../parts.js";
+import { answered, badge, card, choice, counted, dates, empty, side, symbolLink, table } from "../parts.js";
 import { older, withOlder } from "./pages.js";
 import { why } from "./why.js";
 
@@ -55,7 +55,7 @@ function rows(data, filters, draw) {
   const columns = [
     { name: t("bar"), cell: (row) => moment(row.bar_open_ms), keep: true },
     { name: t("symbol"), cell: (row) => symbolLink(row.symbol) },
-    { name: t("action"), cell: (row) => badge("action", row.action) },
+    { name: t("action"), cell: (row) => answered(row.action, row.refusal) },
     { name: t("side"), cell: (row) => side(row.side) },
     { name: t("score"), number: true, cell: (row) => (row.threshold === null ? number(row.score) : `${row.score} / ${row.threshold}`) },
     { name: t("probability"), number: true, cell: (row) => percent(row.probability) },
@@ -75,7 +75,7 @@ function reasons(told, change) {
   const pick = (reason) => change({ reason });
   const column = (name, rows) => h("div", {}, h("h3", {}, name), rows);
   return card(t("reasons"), h("div", { class: "cards thirds" },
-    column(t("action"), counted(told.actions.map((each) => ({ ...each, words: named("action", each.key) })), { pick: (action) => change({ action }), total: told.bars })),
+    column(t("action"), counted(told.actions.map((each) => ({ ...each, words: named("action", each.key) })), { pick: (action) => change({ action: action === "REFUSED" ? "ENTER" : action }), total: told.bars })),
     told.gates.length > 0 && column(t("reasons.gates"), counted(told.gates.map(inWords("gate")), { pick, total: told.bars })),
     told.refusals.length > 0 && column(t("reasons.refusals"), counted(told.refusals.map(inWords("refusal")), { pick, total: told.bars }))), { key: "reasons", more: [t("reasons.bars", { bars: number(told.bars) }), " ", moment(told.from_ms), " – ", moment(told.to_ms)] });
 }

@@ -3,8 +3,8 @@
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { moment, number, seconds, span } from "../format.js";
-import { t } from "../i18n.js";
-import { badge, card, empty, facts, gauge, symbolLink, table } from "../parts.js";
+import { named, t } from "../i18n.js";
+import { answered, badge, card, empty, facts, gauge, symbolLink, table } from "../parts.js";
 
 export const title = () => t("page.health");
 
@@ -119,8 +119,8 @@ function bots({ bots: rows }) {
     { name: t("symbol"), cell: (row) => symbolLink(row.symbol) },
     { name: t("state"), cell: (row) => badge("bot", row.state) },
     { name: t("last_bar"), cell: (row) => moment(row.last_bar_ms), keep: true },
-    { name: t("last_action"), cell: (row) => (row.last_action ? badge("action", row.last_action) : "–") },
-    { name: t("detail"), wide: true, cell: (row) => row.detail },
+    { name: t("last_action"), cell: (row) => (row.last_action ? answered(row.last_action, row.last_refusal) : "–") },
+    { name: t("detail"), wide: true, cell: (row) => [row.detail, row.last_refusal && named("refusal", row.last_refusal)].filter(Boolean).join(" · ") },
   ];
   return card(t("bots"), table(t("bots"), columns, rows, { key: "bots", tall: true }), { key: "bots" });
 }

@@ -6,7 +6,7 @@ import { candleChart } from "../charts.js";
 import { h } from "../dom.js";
 import { gridOf, minute, moment, money, number, percent, price, quantity } from "../format.js";
 import { named, t } from "../i18n.js";
-import { badge, card, choice, empty, facts, net, side, table } from "../parts.js";
+import { answered, badge, card, choice, empty, facts, net, side, table } from "../parts.js";
 import { why } from "./why.js";
 
 export const title = ({ rest, shared }) => rest || shared?.run.symbols[0] || t("page.symbol");
@@ -121,7 +121,7 @@ function answer(row) {
     { name: t("because"), cell: (part) => named(`part.${part.name}`, part.side, part.text) },
   ];
   return card(t("answer"), [
-    h("p", {}, badge("action", row.action), " ", row.side && side(row.side), " ", why(row)),
+    h("p", {}, answered(row.action, row.refusal), " ", row.side && side(row.side), " ", why(row)),
     row.parts.length > 0 ? table(t("score.parts"), columns, row.parts, { key: "parts" }) : h("p", { class: "note" }, t("score.none")),
     facts([
       [t("score"), row.threshold === null ? number(row.score) : t("score.of", { score: row.score, threshold: row.threshold })],
@@ -174,7 +174,7 @@ function list(rows, shown, pick) {
   if (!rows.length) return null;
   const columns = [
     { name: t("bar"), cell: (row) => moment(row.bar_open_ms) },
-    { name: t("action"), cell: (row) => badge("action", row.action) },
+    { name: t("action"), cell: (row) => answered(row.action, row.refusal) },
     { name: t("side"), cell: (row) => side(row.side) },
     { name: t("score"), number: true, cell: (row) => number(row.score) },
     { name: t("probability"), number: true, cell: (row) => percent(row.probability) },

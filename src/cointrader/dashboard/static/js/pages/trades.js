@@ -20,8 +20,8 @@ export async function load({ filters, data }) {
 export function view({ data, shared, filters, change, draw }) {
   return [
     h("div", { class: "head" }, h("h1", { tabindex: "-1" }, title()), h("p", { class: "more" }, t("trades.count", { count: number(data.count) }), " ", net(data.net))),
-    card(t("costs"), costs(data.costs), { key: "costs", more: t("costs.hint") }),
-    card(t("trades"), [controls(shared, filters, change), rows(data, filters, draw)], { key: "trades", last: h("a", { class: "button", href: `${CSV}${query(filters)}`, download: "trades.csv" }, t("csv")) }),
+    card(t("costs"), costs(data.costs, filters), { key: "costs", more: t("costs.hint") }),
+    card(t("trades"), [controls(shared, filters, change), rows(data, filters, draw)], { key: "trades", more: t("trades.times"), last: h("a", { class: "button", href: `${CSV}${query(filters)}`, download: "trades.csv" }, t("csv")) }),
   ];
 }
 
@@ -36,8 +36,8 @@ function controls(shared, filters, change) {
     h("button", { type: "button", onclick: () => { location.hash = "#/trades"; } }, t("filter.clear")));
 }
 
-function costs({ total, symbols, why_no_slippage: noSlippage }) {
-  if (!total.trades) return empty(t("trades.none"), t("trades.none.todo"));
+function costs({ total, symbols, why_no_slippage: noSlippage }, filters) {
+  if (!total.trades) return nothing(filters);
   const minus = (value) => (value === null ? t("unknown") : money(value === 0 ? 0 : -value, { sign: true }));
   const columns = [
     { name: t("symbol"), cell: (row) => (row === total ? t("total") : symbolLink(row.key)) },
@@ -52,11 +52,13 @@ function costs({ total, symbols, why_no_slippage: noSlippage }) {
   return [table(t("costs"), columns, symbols, { key: "costs", foot: [total], tall: true }), noSlippage && h("p", { class: "note" }, noSlippage)];
 }
 
+function nothing(filters) {
+  const isFiltered = Object.values(filters).some(Boolean);
+  return isFiltered ? empty(t("trades.filtered"), t("filtered.todo")) : empty(t("trades.none"), t("trades.none.todo"));
+}
+
 function rows(data, filters, draw) {
-  if (!data.trades.length) {
-    const isFiltered = Object.values(filters).some(Boolean);
-    return isFiltered ? empty(t("trades.filtered"), t("filtered.todo")) : empty(t("trades.none"), t("trades.none.todo"));
-  }
+  if (!data.trades.length) return nothing(filters);
   const columns = [
     { name: t("symbol"), cell: (row) => symbolLink(row.symbol) },
     { name: t("side"), cell: (row) => side(row.side) },
