@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Model:
 def folder_of(models: Path, symbol: str) -> Path:
     """Where the model of `symbol` is looked for: its own folder, or `models` if it has none."""
     own = models / symbol.lower()
-    return own if own.is_dir() else models
+    return own if os.path.lexists(own) else models
 
 
 def read(
@@ -92,6 +93,13 @@ def read(
 
 def read_active(folder: Path, wanted: Wanted) -> Model:
     """The model that the pointer in `folder` names."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ModelBroken(
+            "where a model's folder should be there is something else",
+            where=str(folder),
+            found="a link that leads nowhere" if folder.is_symlink() else "a file",
+            todo="take it away to trade without a model, or copy the folder again",
+        )
     for _ in range(_TRIES):
         backend, sha256 = _pointed(folder, wanted.symbol)
         with suppress(FileNotFoundError):  # it was published, or tidied away, in this moment

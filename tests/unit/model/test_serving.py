@@ -169,3 +169,23 @@ def test_a_model_that_may_not_serve_is_nothing(tmp_path):
     assert why(serving.look()).startswith("no")
     published(tmp_path, linear({}), gate={"verdict": "passed"})
     assert probability(serving.look()) == 0.5
+
+
+@pytest.mark.parametrize("found", ["a file", "a link that leads nowhere"])
+def test_something_else_in_the_place_of_its_folder_is_no_missing_model(tmp_path, found):
+    own = tmp_path / "xrpusdt"
+    if found == "a file":
+        own.write_text("half of an archive")
+    else:
+        own.symlink_to(tmp_path / "gone")
+    serving, heard = a_serving(tmp_path)
+
+    now = serving.look()
+
+    assert found in why(now)
+    assert isinstance(now, Nothing)
+    assert not now.is_missing
+    own.unlink()
+    published(tmp_path, constant(0.6))
+    assert probability(serving.look()) == 0.6
+    assert len(heard) == 2
