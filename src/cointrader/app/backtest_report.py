@@ -34,6 +34,7 @@ from cointrader.backtest.report.inputs import (
     WalkForward,
     Words,
 )
+from cointrader.backtest.report.words import percent
 from cointrader.backtest.result import BacktestResult
 from cointrader.market.quality import Finding
 from cointrader.market.synthetic import SyntheticSource
@@ -41,6 +42,7 @@ from cointrader.market.synthetic import SyntheticSource
 if TYPE_CHECKING:
     from cointrader.app.search.sweep import SweepResult
     from cointrader.app.search.walkforward import WalkForwardResult
+    from cointrader.backtest.sweep.header import SearchHeader
     from cointrader.backtest.walkforward.choosing import Tested
 
 
@@ -139,6 +141,21 @@ def sweep_part(result: SweepResult) -> Sweep:
             chosen=chosen,
         ),
         "" if chosen is None else _settings(chosen),
+        _sweep_says(header),
+    )
+
+
+def _sweep_says(header: SearchHeader) -> tuple[str, ...]:
+    if header.best is None:
+        least = header.least_trades
+        return (f"Nothing can be said: no configuration had {least} trades or more.",)
+    return (
+        f"The best of {header.enough:,} configurations made {header.best_mean_r:+.3f} R a trade, "
+        f"the median one {header.median_mean_r:+.3f} R.",
+        f"That the best owes this to more than the luck of {header.trials:,} tries has a "
+        f"probability of {percent(header.deflated_sharpe)}. Over all ways to split the time, the "
+        "best of the past was in the worse half of what followed in "
+        f"{percent(header.overfitting)}.",
     )
 
 
@@ -149,6 +166,19 @@ def walk_forward_part(result: WalkForwardResult) -> WalkForward:
         folds=tuple(_fold(each, result.space.cells[each.cell]) for each in result.tested),
         coverage_ratio=result.coverage,
         equity=result.equity,
+        says=_walk_says(result.measures),
+    )
+
+
+def _walk_says(measures: Mapping[str, float]) -> tuple[str, ...]:
+    count = int(measures.get("trades", 0))
+    if not count:
+        return ("Nothing can be said: the tests made no trade.",)
+    mean, low, high = (measures[name] for name in ("mean_r", "mean_r_low", "mean_r_high"))
+    shown = "above zero: more than chance" if low > 0 else "not above zero: nothing is shown"
+    return (
+        f"Chosen on the past and judged on what followed: {count:,} trades, {mean:+.3f} R each.",
+        f"Their mean lies between {low:+.3f} and {high:+.3f} R: the lower end is {shown}.",
     )
 
 

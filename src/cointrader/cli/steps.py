@@ -106,7 +106,7 @@ def _refusals(findings: object) -> list[str]:
     """What a gate did not like."""
     listed = findings if isinstance(findings, list) else []
     return [
-        str(each.get("why") or each.get("text"))
+        str(each.get("text") or each.get("why"))
         for each in listed
         if isinstance(each, Mapping) and each.get("passed") is False
     ]

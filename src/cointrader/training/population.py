@@ -122,5 +122,5 @@ def require_enough(
             where=where,
             found=f"{count} signals with a known outcome: {won} won, {count - won} lost",
             allowed=f"at least {least_rows}, and {least_of_a_class} of either outcome",
-            todo="use a longer history (cointrader fetch), or train on several symbols together",
+            todo="use a longer history: cointrader fetch --days N",
         )

@@ -166,3 +166,13 @@ def test_a_report_is_small(page):
 
 def test_the_same_inputs_give_the_same_page(page, inputs):
     assert render(report_data(inputs)) == page
+
+
+def test_a_page_about_a_search_begins_with_what_the_search_came_to(inputs):
+    searched = replace(a_sweep(), says=("The best of 9 made nothing.", "Luck does as well."))
+
+    made = render(report_data(replace(inputs, sweep=searched, judged=None)))
+
+    assert made.index("<title>Sweep: ") < made.index("The best of 9 made nothing.")
+    assert made.index("The best of 9 made nothing.") < made.index("One account beside it")
+    assert "Not judged" not in made

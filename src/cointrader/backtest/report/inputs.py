@@ -82,11 +82,12 @@ class SweepFigure:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Many configurations on the same candles."""
+    """Many configurations on the same candles. `says` is what they come to, in sentences."""
 
     figures: tuple[SweepFigure, ...]
     maps: tuple[HeatMap, ...]
     chosen: str = ""  # settings of the chosen cell, in words
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,16 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WalkForward:
-    """Folds in order of time. `coverage_ratio` is the share of bars judged out of sample."""
+    """Folds in order of time. `coverage_ratio` is the share of bars judged out of sample.
+
+    `says` is what their tests come to, in sentences.
+    """
 
     kind: str  # rolling or anchored
     folds: tuple[Fold, ...]
     coverage_ratio: float
     equity: Equity | None = None  # the folds' tests, stitched
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def render(data: ReportData) -> str:
     inputs = data.inputs
     verdict = None if inputs.judged is None else inputs.judged.verdict
     return page(
-        f"{headline(verdict)}: {inputs.title}",
+        f"{search_sections.kind(data) or headline(verdict)}: {inputs.title}",
         [verdict_section.header(data), element("main", *_sections(data))],
         data.charts,
         version=inputs.version,
@@ -31,6 +31,8 @@ def render(data: ReportData) -> str:
 
 def _sections(data: ReportData) -> list[Html]:
     made = (
+        search_sections.sweep_section(data),  # where there was one, the page is about it
+        search_sections.folds_section(data),
         verdict_section.verdict_section(data),
         trade_sections.curves_section(data),
         trade_sections.candles_section(data),
@@ -38,8 +40,6 @@ def _sections(data: ReportData) -> list[Html]:
         trade_sections.months_section(data),
         money_sections.costs_section(data),
         money_sections.reasons_section(data),
-        search_sections.sweep_section(data),
-        search_sections.folds_section(data),
         data_sections.quality_section(data),
         data_sections.settings_section(data),
     )

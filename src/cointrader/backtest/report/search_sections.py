@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from cointrader.backtest.report.data import ReportData
 from cointrader.backtest.report.inputs import HeatMap, Side, Sweep, WalkForward
 from cointrader.backtest.report.markup import Html, element, joined, section, table
 from cointrader.backtest.report.words import day, percent, told
+
+
+def kind(data: ReportData) -> str:
+    """Which search it was; empty for a plain backtest."""
+    if data.inputs.sweep is not None:
+        return "Sweep"
+    return "Walk-forward" if data.inputs.walk_forward is not None else ""
 
 
 def sweep_section(data: ReportData) -> Html:
@@ -16,12 +24,13 @@ def sweep_section(data: ReportData) -> Html:
     if sweep is None:
         return Html("")
     parts = [
+        _answer(sweep.says),
         table(
             "The search as a whole",
             ("", "value"),
             [[figure.words, told(figure.value, figure.unit)] for figure in sweep.figures],
             class_="narrow",
-        )
+        ),
     ]
     if sweep.chosen:
         parts.append(element("p", f"Chosen: {sweep.chosen}.", class_="hint"))
@@ -50,6 +59,7 @@ def folds_section(data: ReportData) -> Html:
         for number, fold in enumerate(walk.folds, 1)
     ]
     parts = [
+        _answer(walk.says),
         element(
             "p",
             f"{walk.kind.capitalize()} windows: settings are chosen on the training part and "
@@ -86,6 +96,19 @@ def folds_section(data: ReportData) -> Html:
             )
         )
     return section("Walk-forward", "folds", *parts)
+
+
+def _answer(says: Sequence[str]) -> Html:
+    """What came of it, before any table."""
+    if not says:
+        return Html("")
+    first, *more = says
+    return element(
+        "div",
+        element("p", first, class_="why"),
+        joined(element("p", sentence) for sentence in more),
+        class_="verdict unsure",
+    )
 
 
 def _heat_map(heat: HeatMap) -> Html:

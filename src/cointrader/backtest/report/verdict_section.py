@@ -8,6 +8,7 @@ from cointrader.backtest.criteria import About
 from cointrader.backtest.report.data import ReportData
 from cointrader.backtest.report.inputs import Judged
 from cointrader.backtest.report.markup import Html, element, joined, table
+from cointrader.backtest.report.search_sections import kind
 from cointrader.backtest.report.words import (
     bound,
     day,
@@ -38,7 +39,7 @@ def header(data: ReportData) -> Html:
         f"profile {inputs.profile}",
     ]
     parts = [
-        element("p", "Backtest", class_="kicker"),
+        element("p", kind(data) or "Backtest", class_="kicker"),
         element("h1", inputs.title),
         element("p", ", ".join(inputs.account.symbols), class_="symbols"),
         element("p", " · ".join(facts), class_="facts"),
@@ -61,7 +62,7 @@ def verdict_section(data: ReportData) -> Html:
     why = [] if verdict is None else [element("p", summary(verdict), class_="why")]
     banner = element(
         "div",
-        element("h2", headline(verdict), id="verdict"),
+        element("h2", "One account beside it" if kind(data) else headline(verdict), id="verdict"),
         *why,
         joined(element("p", sentence) for sentence in sentences(data)),
         class_=f"verdict {look}",
