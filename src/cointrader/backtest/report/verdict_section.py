@@ -60,9 +60,11 @@ def verdict_section(data: ReportData) -> Html:
     verdict = None if judged is None else judged.verdict
     look = "unsure" if verdict is None else _LOOKS[verdict.answer]
     why = [] if verdict is None else [element("p", summary(verdict), class_="why")]
+    is_beside = verdict is None and bool(kind(data))
+    said = "One account beside it" if is_beside else headline(verdict)
     banner = element(
         "div",
-        element("h2", "One account beside it" if kind(data) else headline(verdict), id="verdict"),
+        element("h2", said, id="verdict"),
         *why,
         joined(element("p", sentence) for sentence in sentences(data)),
         class_=f"verdict {look}",
