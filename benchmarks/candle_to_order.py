@@ -11,7 +11,8 @@ A machine that does other things as well shows in the delay. So the processor ti
 used in the same span is measured too, and beside it what the same machine takes for one bare
 request to the same exchange and one bare RSI.
 
-`python -m benchmarks.candle_to_order --symbols 100 --bars 60 [--model]`
+`python -m benchmarks.candle_to_order --symbols 100 --bars 60 [--model] [--watched]`: watched is
+with the dashboard beside the bots, as `cointrader run` has it, and a page that is open on it.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ import argparse
 import asyncio
 import json
 import os
+import queue
+import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,7 +40,9 @@ import numpy as np
 import talib
 from numpy.typing import NDArray
 
+from cointrader import __version__
 from cointrader.app.config import Config
+from cointrader.app.dashboard.child import ChildPlan, DashboardChild, Up
 from cointrader.app.live.looking_ahead import look_ahead
 from cointrader.app.live.run import FLUSH_AFTER_S
 from cointrader.app.live.settled_memory import settle_memory
@@ -45,7 +51,7 @@ from cointrader.app.live.wiring import Access, BinanceDesk
 from cointrader.bot.bot import TradingBot
 from cointrader.domain.clock import SystemClock
 from cointrader.domain.order import Side
-from cointrader.domain.records import Decision, Record
+from cointrader.domain.records import Decision, Record, RunStarted
 from cointrader.exchange.binance.credentials import Credentials
 from cointrader.exchange.binance.endpoints import endpoints_at
 from cointrader.journal.sqlite import SqliteJournal
@@ -164,7 +170,9 @@ def _quantiles(values: Sequence[float]) -> dict[str, float]:
     return found | {"max": float(max(values))}
 
 
-def measured(symbols: int, bars: int, *, with_model: bool = False) -> Measured:
+def measured(
+    symbols: int, bars: int, *, with_model: bool = False, is_watched: bool = False
+) -> Measured:
     """Run exchange and bots, each on a core of its own where there are two."""
     names = [f"S{number:03}USDT" for number in range(symbols)]
     served = [*names, *(CONTEXT if with_model else ())]
@@ -177,7 +185,8 @@ def measured(symbols: int, bars: int, *, with_model: bool = False) -> Measured:
             _pin(exchange.pid, cores, 1)
             _pin(0, cores, 0)
             with tempfile.TemporaryDirectory() as folder:
-                scene = _Scene(names, bars, at, Path(folder) / "journal.db", with_model)
+                journal = Path(folder) / "journal.db"
+                scene = _Scene(names, bars, at, journal, with_model, is_watched)
                 round_trips = asyncio.run(scene.play())
             told = json.loads(exchange.stdout.readline())
         finally:
@@ -242,6 +251,7 @@ class _Scene:
     at: dict[str, str]
     journal_path: Path
     with_model: bool
+    is_watched: bool
 
     async def play(self) -> list[float]:
         """Trade every bar; how long a bare request took after each of them, in ms."""
@@ -265,6 +275,9 @@ class _Scene:
                 )
             )
             config = self._config()
+            await journal.commit(self._begun(config, now_ms))
+            if self.is_watched:
+                stack.enter_context(_watched(self.journal_path))
             risk = RiskManager(config, clock=clock, journal=journal)
             access = Access(
                 "benchmark",
@@ -295,6 +308,20 @@ class _Scene:
                 task.cancel()
             await self._control(owner, "stop")
             return round_trips
+
+    def _begun(self, config: Config, now_ms: int) -> RunStarted:
+        return RunStarted(
+            at_ms=now_ms,
+            mode="rehearsal",
+            market="benchmark",
+            profile=config.profile,
+            symbols=tuple(self.names),
+            interval=config.interval,
+            base_balance=Decimal(10_000),
+            version=__version__,
+            settings=config.shown(),
+            source={},
+        )
 
     def _config(self) -> Config:
         return Config(
@@ -341,6 +368,26 @@ class _Scene:
             return state
 
 
+@contextmanager
+def _watched(journal: Path) -> Iterator[None]:
+    """The dashboard's process and a browser's, on whatever core the system gives them."""
+    token, told = secrets.token_urlsafe(32), queue.Queue[Up | str]()
+    plan = ChildPlan(journal, "127.0.0.1", 0, token=token)
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))  # children have it from us
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(DashboardChild(plan, told.put, told.put))
+            up = told.get(timeout=_PATIENCE_S)
+            assert isinstance(up, Up), up
+            page = subprocess.Popen([sys.executable, "-m", "benchmarks.open_page", up.url, token])
+            stack.callback(page.kill)
+            os.sched_setaffinity(0, own)
+            yield
+    finally:
+        os.sched_setaffinity(0, own)
+
+
 async def _until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(_PATIENCE_S):
         while not is_so():  # noqa: ASYNC110 - told by no event
@@ -358,8 +405,10 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=100)
     parser.add_argument("--bars", type=int, default=60)
     parser.add_argument("--model", action="store_true")
+    parser.add_argument("--watched", action="store_true")
     options = parser.parse_args()
-    print(measured(options.symbols, options.bars, with_model=options.model))
+    told = {"with_model": options.model, "is_watched": options.watched}
+    print(measured(options.symbols, options.bars, **told))
 
 
 if __name__ == "__main__":
