@@ -130,7 +130,7 @@ _OF_OTHER_MARKETS = (
 )
 @with_models(by_default=True)
 @with_dashboard(
-    "yes; at full speed only on a terminal, where it stays after the result until Ctrl-C"
+    "yes; at full speed and on the live market only on a terminal, where it stays until Ctrl-C"
 )
 @click.option("--quiet", "-q", is_flag=True, help="Only the result: no line for each event.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
@@ -241,7 +241,7 @@ def paper(
 
 def _is_worth_watching(plan: PaperPlan, as_json: bool) -> bool:
     """Whether a dashboard is begun unasked: not where nobody looks at what is over in seconds."""
-    takes_its_time = plan.speed is not None or is_live_market(plan)
+    takes_its_time = plan.speed is not None
     is_meant = bool(_typed().keys() & {"dashboard_host", "dashboard_port"})
     return is_meant or (not as_json and (takes_its_time or is_on_terminal()))
 
