@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cointrader.domain.errors import CointraderError, UsageError
+from cointrader.app.whole_file import written_whole
+from cointrader.domain.errors import UsageError
 
 _OURS = b'<meta name="generator" content="cointrader'
 _BEGINNING = 2_000  # bytes in which a report says that it is one
@@ -44,21 +45,8 @@ def write_page(path: Path, page: str) -> None:
 
     `CointraderError` where the disk refuses; what was there before is untouched.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CointraderError(
-            "the report cannot be written",
-            where=str(path),
-            found=error.strerror or str(error),
-            todo="check the free space and the permissions of the folder",
-        ) from None
+    with written_whole(path, "the report") as file:
+        file.write(page)
 
 
 def _is_replaceable(path: Path) -> bool:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cointrader.backtest.criteria import About
 from cointrader.backtest.verdict import AccountRun, Answer, Finding, Subject, Verdict
-from cointrader.domain.errors import CointraderError, DataError
+from cointrader.domain.errors import DataError
 
 VERSION = 1
 
@@ -61,30 +60,6 @@ def json_number(value: float) -> float | str | None:
     if math.isnan(value):
         return None
     return str(value) if math.isinf(value) else value
-
-
-def write_verdict(verdict: Verdict, path: Path) -> None:
-    """Write a verdict aside and move it into place.
-
-    `CointraderError` where the disk refuses; what was there before is untouched.
-    """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8") as file:
-            json.dump(as_json(verdict), file, indent=2, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CointraderError(
-            "the verdict cannot be written",
-            where=str(path),
-            found=error.strerror or str(error),
-            todo="check the free space and the permissions of the folder",
-        ) from None
 
 
 def read_verdict(path: Path) -> Verdict:

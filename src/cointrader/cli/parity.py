@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cointrader.app.whole_file import written_whole
 from cointrader.cli.main import EXIT_CODES, EXIT_REFUSED
 from cointrader.cli.times import range_of
 from cointrader.domain.errors import UsageError
@@ -99,11 +99,13 @@ def parity(
         tell.clear()
     document = report.certificate()
     if certificate is not None:
-        _write(certificate, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        with written_whole(certificate, "the certificate") as file:
+            file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     if page is not None:
         from cointrader.backtest.parity.page import render
 
-        _write(page, render(report, document["seal"]))
+        with written_whole(page, "the page") as file:
+            file.write(render(report, document["seal"]))
     if as_json:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
@@ -136,13 +138,6 @@ def _require_folder(path: Path | None) -> None:
             where=str(path),
             todo="make it, or name a file in another one",
         )
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a file that is read meanwhile is the old one."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)  # noqa: PTH105 - replaces what is there
 
 
 class _Teller:

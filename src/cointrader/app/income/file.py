@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from cointrader.app.income.rows import EXACT, IncomeRow, Reading, in_order, plain
-from cointrader.domain.errors import CointraderError, DataError
+from cointrader.app.whole_file import written_whole
+from cointrader.domain.errors import DataError
 
 COLUMNS = (
     "time_ms",
@@ -133,25 +132,10 @@ def write_kept(path: Path, kept: Kept) -> None:
 
 def write_lines(path: Path, head: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
     """A CSV file, written aside and moved into place. `CointraderError` where the disk refuses."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(head)
-            writer.writerows(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise CointraderError(
-            "the ledger cannot be written",
-            where=str(path),
-            found=error.strerror or str(error),
-            todo="check the free space and the permissions of the folder",
-        ) from None
+    with written_whole(path, "the ledger") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(lines)
 
 
 def utc_text(at_ms: int) -> str:

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cointrader.app.whole_file import written_whole
 from cointrader.backtest.verdict import Verdict
 from cointrader.backtest.verdict_file import as_json, read_verdict
-from cointrader.domain.errors import CointraderError, DataError, UsageError
+from cointrader.domain.errors import DataError, UsageError
 
 VERDICTS = Path("verdicts")
 _OCCASION = "occasion"
@@ -65,24 +66,10 @@ def keep_verdict(kept: KeptVerdict, path: Path) -> None:
 
     `CointraderError` where the disk refuses; what was there before is untouched.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8") as file:
-            json.dump(kept.as_json(), file, indent=2, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CointraderError(
-            "the verdict cannot be written",
-            where=str(path),
-            found=error.strerror or str(error),
-            todo="check the free space and the permissions of the folder, or name another file "
-            "with --verdict",
-        ) from None
+    todo = "check the free space and the permissions, or name another file with --verdict"
+    with written_whole(path, "the verdict", todo=todo) as file:
+        json.dump(kept.as_json(), file, indent=2, allow_nan=False)
+        file.write("\n")
 
 
 def kept_verdict(path: Path) -> KeptVerdict:
