@@ -30,7 +30,7 @@ log = structlog.get_logger()
 _LONGEST_ADDRESS = 103  # bytes of a socket's path: macOS has room for 104 with the zero at its end
 _LONGEST_NAME = 40  # bytes of a socket's name; with it even a detour is short enough
 _LONGEST_LINE = 1 << 20
-_TURNS = 3  # of the loop, from an accepted connection to its conversation
+_TURNS = 4  # of the loop, from a connection that waits to its conversation
 _PATIENCE_S = 600.0  # of the loop's time, for a client that connects and says nothing
 
 
@@ -82,11 +82,11 @@ async def listening(journal: Path, handle: Handler) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        server.close()
         with suppress(OSError):
-            path.unlink()
-        for _ in range(_TURNS):  # whoever connected at the last moment begins to talk
-            await asyncio.sleep(0)
+            path.unlink()  # from here on nobody connects
+        for _ in range(_TURNS):  # whoever did at the last moment begins to talk: a server that
+            await asyncio.sleep(0)  # is closed in between would lose the connection, still open
+        server.close()
         lines = list(talks.values())
         for talk in talks:
             talk.cancel()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import stat
+import warnings
 
 import numpy as np
 import pytest
@@ -55,6 +57,23 @@ async def test_the_socket_is_its_owners_alone_and_goes_with_the_process(tmp_path
 async def test_nobody_listening_is_told_apart(tmp_path):
     with pytest.raises(NotRunning):
         await asked(tmp_path / "live.db", "pause")
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_connects_as_the_process_ends_is_let_go_and_nothing_stays_open(tmp_path, turns):
+    journal = tmp_path / "live.db"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        async with listening(journal, Recorder().handle):
+            line.connect(str(socket_of(journal)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        line.settimeout(5)
+        assert await asyncio.to_thread(line.recv, 1) == b""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
 
 
 async def test_a_socket_left_behind_is_nobody_and_does_not_stop_the_next_process(tmp_path):
