@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.campaign.audit import Verdict
+from tests.campaign.kept import Kept
 from tests.campaign.plans import campaign
 from tests.campaign.report import as_markdown
 from tests.campaign.running import Campaign, replay, run, run_all
@@ -24,7 +25,8 @@ def main() -> int:
     parser.add_argument("--naive", action="store_true", help="the naive bot instead of the product")
     parser.add_argument("--runs", type=int, help="play so many runs: each fault alone, then pairs")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=Path("campaign"), help="folder of the tables")
+    told = "folder of the tables and of each run done: an interrupted campaign goes on there"
+    parser.add_argument("--out", type=Path, default=Path("campaign"), help=told)
     asked = parser.parse_args()
     if asked.runs is None:
         return _one(Scenario(asked.seed, asked.faults, asked.bars), naive=asked.naive)
@@ -46,18 +48,23 @@ def _one(scenario: Scenario, *, naive: bool) -> int:
 
 def _many(runs: int, bars: int, processes: int, out: Path) -> int:
     scenarios = campaign(runs, bars)
-    done = 0
+    kept = Kept(out / "runs.jsonl", bars)
+    missing = [each for each in scenarios if each not in kept]
+    if len(missing) < len(scenarios):
+        print(f"{len(scenarios) - len(missing)} runs are in {kept.path}: not played again")
+    done = len(scenarios) - len(missing)
 
     def tell(verdict: Verdict) -> None:
         nonlocal done
         done += 1
+        kept.add(verdict)
         for violation in verdict.violations:
             print(f"{violation}\n  {replay(verdict)}", flush=True)
         if done % 25 == 0:
             print(f"{done} of {len(scenarios)} runs", file=sys.stderr, flush=True)
 
-    result = Campaign(run_all(scenarios, processes, done=tell))
-    out.mkdir(parents=True, exist_ok=True)
+    run_all(missing, processes, done=tell)
+    result = Campaign([kept[each] for each in scenarios])
     (out / "campaign.md").write_text(as_markdown(result))
     (out / "campaign.json").write_text(json.dumps([asdict(v) for v in result.verdicts], indent=1))
     print(as_markdown(result))
