@@ -355,7 +355,8 @@ class FakeExchange:
     def look_ahead(self) -> None:
         """Nothing to gain."""
 
-    async def best_prices(self, symbol: str) -> BestPrices:
+    async def best_prices(self, symbol: str, *, since_ms: int | None = None) -> BestPrices:
+        del since_ms
         return await self.quote(symbol)
 
     async def account(self) -> Account:

@@ -205,7 +205,8 @@ class SimulatedExchange(AccountPort):
             )
         return self._marked
 
-    async def best_prices(self, symbol: str) -> BestPrices:
+    async def best_prices(self, symbol: str, *, since_ms: int | None = None) -> BestPrices:
+        del since_ms
         return self.price(symbol)
 
     async def quote(self, symbol: str) -> Quote:
