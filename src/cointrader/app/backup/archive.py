@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -96,15 +97,17 @@ def _member(name: str, size: int, at_s: int) -> tarfile.TarInfo:
 def _opened(path: Path) -> Iterator[tarfile.TarFile]:
     """The archive; whatever is wrong with it is a `BackupError`."""
     try:
-        with tarfile.open(path, "r|gz") as archive:
+        with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
             yield archive
+            while packed.read(_CHUNK):  # to its very end, where the sum of all bytes stands
+                pass
     except FileNotFoundError:
         raise BackupError(
             "there is no such backup",
             where=str(path),
             todo="name the file that `cointrader backup` wrote: by default it is in backups/",
         ) from None
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk, not of the archive
         raise BackupError(
