@@ -54,7 +54,9 @@ _LIMIT = Param("limit", "whole", "At most so many, 1 to 500.  [default: 100]")
 _SIDE = Param("side", "text", "Only this side.", ("long", "short"))
 _RESULT = Param("result", "text", "Only winning or losing trades.", ("win", "loss"))
 _EXIT = Param("reason", "text", "How they ended, e.g. SL or TP.")
-_ACTION = Param("action", "text", "Only this answer.", ("HOLD", "ENTER", "EXIT", "REVERSE"))
+_ACTION = Param(
+    "action", "text", "Only this answer.", ("HOLD", "ENTER", "REFUSED", "EXIT", "REVERSE")
+)
 _WHY = Param("reason", "text", "Only bars with this gate or refusal, e.g. volume or max-positions.")
 _TRADE_FILTERS = (_SYMBOL, _SIDE, _EXIT, _RESULT, _FROM, _TO)
 

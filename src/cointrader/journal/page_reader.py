@@ -62,6 +62,7 @@ class PageReader(TradePages):
         symbol: str | None = None,
         action: str | None = None,
         reason: str | None = None,
+        is_refused: bool | None = None,
         side: str | None = None,
         from_ms: int | None = None,
         to_ms: int | None = None,
@@ -71,11 +72,14 @@ class PageReader(TradePages):
     ) -> Page[Decision]:
         """Decisions that meet all conditions; `reason` is a reason of its own, or who refused.
 
+        `is_refused`: whether somebody said no.
+
         Looks at `most_looked` decisions and no more: a rare one may be further down than that.
         """
         wanted: list[tuple[str, Any]] = [
             ("symbol = ?", symbol),
             ("action = ?", action),
+            ("(refusal != '') = ?", is_refused),
             ("side = ?", side),
             (
                 "(refusal = ? OR instr(reasons, ?) OR detail = ?)",

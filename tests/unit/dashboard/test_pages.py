@@ -140,6 +140,9 @@ async def test_an_entry_that_was_refused_is_counted_as_refused(tmp_path):
         answered(3, "ENTER", "paused"),
     )
 
+    refused = page(site, "decisions", action="REFUSED").decisions
+    assert [row.refusal for row in refused] == ["paused", "max-positions"]
+    assert [row.refusal for row in page(site, "decisions", action="ENTER").decisions] == [""]
     told = page(site, "reasons")
     assert {row.key: row.count for row in told.actions} == {"REFUSED": 2, "ENTER": 1, "REVERSE": 1}
     assert {row.key: row.count for row in told.refusals} == {"max-positions": 2, "paused": 1}

@@ -79,10 +79,11 @@ def words_of(reader: PageReader, now: RunNow) -> Words:
 
 def read_decisions(reader: PageReader, now: RunNow, query: Query) -> answers.Decisions:
     """One page of the list."""
-    side, place = query.text("side"), query.place()
+    side, place, answer = query.text("side"), query.place(), query.text("action")
     page = reader.decisions_page(
         symbol=query.text("symbol"),
-        action=query.text("action"),
+        action="ENTER" if answer == views.REFUSED else answer,
+        is_refused={"ENTER": False, views.REFUSED: True}.get(answer or ""),
         reason=query.text("reason"),
         side=None if side is None else str(Side.LONG if side == "long" else Side.SHORT),
         from_ms=query.time("from"),

@@ -11,7 +11,7 @@ import { why } from "./why.js";
 export const title = () => t("page.decisions");
 export const KINDS = ["decisions"];
 
-const ACTIONS = ["HOLD", "ENTER", "EXIT", "REVERSE"];
+const ACTIONS = ["HOLD", "ENTER", "REFUSED", "EXIT", "REVERSE"];
 const BY_BAR = (row) => `${row.symbol} ${row.bar_open_ms}`;
 
 export async function load({ filters, data }) {
