@@ -7,7 +7,6 @@ HMAC-SHA256 needs only the secret text. An Ed25519 secret is a PEM private key a
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Callable
@@ -66,7 +65,7 @@ class Credentials:
 
 def _hmac_sha256(secret: str) -> Callable[[bytes], str]:
     key = secret.encode()
-    return lambda payload: hmac.new(key, payload, hashlib.sha256).hexdigest()
+    return lambda payload: hmac.digest(key, payload, "sha256").hex()
 
 
 def _ed25519(pem: str) -> Callable[[bytes], str]:
