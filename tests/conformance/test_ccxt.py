@@ -190,6 +190,52 @@ async def test_conditional_orders_live_in_the_algo_service(exchange):
 
 
 @pytest.mark.parametrize(
+    ("kind", "side", "price", "trigger"),
+    [("STOP", "buy", 2.06, 2.05), ("TAKE_PROFIT", "buy", 1.9, 1.95), ("STOP", "sell", 1.9, 1.95)],
+)
+async def test_a_conditional_order_with_a_limit_price_is_placed_and_found(
+    exchange, kind, side, price, trigger
+):
+    async with connected(exchange) as client:
+        placed = await client.create_order(XRP, kind, side, 20, price, {"stopPrice": trigger})
+        (waiting,) = await client.fetch_open_orders(XRP, params={"trigger": True})
+
+    assert (placed["info"]["orderType"], waiting["id"]) == (kind, placed["id"])
+    assert (waiting["price"], waiting["triggerPrice"], waiting["status"]) == (
+        price,
+        trigger,
+        "open",
+    )
+
+
+async def test_a_stop_with_a_limit_price_becomes_an_order_that_is_cancelled(exchange):
+    order = (XRP, "limit", "sell", 20, 2.1, {"stopLossPrice": 1.9})
+    async with connected(exchange) as client:
+        placed = await client.create_order(*order)  # the market falls below 1.9 and stays there
+        await asyncio.to_thread(exchange.step, 2)
+        (resting,) = await client.fetch_open_orders(XRP)
+        gone = await client.cancel_order(resting["id"], XRP)
+        done = await client.fetch_order(placed["id"], XRP, {"trigger": True})
+
+    assert (resting["type"], resting["price"], resting["status"]) == ("limit", 2.1, "open")
+    assert gone["status"] == "canceled"
+    assert done["info"]["algoStatus"] == "FINISHED"
+    assert done["info"]["actualOrderId"] == resting["id"]
+
+
+async def test_an_order_that_is_good_till_a_date_is_taken(exchange):
+    async with connected(exchange) as client:
+        until = await client.fetch_time() + 700_000
+        terms = {"timeInForce": "GTD", "goodTillDate": until}
+        placed = await client.create_order(XRP, "limit", "buy", 20, 1.95, terms)
+
+    assert (placed["timeInForce"], placed["info"]["goodTillDate"]) == (
+        "GTD",
+        until // 1000 * 1000,
+    )
+
+
+@pytest.mark.parametrize(
     ("arguments", "code"),
     [
         ((XRP, "market", "buy", 100_000), -2019),

@@ -256,6 +256,15 @@ def test_settings_are_read_and_made(exchange, name, params, expected):
     assert {field: getattr(first, field) for field in expected} == expected
 
 
+@pytest.mark.parametrize("params", [{}, {"symbol": "USDTUSD"}])
+def test_the_index_of_the_one_asset_is_read(exchange, params):
+    rest = client(exchange).rest_api
+    told = asked(exchange, rest.asset_index, **params)
+    first = unwrapped(told[0] if isinstance(told, list) else told)
+
+    assert (first.symbol, first.index, first.ask_rate) == ("USDTUSD", "1.00000000", "1.00000000")
+
+
 @pytest.mark.parametrize(
     ("name", "params"),
     [
@@ -291,6 +300,25 @@ def test_a_limit_order_is_placed_found_amended_and_cancelled(exchange):
     assert asked(exchange, rest.cancel_order, **order).status == "CANCELED"
     assert asked(exchange, rest.all_orders, **S)[0].status == "CANCELED"
     assert asked(exchange, rest.current_all_open_orders) == []
+
+
+def test_an_order_is_good_till_a_date_and_a_stop_has_a_price(exchange):
+    rest = client(exchange).rest_api
+    dated = {"time_in_force": "GTD", "good_till_date": START_MS + 700_000}
+    placed = asked(exchange, rest.new_order, **LIMIT | dated, quantity=20, price=1.95)
+    terms = STOP | {"type": "STOP"} | dated
+    stop = asked(
+        exchange, rest.new_algo_order, **terms, quantity=20, trigger_price=1.95, price=1.94
+    )
+    found = asked(exchange, rest.query_algo_order, algo_id=stop.algo_id)
+
+    assert (placed.time_in_force, placed.good_till_date) == ("GTD", START_MS + 700_000)
+    assert (stop.order_type, stop.price, stop.good_till_date) == (
+        "STOP",
+        "1.94",
+        START_MS + 700_000,
+    )
+    assert (found.algo_status, found.price) == ("NEW", "1.94")
 
 
 def test_a_market_order_is_acknowledged_or_told_with_its_result(exchange):

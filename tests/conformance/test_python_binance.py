@@ -198,6 +198,21 @@ async def test_conditional_orders_are_sent_where_they_belong(exchange):
     assert (gone["code"], done["code"], plain) == ("200", 200, [])
 
 
+async def test_a_stop_with_a_limit_price_and_a_date_is_sent_where_it_belongs(exchange):
+    async with connected(exchange) as client:
+        until = (await client.futures_time())["serverTime"] + 700_000
+        stop = {**S, "side": "SELL", "type": "STOP", "stopPrice": "1.95", "price": "1.94"}
+        dated = {"timeInForce": "GTD", "goodTillDate": until}
+        await client.futures_create_order(**stop, **dated, quantity=20)
+        (waiting,) = await client.futures_get_open_algo_orders(**S)
+
+    assert (waiting["orderType"], waiting["price"], waiting["timeInForce"]) == (
+        "STOP",
+        "1.94",
+        "GTD",
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "params", "code"),
     [

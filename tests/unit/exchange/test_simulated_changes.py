@@ -87,7 +87,7 @@ def test_transfer_of_no_amount_is_refused(amount):
 async def test_new_filters_hold_for_new_orders_and_leave_resting_ones():
     bench = opened((100, 100, 98, 99))
     await bench.limit(BUY, "98.3", order_id="old")
-    bench.exchange.change_instrument(replace(GRIDDED, tick_size=D(1)))
+    bench.exchange.change_instrument(replace(GRIDDED, tick_size=D("1.0")))
 
     with pytest.raises(Rejected) as caught:
         await bench.limit(BUY, "98.3", order_id="new")

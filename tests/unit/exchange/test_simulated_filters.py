@@ -56,7 +56,7 @@ async def code_of(bench: Bench, side, kind, **terms) -> str:
 @pytest.mark.parametrize(
     ("side", "terms", "code"),
     [
-        (BUY, {"price": "99.95", "quantity": "1"}, "-4014"),
+        (BUY, {"price": "99.95", "quantity": "1"}, "-1111"),
         (BUY, {"price": "0", "quantity": "1"}, "-4001"),
         (BUY, {"price": "19.9", "quantity": "10"}, "-4013"),
         (SELL, {"price": "104.1", "quantity": "1"}, "-4002"),
@@ -120,7 +120,7 @@ async def test_market_order_far_from_the_mark_is_refused():
         (SELL, {"quantity": "1", "callback_ratio": "0.01", "activation_price": "0"}, "-4135"),
         (SELL, {"quantity": "1", "callback_ratio": "0.01", "activation_price": "100"}, "-2021"),
         (BUY, {"quantity": "1", "callback_ratio": "0.01", "activation_price": "100"}, "-2021"),
-        (SELL, {"quantity": "1", "callback_ratio": "0.01", "activation_price": "101.05"}, "-4014"),
+        (SELL, {"quantity": "1", "callback_ratio": "0.01", "activation_price": "101.05"}, "-1111"),
         (SELL, {"quantity": "1", "callback_ratio": "0.01", "trigger_price": "99"}, "-1106"),
         (SELL, {"callback_ratio": "0.01"}, "-1102"),
         (SELL, {"callback_ratio": "0.01", "close_position": True}, "-4136"),

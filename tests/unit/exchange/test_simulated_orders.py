@@ -248,7 +248,7 @@ async def test_conditional_order_strictly_through_is_refused(held, side, kind, t
         (market(quantity="0.1"), "-4164"),
         (market(SELL, reduce_only=True), "-2022"),
         (conditional(trigger=None), "-1102"),
-        (conditional(trigger="98.05"), "-4014"),
+        (conditional(trigger="98.05"), "-1111"),
         (conditional(quantity=Decimal(1), close_position=True), "-4137"),
         (conditional(reduce_only=True, close_position=True), "-4138"),
         (conditional(), "-4509"),

@@ -37,9 +37,15 @@ from cointrader.exchange.simulated.ledger import ZERO, Booked, Costs, Ledger
 from cointrader.exchange.simulated.liquidation import LiquidationWatch
 from cointrader.exchange.simulated.liquidity import Liquidity, parts_of
 from cointrader.exchange.simulated.margin import bankruptcy_of
-from cointrader.exchange.simulated.matching import fill_price, goes_up_first, next_reached, path
+from cointrader.exchange.simulated.matching import (
+    fill_price,
+    goes_up_first,
+    is_within,
+    next_reached,
+    path,
+)
 from cointrader.exchange.simulated.opening import OpeningRules
-from cointrader.exchange.simulated.orders import OrderDesk, accepted, executed, left_of
+from cointrader.exchange.simulated.orders import OrderDesk, accepted, as_limit, executed, left_of
 from cointrader.exchange.simulated.resting import Resting, Trail
 from cointrader.exchange.subscriptions import Hub, Subscription
 
@@ -89,8 +95,10 @@ class SimulatedAccount:
 
     # -- orders -------------------------------------------------------------------------------
 
-    def place(self, request: OrderRequest, moment: Moment) -> DetailedReport:
-        """Take an order: fill it now or let it rest. Or raise `Rejected`."""
+    def place(
+        self, request: OrderRequest, moment: Moment, *, until_ms: int | None = None
+    ) -> DetailedReport:
+        """Take an order: fill it now or let it rest, `until_ms` at most. Or raise `Rejected`."""
         desk = self.desks[request.symbol]
         if request.client_order_id in desk.resting:
             raise Rejected(
@@ -106,15 +114,17 @@ class SimulatedAccount:
             resting=desk.resting.values(),
         )
         if request.kind.is_conditional:
-            return self._place_conditional(request, moment)
+            return self._place_conditional(request, moment, until_ms)
         if request.kind is OrderKind.MARKET or is_marketable(request, moment.quote):
             return self._fill_now(request, moment)
-        return self._place_limit(request, moment)
+        return self._place_limit(request, moment, until_ms)
 
-    def _place_conditional(self, request: OrderRequest, moment: Moment) -> DetailedReport:
+    def _place_conditional(
+        self, request: OrderRequest, moment: Moment, until_ms: int | None
+    ) -> DetailedReport:
         report = accepted(request, moment.at_ms)
         self._opening.require_conditional(report)
-        self.desks[request.symbol].rest(report, _new_trail(request, moment))
+        self.desks[request.symbol].rest(report, _new_trail(request, moment), until_ms)
         return self._tell(report)
 
     def _fill_now(self, request: OrderRequest, moment: Moment) -> DetailedReport:
@@ -125,7 +135,9 @@ class SimulatedAccount:
         self._tell(report)
         return self._execute(report, quantity, price, moment.at_ms)
 
-    def _place_limit(self, request: OrderRequest, moment: Moment) -> DetailedReport:
+    def _place_limit(
+        self, request: OrderRequest, moment: Moment, until_ms: int | None
+    ) -> DetailedReport:
         desk = self.desks[request.symbol]
         report = accepted(request, moment.at_ms)
         self._opening.require_limit(report)
@@ -133,7 +145,7 @@ class SimulatedAccount:
             self._tell(report)
             expired = replace(report, status=OrderStatus.EXPIRED)
             return self._tell(desk.end(expired))
-        desk.rest(report)
+        desk.rest(report, until_ms=until_ms)
         return self._tell(report)
 
     def cancel(self, symbol: str, order_id: str, at_ms: int) -> DetailedReport | None:
@@ -146,6 +158,11 @@ class SimulatedAccount:
         return [order.report for order in self.desks[symbol].resting.values()]
 
     # -- time passes --------------------------------------------------------------------------
+
+    def expire_due(self, symbol: str, now_ms: int) -> None:
+        """Orders of `symbol` that were good until a time which has come expire."""
+        for order_id in self.desks[symbol].due(now_ms):
+            self._drop(symbol, order_id, OrderStatus.EXPIRED, now_ms)
 
     def settle(
         self, bar: Candle, settlements: Sequence[Settlement], marks: Sequence[float]
@@ -190,7 +207,11 @@ class SimulatedAccount:
                     self._meet(order, bar, mark, at_ms, has_moved=has_moved)
                 else:
                     break
-            moved |= desk.follow(leg, bar, mark)
+            dormant = desk.dormant()
+            moved |= (followed := desk.follow(leg, bar, mark))
+            for order_id in dormant:
+                if order_id in followed:  # told anew: its trailing has begun
+                    self._tell(replace(desk.resting[order_id].report, updated_ms=at_ms))
         if self._watch.is_reached_in(symbol, mark.close, mark.close):
             self.liquidate(symbol, at_ms)  # opened late in the bar, where the mark was past it
 
@@ -230,6 +251,9 @@ class SimulatedAccount:
                 return
             if outcome == "reject":
                 quantity = ZERO
+            elif quantity and report.price is not None:
+                self._become_limit(report, price, at_ms, order.until_ms)
+                return
         if not quantity or not self._opening.allows_execution(report, quantity, price):
             status = OrderStatus.REJECTED if report.kind.is_conditional else OrderStatus.EXPIRED
             self._drop(report.symbol, report.client_order_id, status, at_ms)
@@ -240,11 +264,45 @@ class SimulatedAccount:
     def execute_held(self, report: DetailedReport, price: Decimal, at_ms: int) -> None:
         """Carry out an order that stuck at its trigger; it expires where nothing is left of it."""
         quantity = self._executable(report)
+        if quantity and report.price is not None:
+            self._become_limit(report, price, at_ms, None)
+            return
         if not quantity:
             ended = replace(report, status=OrderStatus.EXPIRED, updated_ms=at_ms)
             self._tell(self.desks[report.symbol].end(ended))
             return
         self._execute(report, quantity, price, at_ms)
+
+    def _become_limit(
+        self, report: DetailedReport, market: Decimal, at_ms: int, until_ms: int | None
+    ) -> None:
+        """A conditional order with a limit price has triggered: it goes on as a limit order.
+
+        Where a market order would fill at `market`, it fills at once if its price allows that;
+        else it rests, as its time in force says. It is rejected where it may not open.
+        """
+        desk = self.desks[report.symbol]
+        desk.resting.pop(report.client_order_id, None)
+        limit = as_limit(report, at_ms)
+        quantity = self._executable(limit)
+        takes = is_within(limit, market)
+        try:
+            if takes:
+                self._opening.require_execution(limit, quantity, market)
+            else:
+                self._opening.require_limit(limit)
+        except Rejected:
+            rejected = replace(report, status=OrderStatus.REJECTED, updated_ms=at_ms)
+            self._tell(desk.end(rejected))
+            return
+        self._tell(limit)
+        rests = limit.time_in_force in (TimeInForce.GTC, TimeInForce.GTX)
+        if takes and limit.time_in_force is not TimeInForce.GTX:
+            self._execute(limit, quantity, market, at_ms)
+        elif takes or not rests:
+            self._tell(desk.end(replace(limit, status=OrderStatus.EXPIRED)))
+        else:
+            desk.rest(limit, until_ms=until_ms)
 
     def _executable(self, report: DetailedReport) -> Decimal:
         """How much of an order can execute: a reduce-only one no more than there is to reduce."""

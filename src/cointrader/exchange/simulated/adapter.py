@@ -150,6 +150,8 @@ class SimulatedExchange(AccountPort):
             if is_held and (settlements := tape.settlements_in(at_ms, next_ms)):
                 marks = [self._marks.of_settlement(each, bar) for each in settlements]
                 account.settle(bar, settlements, marks)
+            if account.desks[symbol].resting:
+                account.expire_due(symbol, self._at_ms)
             if is_held or account.desks[symbol].resting:
                 account.match(bar, self._marks.bar(bar), self._at_ms)
             if self._market.end_bar(tape, bar, self._at_ms):
@@ -176,17 +178,18 @@ class SimulatedExchange(AccountPort):
 
     # -- Exchange -----------------------------------------------------------------------------
 
-    async def place(self, request: OrderRequest) -> OrderReport:
+    async def place(self, request: OrderRequest, *, good_till_ms: int | None = None) -> OrderReport:
         """Market orders fill before this returns, and their events are queued by then.
 
-        A fill at the open carries the bar's open time, however late its order came.
+        A fill at the open carries the bar's open time, however late its order came. What rests
+        expires at `good_till_ms`; in the bar that this lies in it is not filled any more.
         """
         tape = self._traded(request.symbol)
         if tape.is_over and tape.bar is None:
             raise Rejected(f"{request.symbol} has ended", code="-4141", todo="trade another symbol")
         self._marked = None
         moment = Moment(self._at_ms, self._quote(tape), to_decimal(self._last(tape)))
-        return self._account.place(request, moment)
+        return self._account.place(request, moment, until_ms=good_till_ms)
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
         self._traded(symbol)
@@ -316,6 +319,19 @@ class SimulatedExchange(AccountPort):
         self._marked = None
         mark = self._quote(self._traded(symbol)).mark
         self._account.pay_funding(self._account.ledger.positions[symbol], at_ms, rate, mark)
+
+    def expire_due(self, now_ms: int) -> None:
+        """End the orders that were good until a time which has come by now."""
+        self._marked = None
+        for symbol in self._account.desks:
+            self._account.expire_due(symbol, now_ms)
+
+    @property
+    def next_expiry_ms(self) -> int | None:
+        """When the first of the orders that are good until a time expires."""
+        desks = self._account.desks.values()
+        times = (order.until_ms for desk in desks for order in desk.resting.values())
+        return min((each for each in times if each is not None), default=None)
 
     def expire_siblings(self, symbol: str) -> None:
         """End the orders that were to close a position which is gone."""

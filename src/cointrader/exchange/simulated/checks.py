@@ -74,13 +74,16 @@ def _check_shape(request: OrderRequest) -> None:
     kind = request.kind
     is_level = kind in (OrderKind.STOP_MARKET, OrderKind.TAKE_PROFIT_MARKET)
     is_trailing = kind is OrderKind.TRAILING_STOP_MARKET
-    if request.close_position and not is_level:
+    if request.close_position and (not is_level or request.price is not None):
         raise Rejected(
-            f"a {kind} order cannot close a position by itself",
+            f"a {kind} order{' with a price' if is_level else ''} cannot close a position by "
+            "itself",
             code="-4136",
             todo="send reduce_only with the position's quantity",
         )
-    _check_given(request, "price", request.price, is_wanted=kind is OrderKind.LIMIT)
+    if not is_level or request.price is not None:  # with a price it becomes a limit order
+        is_wanted = kind is OrderKind.LIMIT or is_level
+        _check_given(request, "price", request.price, is_wanted=is_wanted)
     _check_given(request, "trigger_price", request.trigger_price, is_wanted=is_level)
     _check_given(request, "callback_ratio", request.callback_ratio, is_wanted=is_trailing)
     if is_trailing:

@@ -21,7 +21,8 @@ def check_filters(request: OrderRequest, instrument: Instrument, quote: Quote) -
         if price is not None:
             _check_tick(request.symbol, price, instrument)
     if request.price is not None:
-        _check_price(request, request.price, instrument, quote.mark)
+        _check_price(request, request.price, instrument)
+        _check_distance(request, request.price, instrument, quote.mark)
     if request.kind is OrderKind.MARKET:
         _check_counter_price(request, instrument, quote)
     if request.quantity is not None and not request.reduce_only:
@@ -38,7 +39,7 @@ def _check_quantity(request: OrderRequest, quantity: Decimal, instrument: Instru
     if instrument.step_size is not None and quantity % instrument.step_size:
         raise Rejected(
             f"quantity {quantity} is not on {symbol}'s step of {instrument.step_size}",
-            code="-1111",
+            code=_off_grid(quantity, instrument.step_size, code="-4023"),
             todo="round it with Instrument.quantity",
         )
     if quantity < instrument.min_quantity and not request.reduce_only:
@@ -47,7 +48,7 @@ def _check_quantity(request: OrderRequest, quantity: Decimal, instrument: Instru
             code="-4004",
             todo="skip the trade",
         )
-    is_limit = request.kind is OrderKind.LIMIT
+    is_limit = request.price is not None
     largest = instrument.max_limit_quantity if is_limit else instrument.max_quantity
     if largest is not None and quantity > largest:
         raise Rejected(
@@ -61,24 +62,51 @@ def _check_tick(symbol: str, price: Decimal, instrument: Instrument) -> None:
     if instrument.tick_size is not None and price % instrument.tick_size:
         raise Rejected(
             f"price {price} is not on {symbol}'s tick of {instrument.tick_size}",
-            code="-4014",
+            code=_off_grid(price, instrument.tick_size, code="-4014"),
             todo="round it with Instrument.stop_price or target_price",
         )
 
 
-def _check_price(
-    request: OrderRequest, price: Decimal, instrument: Instrument, mark: Decimal
-) -> None:
+def precision_of(grid: Decimal) -> int:
+    """How many decimals prices or quantities on a grid may have: those that it is written with.
+
+    A tick of 0.10 is one of two decimals, as on Binance, where tick and precision are two things.
+    """
+    exponent = grid.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def is_too_precise(value: Decimal, grid: Decimal) -> bool:
+    """Whether a number has more decimals than its grid; zeros at its end do not count."""
+    return precision_of(value.normalize()) > precision_of(grid)
+
+
+def _off_grid(value: Decimal, grid: Decimal, *, code: str) -> str:
+    """Precision is asked before the grid: `code` is for what has few enough decimals."""
+    return "-1111" if is_too_precise(value, grid) else code
+
+
+def _check_price(request: OrderRequest, price: Decimal, instrument: Instrument) -> None:
     lowest, highest = instrument.min_price, instrument.max_price
     if lowest is not None and price < lowest:
         raise _out_of_bounds(request, price, "below", lowest, code="-4013")
     if highest is not None and price > highest:
         raise _out_of_bounds(request, price, "above", highest, code="-4002")
+
+
+def _check_distance(
+    request: OrderRequest, price: Decimal, instrument: Instrument, mark: Decimal
+) -> None:
+    """Not too far from the mark price; of a conditional order, from its trigger price."""
+    trigger = request.trigger_price
+    base, above, below = (
+        (mark, "-4016", "-4024") if trigger is None else (trigger, "-4183", "-4184")
+    )
     up, down = instrument.price_multiplier_up, instrument.price_multiplier_down
-    if request.side is OrderSide.BUY and up is not None and price > mark * up:
-        raise _out_of_bounds(request, price, "above", mark * up, code="-4016")
-    if request.side is OrderSide.SELL and down is not None and price < mark * down:
-        raise _out_of_bounds(request, price, "below", mark * down, code="-4024")
+    if request.side is OrderSide.BUY and up is not None and price > base * up:
+        raise _out_of_bounds(request, price, "above", base * up, code=above)
+    if request.side is OrderSide.SELL and down is not None and price < base * down:
+        raise _out_of_bounds(request, price, "below", base * down, code=below)
 
 
 def _out_of_bounds(

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from cointrader.domain.candle import Candle
 from cointrader.domain.instrument import to_decimal
-from cointrader.domain.order import OrderKind, OrderSide
+from cointrader.domain.order import DetailedReport, OrderKind, OrderSide
 from cointrader.domain.position import Position, slipped
 from cointrader.exchange.simulated.resting import Resting
 
@@ -88,6 +88,13 @@ def fill_price(
 
 def _is_beyond(order: Resting, price: float) -> bool:
     return price > order.level if order.is_upwards else price < order.level
+
+
+def is_within(limit: DetailedReport, market: Decimal) -> bool:
+    """Whether a limit order may fill at `market`, what a market order of its side fills at."""
+    if limit.price is None:
+        return True
+    return market <= limit.price if limit.side is OrderSide.BUY else market >= limit.price
 
 
 def market_price(side: OrderSide, last: float, slippage: Decimal) -> Decimal:

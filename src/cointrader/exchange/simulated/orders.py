@@ -12,6 +12,7 @@ from cointrader.domain.order import (
     OrderReport,
     OrderRequest,
     OrderStatus,
+    PriceSource,
 )
 from cointrader.exchange.simulated.matching import Leg
 from cointrader.exchange.simulated.resting import Resting, Trail
@@ -31,8 +32,18 @@ class OrderDesk:
         order = self.resting.get(client_order_id)
         return order.report if order is not None else self.ended.get(client_order_id)
 
-    def rest(self, report: DetailedReport, trail: Trail | None = None) -> None:
-        self.resting[report.client_order_id] = Resting.of(report, trail)
+    def rest(
+        self, report: DetailedReport, trail: Trail | None = None, until_ms: int | None = None
+    ) -> None:
+        self.resting[report.client_order_id] = Resting.of(report, trail, until_ms)
+
+    def dormant(self) -> list[str]:
+        """The ids of trailing stops whose activation price was not reached yet."""
+        return [
+            order_id
+            for order_id, order in self.resting.items()
+            if order.trail is not None and order.trail.extreme is None
+        ]
 
     def follow(self, leg: Leg, bar: Candle, mark: Candle) -> set[str]:
         """Trailing stops follow a leg that goes their way; the ids of those that moved.
@@ -54,6 +65,14 @@ class OrderDesk:
     def limits(self) -> list[DetailedReport]:
         """Resting limit orders, oldest first."""
         return [o.report for o in self.resting.values() if o.report.kind is OrderKind.LIMIT]
+
+    def due(self, now_ms: int) -> list[str]:
+        """The ids of orders that were good until a time which has come."""
+        return [
+            order_id
+            for order_id, order in self.resting.items()
+            if order.until_ms is not None and order.until_ms <= now_ms
+        ]
 
     def end(self, report: DetailedReport) -> DetailedReport:
         """Take an order off the desk and remember how it ended."""
@@ -89,6 +108,18 @@ def accepted(request: OrderRequest, at_ms: int) -> DetailedReport:
         activation_price=request.activation_price,
         callback_ratio=request.callback_ratio,
         triggered_by=request.triggered_by,
+    )
+
+
+def as_limit(report: DetailedReport, at_ms: int) -> DetailedReport:
+    """The limit order that a conditional one with a limit price becomes at its trigger."""
+    return replace(
+        report,
+        kind=OrderKind.LIMIT,
+        status=OrderStatus.NEW,
+        updated_ms=at_ms,
+        trigger_price=None,
+        triggered_by=PriceSource.LAST,
     )
 
 

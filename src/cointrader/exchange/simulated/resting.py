@@ -44,9 +44,12 @@ class Resting:
     is_upwards: bool  # reached at or above it, else at or below
     is_on_mark: bool  # the mark price reaches it, not the last
     trail: Trail | None = None
+    until_ms: int | None = None  # when it expires; None: never
 
     @staticmethod
-    def of(report: DetailedReport, trail: Trail | None = None) -> Resting:
+    def of(
+        report: DetailedReport, trail: Trail | None = None, until_ms: int | None = None
+    ) -> Resting:
         """`trail`: what a trailing stop has seen so far."""
         sells = report.side is OrderSide.SELL
         if trail is not None:
@@ -61,6 +64,7 @@ class Resting:
             waits_upwards(report.side, report.kind),
             report.triggered_by is PriceSource.MARK,
             trail,
+            until_ms,
         )
 
     def seeing(self, price: float) -> Resting:
@@ -69,7 +73,7 @@ class Resting:
             return self
         sells = not self.is_upwards
         trail = self.trail.after(Decimal(repr(price)), sells=sells)
-        return self if trail is self.trail else Resting.of(self.report, trail)
+        return self if trail is self.trail else Resting.of(self.report, trail, self.until_ms)
 
     def is_reached_at(self, price: float) -> bool:
         """Whether `price` is at the level or past it."""

@@ -149,8 +149,9 @@ def _symbol_to_plain(account: SimulatedAccount, symbol: str) -> Plain:
 
 def _restore_symbol(account: SimulatedAccount, symbol: str, stored: Mapping[str, Any]) -> None:
     desk = account.desks[symbol] = OrderDesk()
-    for report, trail in stored["resting"]:
-        desk.rest(_REPORTS.from_plain(report), None if trail is None else _TRAILS.from_plain(trail))
+    for report, trail, *until in stored["resting"]:
+        seen = None if trail is None else _TRAILS.from_plain(trail)
+        desk.rest(_REPORTS.from_plain(report), seen, *until)
     for row in stored["ended"]:
         desk.end(_REPORTS.from_plain(row))
     account.fills[symbol] = History(map(_FILLS.from_plain, stored["fills"]))
@@ -161,7 +162,8 @@ def _restore_symbol(account: SimulatedAccount, symbol: str, stored: Mapping[str,
 
 def _resting_to_plain(order: Resting) -> Row:
     trail = None if order.trail is None else _TRAILS.to_plain(order.trail)
-    return [_REPORTS.to_plain(order.report), trail]
+    until = [] if order.until_ms is None else [order.until_ms]
+    return [_REPORTS.to_plain(order.report), trail, *until]
 
 
 def _instrument_to_plain(instrument: Instrument) -> Row:

@@ -190,6 +190,7 @@ async def served(
     passage: Passage | None = None,
     faults: FaultPlan | None = None,
     balance: str = "1000",
+    credentials: Credentials | None = None,
     **exchange_settings: Any,
 ) -> AsyncIterator[Client]:
     """A market of `rows`, of XRPUSDT unless told otherwise; it moves by steps without a pace."""
@@ -210,7 +211,8 @@ async def served(
         start_ms=T0 + start_bar * M15,
         **exchange_settings,
     )
-    server = ExchangeServer(exchange, clock, Credentials(KEY, SECRET), settings, passage, faults)
+    known = credentials or Credentials(KEY, SECRET)
+    server = ExchangeServer(exchange, clock, known, settings, passage, faults)
     async with server.serving() as at, aiohttp.ClientSession() as session:
         yield Client(session, at, server)
         await asyncio.sleep(0)

@@ -308,6 +308,7 @@ OTHERS = {
     ("GET", "/fapi/v1/fundingInfo"),
     ("GET", "/fapi/v1/forceOrders"),
     ("GET", "/fapi/v1/indexInfo"),
+    ("GET", "/fapi/v1/assetIndex"),
     ("GET", "/fapi/v1/positionMargin/history"),
     ("GET", "/futures/data/delivery-price"),
     ("POST", "/fapi/v1/marginType"),

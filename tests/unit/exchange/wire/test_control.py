@@ -89,7 +89,7 @@ async def test_filters_change_while_it_runs():
     filters = {each["filterType"]: each for each in info["filters"]}
     assert filters["LOT_SIZE"]["stepSize"] == "10"
     assert filters["MIN_NOTIONAL"]["notional"] == "50"
-    assert (off.code, none.code) == (-1111, -1102)
+    assert (off.code, none.code) == (-4023, -1102)
 
 
 async def test_the_owner_trades_on_the_same_account():

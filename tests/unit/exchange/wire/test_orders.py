@@ -60,13 +60,16 @@ def without(params, name):
         (MARKET | {"newClientOrderId": "a b"}, -4015),
         (MARKET | {"type": "STOP_MARKET", "stopPrice": "1.9"}, -4120),
         (MARKET | {"type": "TRAILING_STOP_MARKET"}, -4120),
-        (LIMIT | {"price": "1.95005"}, -4014),
+        (LIMIT | {"price": "1.95005"}, -1111),
         (LIMIT | {"price": "2.2"}, -4016),
         (LIMIT | {"side": "SELL", "price": "1.8"}, -4024),
         (LIMIT | {"price": "2.01", "timeInForce": "GTX"}, -5022),
         (LIMIT | {"timeInForce": "FOK"}, -5021),
         (LIMIT | {"timeInForce": "RPI"}, -1115),
-        (LIMIT | {"timeInForce": "GTD", "goodTillDate": "1900000000000"}, -1020),
+        (LIMIT | {"priceMatch": "QUEUE"}, -1106),
+        (LIMIT | {"priceMatch": "OPPONENT_20"}, -5037),
+        (MARKET | {"priceMatch": "QUEUE"}, -5038),
+        (LIMIT | {"selfTradePreventionMode": "EVER"}, -5039),
     ],
 )
 async def test_an_order_is_refused_with_its_code(params, code):
@@ -75,6 +78,37 @@ async def test_an_order_is_refused_with_its_code(params, code):
 
     assert (reply.status, reply.code) == (400, code), reply.body
     assert "X-MBX-ORDER-COUNT-10S" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("side", "match", "price"),
+    [
+        ("BUY", "OPPONENT", "2.0001"),
+        ("BUY", "OPPONENT_5", "2.0005"),
+        ("BUY", "QUEUE", "2.0000"),
+        ("BUY", "QUEUE_5", "1.9996"),
+        ("SELL", "OPPONENT", "2.0000"),
+        ("SELL", "QUEUE", "2.0001"),
+        ("SELL", "QUEUE_20", "2.0020"),
+    ],
+)
+async def test_the_price_of_a_limit_order_may_be_that_of_a_level_of_the_book(side, match, price):
+    order = without(LIMIT, "price") | {"side": side, "priceMatch": match}
+    async with served(CALM) as client:
+        placed = await client.ok("POST", ORDER, **order)
+        depth = await client.get("/fapi/v1/depth", symbol=SYMBOL, limit=20)
+
+    assert (placed["price"], placed["priceMatch"]) == (price, match)
+    assert price in [level[0] for level in (*depth["bids"], *depth["asks"])]
+
+
+@pytest.mark.parametrize("mode", ["NONE", "EXPIRE_TAKER", "EXPIRE_BOTH"])
+async def test_a_self_trade_prevention_mode_is_taken_and_told(mode):
+    async with served(CALM) as client:
+        order = await client.ok("POST", ORDER, **LIMIT, selfTradePreventionMode=mode)
+        stop = await client.ok("POST", ALGO, **STOP, quantity="10", selfTradePreventionMode=mode)
+
+    assert (order["selfTradePreventionMode"], stop["selfTradePreventionMode"]) == (mode, mode)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +122,9 @@ async def test_an_order_is_refused_with_its_code(params, code):
         (CLOSING, -4509),
         (STOP | {"quantity": "10", "triggerPrice": "2.1"}, -2021),
         (STOP | {"quantity": "1"}, -4164),
+        (STOP | {"quantity": "10", "price": "1.9"}, -1106),
         (CLOSING | {"quantity": "10"}, -4137),
         (CLOSING | {"reduceOnly": "true"}, -4138),
-        (STOP | {"type": "STOP", "quantity": "10", "price": "1.9"}, -1020),
         (STOP | {"type": "TRAILING_STOP_MARKET", "quantity": "10", "callbackRate": "21"}, -2007),
     ],
 )
@@ -135,13 +169,40 @@ async def test_a_quantity_stop_is_accepted_while_flat():
     assert (reply.status, reply.body["timeInForce"]) == (200, "GTC")
 
 
-async def test_a_trigger_price_off_the_tick_is_taken():
+async def test_a_trigger_price_off_the_tick_is_taken_but_not_one_with_too_many_decimals():
+    order = STOP | {"triggerPrice": "1.9503", "quantity": "10"}
     async with served(CALM) as client:
-        reply = await client.signed(
-            "POST", ALGO, **(STOP | {"triggerPrice": "1.950049", "quantity": "10"})
-        )
+        fine = await client.signed("POST", ALGO, **order | {"triggerPrice": "1.95030"})
+        await client.control("filters", symbol=SYMBOL, tick_size="0.0010")
+        off = await client.signed("POST", ALGO, **order)
+        long = await client.signed("POST", ALGO, **order | {"triggerPrice": "1.95031"})
 
-    assert (reply.status, reply.body["triggerPrice"]) == (200, "1.9500")
+    assert fine.body["triggerPrice"] == "1.9503"
+    assert (off.status, off.body["triggerPrice"]) == (200, "1.9500")
+    assert long.code == -1111
+
+
+async def test_precision_is_asked_before_the_tick_and_the_step():
+    async with served(CALM) as client:
+        await client.control("filters", symbol=SYMBOL, tick_size="0.0050", step_size="2.0")
+        (info,) = (await client.get("/fapi/v1/exchangeInfo"))["symbols"]
+        codes = {
+            name: (await client.signed("POST", ORDER, **(LIMIT | terms))).code
+            for name, terms in {
+                "too many decimals": {"price": "1.95001"},
+                "off the tick": {"price": "1.9520"},
+                "quantity with too many": {"quantity": "10.01"},
+                "off the step": {"quantity": "11"},
+            }.items()
+        }
+
+    assert (info["pricePrecision"], info["quantityPrecision"]) == (4, 1)
+    assert codes == {
+        "too many decimals": -1111,
+        "off the tick": -4014,
+        "quantity with too many": -1111,
+        "off the step": -4023,
+    }
 
 
 async def test_an_acknowledgement_tells_a_market_order_as_new_and_a_result_as_filled():
@@ -272,7 +333,7 @@ async def test_an_amended_order_keeps_its_number_and_is_told_as_amended():
         open_now = await client.ok("GET", "/fapi/v1/openOrders", symbol=SYMBOL)
 
     assert (amended["orderId"], amended["origQty"], amended["price"]) == (9001, "20", "1.94")
-    assert (same.code, bad.code) == (-5027, -4014)
+    assert (same.code, bad.code) == (-5027, -1111)
     assert [message["o"]["x"] for message in told] == ["AMENDMENT"]
     assert [(row["orderId"], row["price"]) for row in open_now] == [(9001, "1.94")]
 

@@ -275,3 +275,30 @@ async def test_a_client_id_may_be_used_again_when_its_order_has_ended(kind):
 
     assert [order["orderId"] for order in orders] == [9001, 9002]
     assert found["orderId"] == 9002
+
+
+async def test_a_trailing_order_is_told_anew_when_its_trailing_begins():
+    rises, falls = (2.0, 2.06, 2.0, 2.05), (2.05, 2.05, 2.0, 2.0)
+    async with served(CALM, CALM, rises, falls) as client:
+        await client.market_order("BUY", "10")
+        key = await client.listen_key()
+        async with client.socket(f"/private/ws/{key}") as stream:
+            await client.ok(
+                "POST",
+                "/fapi/v1/algoOrder",
+                algoType="CONDITIONAL",
+                symbol=SYMBOL,
+                side="SELL",
+                type="TRAILING_STOP_MARKET",
+                quantity="10",
+                activatePrice="2.05",
+                callbackRate="1",
+                clientAlgoId="t",
+            )
+            await client.step(3)
+            chain = [each["o"] for each in await stream.all_now() if each["e"] == "ALGO_UPDATE"]
+
+    assert [(each["X"], each["ia"], each["AP"]) for each in chain] == [
+        ("NEW", False, "2.05"),
+        ("NEW", True, "2.05"),
+    ]

@@ -40,6 +40,22 @@ async def test_a_stop_is_acknowledged_and_was_never_there():
         assert names(client) == ["stop-never-there"]
 
 
+async def test_a_stuck_stop_with_a_limit_price_rests_when_it_is_let_go():
+    priced = {"type": "STOP", "price": "2.1000", "quantity": "10", "reduceOnly": "true"}
+    stop = {name: value for name, value in STOP.items() if name != "closePosition"} | priced
+    async with faulty("trigger-stuck", CALM, DOWN) as client:
+        await client.market_order("BUY", "10")
+        await client.ok("POST", ALGO, **stop)
+        await client.step(2)
+        stuck = await client.ok("GET", ALGO, clientAlgoId="our-stop")
+        await client.call("DELETE", "/control/faults")
+        free = await client.ok("GET", ALGO, clientAlgoId="our-stop")
+        (resting,) = await client.ok("GET", "/fapi/v1/openOrders")
+
+        assert (stuck["algoStatus"], free["algoStatus"]) == ("TRIGGERING", "TRIGGERED")
+        assert (resting["price"], str(resting["orderId"])) == ("2.1000", free["actualOrderId"])
+
+
 async def test_a_stop_vanishes_without_a_word():
     async with faulty("stop-vanishes(5)", *[CALM] * 4, pace=100.0) as client:
         key = await client.listen_key()

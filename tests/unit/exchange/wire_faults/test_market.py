@@ -104,7 +104,7 @@ async def test_filters_change_and_orders_no_longer_fit():
         (info,) = (await client.get("/fapi/v1/exchangeInfo"))["symbols"]
 
         filters = {each["filterType"]: each for each in info["filters"]}
-        assert (off.code, small.status) == (-1111, 200)
+        assert (off.code, small.status) == (-4023, 200)
         assert float(filters["LOT_SIZE"]["stepSize"]) == 10.0
         assert float(filters["PRICE_FILTER"]["tickSize"]) == 0.01
         assert float(filters["MIN_NOTIONAL"]["notional"]) == 15.0

@@ -161,3 +161,14 @@ async def test_an_order_over_the_web_socket_api_breaks_its_connection(name, posi
 
         assert message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.ERROR)
         assert (await amount(client), names(client)) == (position, [name])
+
+
+async def test_the_session_of_a_socket_is_told_whatever_goes_wrong_elsewhere():
+    async with (
+        faulty("answer-lost(order)*1") as client,
+        client.session.ws_connect(client.at.ws_api) as socket,
+    ):
+        await socket.send_json({"id": 1, "method": "session.status"})
+        answer = await socket.receive_json(timeout=3)
+
+    assert (answer["status"], answer["result"]["apiKey"]) == (200, None)

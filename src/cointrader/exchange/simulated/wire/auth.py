@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from cointrader.exchange.simulated.wire.params import Params, missing
 from cointrader.exchange.simulated.wire.refusals import refused
+from cointrader.exchange.simulated.wire.signatures import Check, check_of, is_public_key
 
 KEY_HEADER = "X-MBX-APIKEY"
 DEFAULT_WINDOW_MS = 5_000
@@ -29,18 +29,27 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The one key that this exchange knows, and its secret."""
+    """The one key that this exchange knows, and its secret, or the public key that came with it.
+
+    Raises `ConfigError` for a public key that cannot be used.
+    """
 
     key: str
     secret: str = field(repr=False)
+    _is_signed: Check = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_is_signed", check_of(self.secret))
+
+    @property
+    def may_log_on(self) -> bool:
+        """Whether the key is of the kind that sessions of the WebSocket API are for."""
+        return is_public_key(self.secret)
 
     @staticmethod
     def made() -> Credentials:
         """New ones, 64 letters and digits each, as Binance's are."""
         return Credentials(secrets.token_hex(32), secrets.token_hex(32))
-
-    def signature_of(self, payload: str) -> str:
-        return hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
 
     def require_key(self, key: str | None) -> None:
         """Raise `Rejected` unless `key` is the known one."""
@@ -56,10 +65,8 @@ class Credentials:
         """
         if not signature:
             raise missing("signature")
-        given = signature.lower().encode()
         signed = (payload, unquote_plus(payload))
-        expected = [self.signature_of(each).encode() for each in signed]
-        if not any(hmac.compare_digest(given, each) for each in expected):
+        if not any(self._is_signed(each, signature) for each in signed):
             raise refused(-1022, "Signature for this request is not valid.")
 
 

@@ -6,11 +6,15 @@ import secrets
 from decimal import Decimal
 from typing import Any
 
-from cointrader.domain.order import OrderKind, OrderRequest, OrderSide, PriceSource
+from cointrader.domain.order import OrderKind, OrderRequest, OrderSide, PriceSource, TimeInForce
+from cointrader.exchange.simulated.filters import is_too_precise
 from cointrader.exchange.simulated.wire import shapes
 from cointrader.exchange.simulated.wire.calls_orders import (
+    not_wanted,
+    require_no_price_match,
     require_one_way,
     require_week,
+    self_trade_mode,
     unknown_order,
 )
 from cointrader.exchange.simulated.wire.orders import AlgoOrder, Terms
@@ -19,15 +23,16 @@ from cointrader.exchange.simulated.wire.refusals import refused
 from cointrader.exchange.simulated.wire.venue import Venue
 
 _KINDS = ("STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
-_WITH_LIMIT = ("STOP", "TAKE_PROFIT")
-_TIMES = ("GTC", "IOC", "FOK", "GTX", "GTE_GTC")
+# A stop is a stop in the core's words; one with a price becomes a limit order at its trigger.
+_WITH_LIMIT = {"STOP": OrderKind.STOP_MARKET, "TAKE_PROFIT": OrderKind.TAKE_PROFIT_MARKET}
+_TIMES = ("GTC", "IOC", "FOK", "GTX", "GTD", "GTE_GTC")
+_UNTIL_CANCELLED = ("GTD", "GTE_GTC")  # as far as the simulated exchange is asked
 _DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
 async def place(venue: Venue, params: Params) -> Any:
     request, terms = _read(venue, params)
-    with venue.recorder.placing(terms):
-        await venue.exchange.place(request)
+    await venue.place(request, terms)
     algo = venue.recorder.algo_named(request.client_order_id)
     assert algo is not None, "an order that was taken has been recorded"
     return shapes.algo_accepted(algo)
@@ -38,17 +43,19 @@ def _read(venue: Venue, params: Params) -> tuple[OrderRequest, Terms]:
     symbol = venue.symbol(params)
     side = OrderSide(params.choice("side", list(OrderSide), code=-1117))
     name = params.choice("type", (*_KINDS, *_WITH_LIMIT), code=-1116)
-    if name in _WITH_LIMIT:
-        raise refused(
-            -1020, f"This operation is not supported: the simulated exchange has no {name} orders."
-        )
     require_one_way(params)
-    kind = OrderKind(name)
+    has_limit = name in _WITH_LIMIT
+    kind = _WITH_LIMIT[name] if has_limit else OrderKind(name)
+    if has_limit:
+        require_no_price_match(params)
+    elif "price" in params:
+        raise not_wanted("price")
     is_closing = params.flag("closePosition")
     is_reducing = params.flag("reduceOnly", code=-4062)
     is_trailing = kind is OrderKind.TRAILING_STOP_MARKET
     trigger = None if is_trailing else params.needed_decimal("triggerPrice")
     times = params.choice("timeInForce", _TIMES, default="GTC", code=-1115)
+    good_till_ms = venue.good_till_ms(params, times)
     working = params.choice("workingType", list(PriceSource), default=PriceSource.LAST.value)
     request = OrderRequest(
         client_order_id=params.client_id("clientAlgoId") or secrets.token_urlsafe(16),
@@ -59,12 +66,16 @@ def _read(venue: Venue, params: Params) -> tuple[OrderRequest, Terms]:
         trigger_price=trigger if trigger is None else _on_tick(venue, symbol, trigger),
         reduce_only=is_reducing,
         close_position=is_closing,
+        price=params.needed_decimal("price") if has_limit else None,
+        time_in_force=TimeInForce("GTC" if times in _UNTIL_CANCELLED else times),
         activation_price=params.decimal("activatePrice") if is_trailing else None,
         callback_ratio=_percent(params.needed_decimal("callbackRate")) if is_trailing else None,
         triggered_by=PriceSource(working),
     )
-    terms = Terms("GTE_GTC" if is_closing else times, params.flag("priceProtect"))
-    return request, terms
+    is_protected, self_trade = params.flag("priceProtect"), self_trade_mode(params)
+    if is_closing:
+        return request, Terms("GTE_GTC", is_protected, self_trade=self_trade)
+    return request, Terms(times, is_protected, good_till_ms, self_trade)
 
 
 def _percent(value: Decimal) -> Decimal:
@@ -74,9 +85,14 @@ def _percent(value: Decimal) -> Decimal:
 
 
 def _on_tick(venue: Venue, symbol: str, trigger: Decimal) -> Decimal:
-    """The real exchange takes trigger prices off the tick; the simulated one takes the nearest."""
+    """The real exchange takes trigger prices off the tick; the simulated one takes the nearest.
+
+    Neither takes more decimals than the symbol's prices have.
+    """
     tick = venue.market.instrument(symbol).tick_size
-    return trigger if tick is None else (trigger / tick).quantize(Decimal(1)) * tick
+    if tick is None or is_too_precise(trigger, tick):
+        return trigger
+    return (trigger / tick).quantize(Decimal(1)) * tick
 
 
 async def query(venue: Venue, params: Params) -> Any:

@@ -16,6 +16,9 @@ from cointrader.exchange.simulated.wire.venue import Venue
 
 _DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 _NEWEST_RATES = 200  # of fundingRate without times
+_MARGIN_INDEX = "USDTUSD"
+_BUFFERS = ("bidBuffer", "askBuffer", "autoExchangeBidBuffer", "autoExchangeAskBuffer")
+_BUFFERED = ("bidRate", "askRate", "autoExchangeBidRate", "autoExchangeAskRate")
 
 
 async def ping(_venue: Venue, _params: Params) -> Any:
@@ -199,6 +202,21 @@ async def index_info(venue: Venue, params: Params) -> Any:
     """There are no composite indices."""
     venue.optional_symbol(params)
     return []
+
+
+async def asset_index(venue: Venue, params: Params) -> Any:
+    """What an asset is worth as margin: there is one, at par."""
+    asked = params.given("symbol")
+    if asked not in (None, _MARGIN_INDEX):
+        raise refused(-1121, "Invalid symbol.")
+    at_par = dict.fromkeys(("index", *_BUFFERED), "1.00000000")
+    told = {
+        "symbol": _MARGIN_INDEX,
+        "time": venue.now_ms(),
+        **at_par,
+        **dict.fromkeys(_BUFFERS, "0.00000000"),
+    }
+    return [told] if asked is None else told
 
 
 async def ticker_price(venue: Venue, params: Params) -> Any:

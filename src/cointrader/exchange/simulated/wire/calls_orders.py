@@ -31,15 +31,15 @@ _DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
 async def place(venue: Venue, params: Params) -> Any:
-    request, as_ack = read_order(venue, params)
-    with venue.recorder.placing(Terms()):
-        await venue.exchange.place(request)
+    (request, terms), as_ack = read_order(venue, params), _wants_ack(params)
+    await venue.place(request, terms)
     return shapes.accepted(_newest(venue, request), as_ack=as_ack)
 
 
 async def try_out(venue: Venue, params: Params) -> Any:
     """Validate an order and forget it; margin is not asked for."""
-    request, _ = read_order(venue, params)
+    request, terms = read_order(venue, params)
+    _wants_ack(params)
     now_ms = venue.now_ms()
     book = venue.exchange.book
     symbol = request.symbol
@@ -51,11 +51,16 @@ async def try_out(venue: Venue, params: Params) -> Any:
         resting=book.desks[symbol].resting.values(),
     )
     report = accepted(request, now_ms)
-    return shapes.tried(PlainOrder(0, report, now_ms, now_ms))
+    return shapes.tried(PlainOrder(0, report, now_ms, now_ms, terms))
 
 
-def read_order(venue: Venue, params: Params) -> tuple[OrderRequest, bool]:
-    """An order from its parameters, and whether its answer is only an acknowledgement."""
+def _wants_ack(params: Params) -> bool:
+    """Whether an order's answer is to be only an acknowledgement."""
+    return params.choice("newOrderRespType", ("ACK", "RESULT"), default="ACK") == "ACK"
+
+
+def read_order(venue: Venue, params: Params) -> tuple[OrderRequest, Terms]:
+    """An order from its parameters."""
     symbol = venue.symbol(params)
     side = OrderSide(params.choice("side", list(OrderSide), code=-1117))
     kind = params.choice("type", ("LIMIT", "MARKET", *_CONDITIONAL), code=-1116)
@@ -66,16 +71,20 @@ def read_order(venue: Venue, params: Params) -> tuple[OrderRequest, bool]:
             "endpoints instead.",
         )
     require_one_way(params)
-    _require_supported(params)
+    match = params.choice("priceMatch", _PRICE_MATCHES, default="NONE", code=-5037)
     if kind == "LIMIT":
-        time_in_force = TimeInForce(params.choice("timeInForce", list(TimeInForce), code=-1115))
-        price = params.needed_decimal("price")
+        times = params.choice("timeInForce", (*TimeInForce, "GTD"), code=-1115)
+        price = _matched(venue, params, symbol, side, match)
     else:
-        time_in_force, price = TimeInForce.GTC, None
+        times, price = TimeInForce.GTC.value, None
+        if match != "NONE":
+            raise refused(
+                -5038, "Price match only supports order type: LIMIT, STOP AND TAKE_PROFIT"
+            )
         if "timeInForce" in params:
-            raise _not_wanted("timeInForce")
+            raise not_wanted("timeInForce")
         if "price" in params:
-            raise _not_wanted("price")
+            raise not_wanted("price")
     if params.flag("closePosition"):
         raise refused(-4136, "Target strategy invalid for orderType MARKET,closePosition true.")
     request = OrderRequest(
@@ -86,10 +95,37 @@ def read_order(venue: Venue, params: Params) -> tuple[OrderRequest, bool]:
         quantity=params.needed_decimal("quantity"),
         reduce_only=params.flag("reduceOnly", code=-4062),
         price=price,
-        time_in_force=time_in_force,
+        time_in_force=TimeInForce.GTC if times == "GTD" else TimeInForce(times),
     )
-    as_ack = params.choice("newOrderRespType", ("ACK", "RESULT"), default="ACK") == "ACK"
-    return request, as_ack
+    return request, Terms(
+        times,
+        good_till_ms=venue.good_till_ms(params, times),
+        self_trade=self_trade_mode(params),
+        price_match=match,
+    )
+
+
+def _matched(venue: Venue, params: Params, symbol: str, side: OrderSide, match: str) -> Decimal:
+    """The price of a limit order: its own, or that of a level of the book, as `match` says."""
+    if match == "NONE":
+        return params.needed_decimal("price")
+    if "price" in params:
+        raise not_wanted("price")
+    whose, _, level = match.partition("_")
+    place = int(level or 1)
+    book = venue.market.book(symbol, place)
+    is_asks = (whose == "OPPONENT") is (side is OrderSide.BUY)
+    levels = book.asks if is_asks else book.bids
+    if len(levels) < place:
+        raise refused(-5041, "No depth matches this BBO order")
+    return Decimal(levels[-1][0])
+
+
+def self_trade_mode(params: Params) -> str:
+    """What is to become of orders of one's own that meet; here none ever do."""
+    modes = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
+    name = "selfTradePreventionMode"
+    return params.choice(name, modes, default="EXPIRE_MAKER", code=-5039)
 
 
 def require_one_way(params: Params) -> None:
@@ -101,11 +137,10 @@ def require_one_way(params: Params) -> None:
         raise refused(-4061, "Order's position side does not match user's setting.")
 
 
-def _require_supported(params: Params) -> None:
+def require_no_price_match(params: Params) -> None:
+    """Raise `Rejected` for a price that the exchange is to find by itself, at a trigger."""
     if params.choice("priceMatch", _PRICE_MATCHES, default="NONE") != "NONE":
-        raise refused(-1020, "This operation is not supported: priceMatch.")
-    if params.raw("timeInForce") == "GTD":
-        raise refused(-1020, "This operation is not supported: timeInForce GTD.")
+        raise refused(-1020, "This operation is not supported: priceMatch of this order.")
 
 
 _PRICE_MATCHES = (
@@ -119,7 +154,8 @@ _PRICE_MATCHES = (
 )
 
 
-def _not_wanted(name: str) -> Rejected:
+def not_wanted(name: str) -> Rejected:
+    """What a parameter gets that this kind of order does not have."""
     return refused(-1106, f"Parameter '{name}' sent when not required.")
 
 
@@ -166,12 +202,14 @@ async def amend(venue: Venue, params: Params) -> Any:
         raise refused(-1117, "Invalid side.")
     if (price, quantity) == (before.price, before.quantity):
         raise refused(-5027, "No need to modify the order.")
+    good_till_ms = order.terms.good_till_ms or None
     with venue.recorder.amending(order, modify_id):
         await venue.exchange.cancel(order.symbol, order.client_id)
         try:
-            await venue.exchange.place(_again(order, price, quantity))
+            await venue.exchange.place(_again(order, price, quantity), good_till_ms=good_till_ms)
         except Rejected:
-            await venue.exchange.place(_again(order, before.price, before.quantity))
+            put_back = _again(order, before.price, before.quantity)
+            await venue.exchange.place(put_back, good_till_ms=good_till_ms)
             raise
     return shapes.amended(order, modify_id)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from cointrader.domain.order import DetailedFill, OrderKind, OrderStatus
+from cointrader.domain.order import DetailedFill, OrderStatus, TimeInForce
 from cointrader.domain.position import Position
 from cointrader.exchange.simulated.wire.orders import AlgoOrder, PlainOrder, wire_status
 from cointrader.exchange.simulated.wire.texts import given, money, percent, plain
@@ -14,7 +14,7 @@ from cointrader.exchange.simulated.wire.texts import given, money, percent, plai
 Message = dict[str, Any]
 
 _ZERO = Decimal(0)
-_REDUCED_TO_NOTHING, _LIQUIDATED = "4", "5"
+_NONE, _NOT_AT_ONCE, _REDUCED_TO_NOTHING, _LIQUIDATED = "0", "2", "4", "5"
 
 
 def order_update(order: PlainOrder, execution: str, fill: DetailedFill | None = None) -> Message:
@@ -25,7 +25,7 @@ def order_update(order: PlainOrder, execution: str, fill: DetailedFill | None = 
         "c": report.client_order_id,
         "S": report.side.value,
         "o": report.kind.value,
-        "f": report.time_in_force.value,
+        "f": order.time_in_force,
         "q": given(report.quantity),
         "p": given(report.price),
         "ap": given(report.average_price),
@@ -54,9 +54,9 @@ def order_update(order: PlainOrder, execution: str, fill: DetailedFill | None = 
         "pP": False,
         "si": 0,
         "ss": 0,
-        "V": "EXPIRE_MAKER",
-        "pm": "NONE",
-        "gtd": 0,
+        "V": order.terms.self_trade,
+        "pm": order.terms.price_match,
+        "gtd": order.terms.good_till_ms,
         "er": _expiry_reason(order),
     }
     return {"e": "ORDER_TRADE_UPDATE", "E": at_ms, "T": at_ms, "o": told}
@@ -72,11 +72,23 @@ def amended(order: PlainOrder, modify_id: int | None) -> Message:
 
 def _expiry_reason(order: PlainOrder) -> str:
     report = order.report
-    if report.status is not OrderStatus.EXPIRED:
-        return "0"
-    if report.kind is OrderKind.LIMIT and report.time_in_force.value == "IOC":
-        return "2"
+    if report.status is not OrderStatus.EXPIRED or _is_over(order):
+        return _NONE
+    if report.time_in_force is TimeInForce.IOC:
+        return _NOT_AT_ONCE
     return _REDUCED_TO_NOTHING if report.reduce_only else _LIQUIDATED
+
+
+def _is_over(order: PlainOrder) -> bool:
+    """Whether an order expired by its own terms, for which there is no reason in the list.
+
+    It was good until a time that has come; or a conditional order became it, and it could not be
+    what it had to be: a maker, or filled at once and whole.
+    """
+    if order.terms.good_till_ms:
+        return order.updated_ms >= order.terms.good_till_ms
+    needs = order.report.time_in_force in (TimeInForce.GTX, TimeInForce.FOK)
+    return needs and order.created_ms == order.updated_ms
 
 
 def trade_lite(order: PlainOrder, fill: DetailedFill, at_ms: int) -> Message:
@@ -105,7 +117,7 @@ def algo_update(algo: AlgoOrder) -> Message:
         "caid": algo.client_id,
         "aid": algo.algo_id,
         "at": "CONDITIONAL",
-        "o": report.kind.value,
+        "o": algo.type_name,
         "s": report.symbol,
         "S": report.side.value,
         "ps": "BOTH",
@@ -122,15 +134,15 @@ def algo_update(algo: AlgoOrder) -> Message:
         }
     told |= {
         "tp": given(report.trigger_price),
-        "p": "0",
-        "V": "EXPIRE_MAKER",
+        "p": given(report.price),
+        "V": algo.terms.self_trade,
         "wt": report.triggered_by.value,
         "pm": "NONE",
         "cp": report.close_position,
         "pP": algo.terms.price_protect,
         "R": report.reduce_only,
         "tt": algo.triggered_ms,
-        "gtd": 0,
+        "gtd": algo.terms.good_till_ms,
         "ia": algo.is_active,
     }
     if report.callback_ratio is not None:

@@ -17,6 +17,7 @@ from cointrader.domain.errors import Rejected
 from cointrader.domain.instrument import Instrument, to_decimal
 from cointrader.domain.ports import Quote, Settlement
 from cointrader.exchange.simulated.adapter import SimulatedExchange
+from cointrader.exchange.simulated.filters import precision_of
 from cointrader.exchange.simulated.wire.book import Book
 from cointrader.exchange.simulated.wire.klines import Kline, KlineReader
 from cointrader.exchange.simulated.wire.texts import money, number, of_eight, plain
@@ -105,8 +106,8 @@ class MarketView:
             "baseAsset": symbol.removesuffix("USDT"),
             "quoteAsset": "USDT",
             "marginAsset": "USDT",
-            "pricePrecision": _decimals(tick or _FINEST),
-            "quantityPrecision": _decimals(step or _FINEST),
+            "pricePrecision": precision_of(tick or _FINEST),
+            "quantityPrecision": precision_of(step or _FINEST),
             "baseAssetPrecision": 8,
             "quotePrecision": 8,
             "underlyingType": "COIN",
@@ -293,8 +294,3 @@ class MarketView:
 
 def next_funding_ms(now_ms: int) -> int:
     return now_ms // FUNDING_MS * FUNDING_MS + FUNDING_MS
-
-
-def _decimals(grid: Decimal) -> int:
-    exponent = grid.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cointrader.domain.order import DetailedFill, DetailedReport, OrderKind, OrderStatus
@@ -17,16 +17,28 @@ class Terms:
 
     time_in_force: str = "GTC"
     price_protect: bool = False
+    good_till_ms: int = 0  # 0: not GTD
+    self_trade: str = "EXPIRE_MAKER"
+    price_match: str = "NONE"  # how the price was found that the order has
+
+
+NO_TERMS = Terms()
+
+
+# A conditional order with a limit price has a name of its own.
+_WITH_LIMIT = {OrderKind.STOP_MARKET: "STOP", OrderKind.TAKE_PROFIT_MARKET: "TAKE_PROFIT"}
 
 
 @dataclass(slots=True)
 class PlainOrder:
-    """A market or limit order, sent or made by a conditional one that triggered."""
+    """A market or limit order, sent or made by a conditional one (`parent`) that triggered."""
 
     order_id: int
     report: DetailedReport
     created_ms: int
     updated_ms: int
+    terms: Terms = NO_TERMS
+    parent: AlgoOrder | None = field(default=None, repr=False)
     amendments: int = 0
 
     @property
@@ -40,6 +52,10 @@ class PlainOrder:
     @property
     def client_id(self) -> str:
         return self.report.client_order_id
+
+    @property
+    def time_in_force(self) -> str:
+        return "GTD" if self.terms.good_till_ms else self.report.time_in_force.value
 
 
 @dataclass(slots=True)
@@ -55,10 +71,12 @@ class AlgoOrder:
     triggered_ms: int = 0
     child: PlainOrder | None = None
     reason: str = ""  # of a rejection at the trigger
+    was_activated: bool = False  # a trailing order, after it was placed
 
     @property
     def is_open(self) -> bool:
-        return self.status in ("NEW", "TRIGGERING", "TRIGGERED")
+        """Whether the Algo Service still holds it: one that triggered is on the book."""
+        return self.status in ("NEW", "TRIGGERING")
 
     @property
     def symbol(self) -> str:
@@ -69,13 +87,18 @@ class AlgoOrder:
         return self.report.client_order_id
 
     @property
+    def type_name(self) -> str:
+        kind = self.report.kind
+        return kind.value if self.report.price is None else _WITH_LIMIT[kind]
+
+    @property
     def is_trailing(self) -> bool:
         return self.report.kind is OrderKind.TRAILING_STOP_MARKET
 
     @property
     def is_active(self) -> bool:
         """Whether a trailing order trails already."""
-        return self.is_trailing and self.report.activation_price is None
+        return self.is_trailing and (self.was_activated or self.report.activation_price is None)
 
 
 @dataclass(frozen=True, slots=True)

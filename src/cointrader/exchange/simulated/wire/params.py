@@ -128,6 +128,8 @@ _CHOICE = {
     -1116: "Invalid orderType.",
     -1117: "Invalid side.",
     -4060: "Invalid position side.",
+    -5037: "Invalid price match",
+    -5039: "Invalid self trade prevention mode",
 }
 
 

@@ -28,6 +28,7 @@ from cointrader.exchange.simulated.wire.events import Message
 from cointrader.exchange.simulated.wire.orders import (
     FIRST_ALGO_ID,
     FIRST_ORDER_ID,
+    NO_TERMS,
     AlgoOrder,
     Amendment,
     Execution,
@@ -38,7 +39,6 @@ from cointrader.exchange.simulated.wire.orders import (
 from cointrader.exchange.subscriptions import Subscription
 
 KEPT = 100_000  # orders, executions and bookings each; the oldest go
-_NO_TERMS = Terms()
 
 
 class Tap(Subscription[AccountEvent]):
@@ -87,7 +87,7 @@ class Recorder:
         self.executions: deque[Execution] = deque(maxlen=KEPT)
         self.income: deque[Income] = deque(maxlen=KEPT)
         self._fill: DetailedFill | None = None  # told just before its order
-        self._terms = _NO_TERMS
+        self._terms = NO_TERMS
         self.amendments: deque[Amendment] = deque(maxlen=KEPT)
         self._amending: tuple[PlainOrder, int | None] | None = None
 
@@ -131,7 +131,7 @@ class Recorder:
         try:
             yield
         finally:
-            self._terms = _NO_TERMS
+            self._terms = NO_TERMS
 
     @contextlib.contextmanager
     def amending(self, order: PlainOrder, modify_id: int | None) -> Iterator[None]:
@@ -179,9 +179,16 @@ class Recorder:
         order.report, order.updated_ms = report, self._now_ms()
         if fill is not None:
             self._on_fill(order, fill)
-            return
-        self._close_ended(order)
-        self._tell(events.order_update(order, report.status.value))
+        else:
+            self._close_ended(order)
+            self._tell(events.order_update(order, report.status.value))
+        if order.parent is not None and report.status.is_final:
+            self._finish(order.parent)
+
+    def _finish(self, algo: AlgoOrder) -> None:
+        """What a conditional order became has ended, filled or not."""
+        algo.status, algo.updated_ms = "FINISHED", self._now_ms()
+        self._tell(events.algo_update(algo))
 
     def _on_amendment(
         self, order: PlainOrder, modify_id: int | None, report: DetailedReport
@@ -201,7 +208,9 @@ class Recorder:
         self._tell(events.amended(order, modify_id))
 
     def _on_algo(self, report: DetailedReport, fill: DetailedFill | None) -> None:
+        is_known = (report.symbol, report.client_order_id) in self._open
         algo = self._open_algo(report)
+        algo.was_activated |= is_known and report.status is OrderStatus.NEW
         now_ms = algo.updated_ms = self._now_ms()
         before, algo.report = algo.report, report
         if fill is not None:
@@ -262,12 +271,20 @@ class Recorder:
         self._tell(update)
 
     def _open_plain(self, report: DetailedReport) -> PlainOrder:
-        """The open order of a report; a new one where there is none: just sent, or forced."""
-        order = self._open.get((report.symbol, report.client_order_id))
-        if isinstance(order, PlainOrder):
-            return order
+        """The open order of a report; a new one where there is none: just sent, or forced.
+
+        Where a conditional order has the name it has triggered, and this is what it became.
+        """
+        found = self._open.get((report.symbol, report.client_order_id))
+        if isinstance(found, PlainOrder):
+            return found
+        terms = self._terms if found is None else found.terms
         order = self._number(report)
+        order.terms, order.parent = terms, found
         self._open[order.symbol, order.client_id] = order
+        if found is not None:
+            found.status, found.child, found.updated_ms = "TRIGGERED", order, order.created_ms
+            self._tell(events.algo_update(found))
         return order
 
     def _open_algo(self, report: DetailedReport) -> AlgoOrder:

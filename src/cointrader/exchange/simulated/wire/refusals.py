@@ -29,6 +29,7 @@ _TEXT = {
     -4015: "Client order id is not valid.",
     -4016: "Limit price can't be higher than the mark price multiplier cap.",
     -4024: "Limit price can't be lower than the mark price multiplier floor.",
+    -4023: "Qty not increased by step size.",
     -4028: "Leverage is not valid.",
     -4045: "Reach max stop order limit.",
     -4116: "ClientOrderId is duplicated.",
@@ -37,11 +38,14 @@ _TEXT = {
     ),
     -4131: "The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
     -4135: "Invalid activation price.",
+    -4136: "Target strategy invalid for this order type with closePosition equals true.",
     -4137: "Quantity must be zero with closePosition equals true.",
     -4138: "Reduce only must be true with closePosition equals true.",
     -4140: "Invalid symbol status for opening position.",
     -4141: "Symbol is closed.",
     -4161: ("Leverage reduction is not supported in Isolated Margin Mode with open positions."),
+    -4183: "Limit price can't be higher than the stop price multiplier cap.",
+    -4184: "Limit price can't be lower than the stop price multiplier floor.",
     -4509: "Time in Force (TIF) GTE can only be used with open positions.",
     -5021: (
         "Due to the order could not be filled immediately, the FOK order has been rejected. "

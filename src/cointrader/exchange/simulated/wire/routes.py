@@ -92,6 +92,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/premiumIndex"): Route(_market.premium_index, _NONE, _one_or_all(1, 10)),
     ("GET", "/fapi/v1/constituents"): Route(_market.constituents, _NONE, 2),
     ("GET", "/fapi/v1/indexInfo"): Route(_market.index_info, _NONE, _one_or_all(1, 10)),
+    ("GET", "/fapi/v1/assetIndex"): Route(_market.asset_index, _NONE, _one_or_all(1, 10)),
     ("GET", "/fapi/v1/openInterest"): Route(_data.open_interest, _NONE),
     **_statistics(),
     ("GET", "/fapi/v1/depth"): Route(_market.depth, _NONE, _per_levels),

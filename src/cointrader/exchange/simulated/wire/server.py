@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -17,12 +18,15 @@ from cointrader.exchange.simulated.wire.desk import Desk
 from cointrader.exchange.simulated.wire.faults import FaultLog, FaultPlan, Faults
 from cointrader.exchange.simulated.wire.passage import Cut, Passage
 from cointrader.exchange.simulated.wire.player import Player, Stepper
+from cointrader.exchange.simulated.wire.protocol import Protocol
 from cointrader.exchange.simulated.wire.public_streams import PublicStreams
 from cointrader.exchange.simulated.wire.rest import RestFront, as_response
 from cointrader.exchange.simulated.wire.sockets import Connection, StreamFront, is_stream_path
 from cointrader.exchange.simulated.wire.user_streams import UserStreams
 from cointrader.exchange.simulated.wire.venue import Venue, VenueSettings
 from cointrader.exchange.simulated.wire.ws_api import WsApiFront
+
+_HTTP: dict[str, Any] = {"access_log": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +109,27 @@ class ExchangeServer:
         """Listen, and let time pass, until the block ends. Raises `OSError` for a busy port."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
+        manager = runner.server
+        assert manager is not None, "a runner that is set up has a server"
+        loop = asyncio.get_running_loop()
+        listening: asyncio.Server | None = None
         try:
-            site = web.TCPSite(runner, host, port)
-            await site.start()
+            listening = await loop.create_server(
+                lambda: Protocol(manager, loop=loop, **_HTTP), host, port
+            )
             async with asyncio.TaskGroup() as group:
                 tasks = self._start(group)
                 try:
-                    yield _addresses(runner)
+                    yield _addresses(listening)
                 finally:
                     self.faults.end()
                     for task in tasks:
                         task.cancel()
         finally:
+            if listening is not None:
+                listening.close()
             await self.streams.close()
             await self._ws_api.close()
             await runner.cleanup()
@@ -195,8 +206,8 @@ class ExchangeServer:
         return await self._rest.handle(request)
 
 
-def _addresses(runner: web.AppRunner) -> Addresses:
-    host, port = runner.addresses[0][:2]
+def _addresses(listening: asyncio.Server) -> Addresses:
+    host, port = listening.sockets[0].getsockname()[:2]
     at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Addresses(
         rest=f"http://{at}",

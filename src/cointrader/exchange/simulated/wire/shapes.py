@@ -102,7 +102,7 @@ def _order(order: PlainOrder) -> Json:
         "price": given(report.price),
         "origQty": given(report.quantity),
         "executedQty": plain(report.filled_quantity),
-        "timeInForce": report.time_in_force.value,
+        "timeInForce": order.time_in_force,
         "type": report.kind.value,
         "reduceOnly": report.reduce_only,
         "closePosition": report.close_position,
@@ -112,9 +112,9 @@ def _order(order: PlainOrder) -> Json:
         "workingType": report.triggered_by.value,
         "priceProtect": False,
         "origType": report.kind.value,
-        "priceMatch": "NONE",
-        "selfTradePreventionMode": "EXPIRE_MAKER",
-        "goodTillDate": 0,
+        "priceMatch": order.terms.price_match,
+        "selfTradePreventionMode": order.terms.self_trade,
+        "goodTillDate": order.terms.good_till_ms,
         "updateTime": order.updated_ms,
     }
 
@@ -174,7 +174,7 @@ def _algo(algo: AlgoOrder) -> Json:
         "algoId": algo.algo_id,
         "clientAlgoId": algo.client_id,
         "algoType": "CONDITIONAL",
-        "orderType": report.kind.value,
+        "orderType": algo.type_name,
         "symbol": report.symbol,
         "side": report.side.value,
         "positionSide": "BOTH",
@@ -182,9 +182,9 @@ def _algo(algo: AlgoOrder) -> Json:
         "quantity": "0" if report.close_position else given(report.quantity),
         "algoStatus": algo.status,
         "triggerPrice": given(report.trigger_price),
-        "price": "0",
+        "price": given(report.price),
         "icebergQuantity": None,
-        "selfTradePreventionMode": "EXPIRE_MAKER",
+        "selfTradePreventionMode": algo.terms.self_trade,
         "workingType": report.triggered_by.value,
         "priceMatch": "NONE",
         "closePosition": report.close_position,
@@ -193,7 +193,7 @@ def _algo(algo: AlgoOrder) -> Json:
         "createTime": algo.created_ms,
         "updateTime": algo.updated_ms,
         "triggerTime": algo.triggered_ms,
-        "goodTillDate": 0,
+        "goodTillDate": algo.terms.good_till_ms,
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from cointrader.domain.order import DetailedFill
+from cointrader.domain.order import DetailedFill, OrderRequest
 from cointrader.exchange.simulated.adapter import SimulatedExchange
 from cointrader.exchange.simulated.wire import events
 from cointrader.exchange.simulated.wire.account import AccountView
@@ -17,10 +17,13 @@ from cointrader.exchange.simulated.wire.events import Message
 from cointrader.exchange.simulated.wire.limits import Limits, LimitSettings
 from cointrader.exchange.simulated.wire.listen_keys import LIFE_MS, ListenKeys
 from cointrader.exchange.simulated.wire.market import MarketView
-from cointrader.exchange.simulated.wire.orders import AlgoOrder
-from cointrader.exchange.simulated.wire.params import Params
+from cointrader.exchange.simulated.wire.orders import AlgoOrder, Terms
+from cointrader.exchange.simulated.wire.params import Params, missing
 from cointrader.exchange.simulated.wire.recorder import Recorder
 from cointrader.exchange.simulated.wire.refusals import refused
+
+_SHORTEST_MS = 600_000  # a GTD order is good for longer than this
+_LATEST_MS = 253_402_300_799_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,30 @@ class Venue:
             raise refused(-1121, "Invalid symbol.")
         return symbol.upper()
 
+    def good_till_ms(self, params: Params, time_in_force: str) -> int:
+        """When a GTD order expires, in whole seconds; 0 for any other."""
+        until_ms = params.whole("goodTillDate")
+        if time_in_force != "GTD":
+            if until_ms:
+                raise refused(-1106, "Parameter 'goodTillDate' sent when not required.")
+            return 0
+        if until_ms is None:
+            raise missing("goodTillDate")
+        if not self.server_ms() + _SHORTEST_MS < until_ms < _LATEST_MS:
+            raise refused(
+                -5040,
+                "The goodTillDate timestamp must be greater than the current time plus 600 seconds "
+                f"and smaller than {_LATEST_MS}",
+            )
+        return until_ms // 1000 * 1000
+
+    async def place(self, request: OrderRequest, terms: Terms) -> None:
+        """Have an order taken, with the terms that it was sent with. Or raise `Rejected`."""
+        with self.recorder.placing(terms):
+            await self.exchange.place(request, good_till_ms=terms.good_till_ms or None)
+        if terms.good_till_ms:
+            self.more_is_due.set()
+
     def tell(self, message: Message) -> None:
         """An account event, for whoever listens by now."""
         self.on_event(message)
@@ -108,10 +135,9 @@ class Venue:
     @property
     def due_ms(self) -> int | None:
         """When `tick` has something to do; None while nothing waits for a time."""
-        dues = [*self._countdowns.values()]
-        if (expires_ms := self.listen_keys.due_ms) is not None:
-            dues.append(expires_ms)
-        return min(dues, default=None)
+        expiries = self.listen_keys.due_ms, self.exchange.next_expiry_ms
+        dues = [due_ms for due_ms in expiries if due_ms is not None]
+        return min((*self._countdowns.values(), *dues), default=None)
 
     def count_down(self, symbol: str, wait_ms: int) -> None:
         """Cancel the limit orders of `symbol` after `wait_ms`; with 0 not any more."""
@@ -121,8 +147,9 @@ class Venue:
             self.more_is_due.set()
 
     async def tick(self) -> None:
-        """What is due by now: listen keys expire, countdowns cancel."""
+        """What is due by now: listen keys and orders expire, countdowns cancel."""
         now_ms = self.now_ms()
+        self.exchange.expire_due(now_ms)
         self.listen_keys.expire(
             now_ms, lambda key: self.tell(events.listen_key_expired(key, now_ms))
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -18,9 +18,12 @@ from cointrader.exchange.simulated.wire.passage import Request
 from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
 from cointrader.exchange.simulated.wire.routes import ROUTES, Call, Route
 from cointrader.exchange.simulated.wire.sockets import CLOSE_S
+from cointrader.exchange.simulated.wire.venue import Venue
 
 PATH = "/ws-fapi/v1"
 _HANDSHAKE_WEIGHT = 5
+_SESSION_WEIGHT = 2
+_SESSIONS = ("session.logon", "session.status", "session.logout")
 
 # method -> the REST call that it is
 METHODS: dict[str, tuple[str, str]] = {
@@ -56,6 +59,31 @@ _OWN_CALLS: dict[str, Call] = {
 }
 
 
+@dataclass(slots=True)
+class Session:
+    """One connection, and the key that logged on to it."""
+
+    connected_ms: int
+    with_limits: bool
+    key: str | None = None
+    since_ms: int | None = None
+
+    def log_on(self, key: str, now_ms: int) -> None:
+        self.key, self.since_ms = key, now_ms
+
+    def log_out(self) -> None:
+        self.key = self.since_ms = None
+
+    def told(self, now_ms: int) -> dict[str, Any]:
+        return {
+            "apiKey": self.key,
+            "authorizedSince": self.since_ms,
+            "connectedSince": self.connected_ms,
+            "returnRateLimits": self.with_limits,
+            "serverTime": now_ms,
+        }
+
+
 class WsApiFront:
     """Serves the sockets of the WebSocket API."""
 
@@ -73,12 +101,13 @@ class WsApiFront:
         await socket.prepare(request)
         self._sockets.add(socket)
         with_limits = request.query.get("returnRateLimits") != "false"
+        session = Session(self._desk.venue.server_ms(), with_limits)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._life_s):
                     async for message in socket:
                         if message.type is WSMsgType.TEXT:
-                            answer = await self._answer(message.data, with_limits=with_limits)
+                            answer = await self._answer(message.data, session)
                             await socket.send_str(msgspec.json.encode(answer).decode())
         finally:
             self._sockets.discard(socket)
@@ -89,7 +118,7 @@ class WsApiFront:
         """Cut every connection."""
         await asyncio.gather(*(socket.close() for socket in list(self._sockets)))
 
-    async def _answer(self, text: str, *, with_limits: bool) -> dict[str, Any]:
+    async def _answer(self, text: str, session: Session) -> dict[str, Any]:
         """The answer to a request; whether it tells the limits, a request may say for itself."""
         try:
             asked = msgspec.json.decode(text, type=dict[str, Any])
@@ -99,27 +128,54 @@ class WsApiFront:
             error = refused(-1135, "Invalid JSON Request")
             return self._reply(None, answer_to(error))
         method, number = str(asked.get("method")), asked.get("id")
-        if method.startswith("session."):
+        if method == "session.logon" and not self._desk.credentials.may_log_on:
             error = refused(-4056, "HMAC_SHA256 API key is not supported.")
             return self._reply(number, answer_to(error))
-        if method not in METHODS:
+        if method in _SESSIONS:
+            route = self._of_session(method, session)
+        elif method in METHODS:
+            route = ROUTES[METHODS[method]]
+            route = replace(route, call=_OWN_CALLS.get(method, route.call))
+        else:
             return self._reply(number, answer_to(refused(-1136, "Invalid method")))
-        route = ROUTES[METHODS[method]]
-        route = replace(route, call=_OWN_CALLS.get(method, route.call))
+        knows = session.key is not None and method not in _SESSIONS
         answer = await self._desk.answer(
-            Request("WS", method, params), route, lambda: self._let_in(route, given, params)
+            Request("WS", method, params),
+            route,
+            lambda: self._let_in(route, given, params, knows=knows),
         )
-        with_limits = given.get("returnRateLimits", with_limits) is not False
+        with_limits = given.get("returnRateLimits", session.with_limits) is not False
         return self._reply(number, answer, with_limits=with_limits)
 
-    def _let_in(self, route: Route, given: dict[str, Any], params: Params) -> None:
+    def _of_session(self, method: str, session: Session) -> Route:
+        """The call that logs a connection on or out, or says who did."""
+
+        async def call(venue: Venue, params: Params) -> Any:
+            now_ms = venue.server_ms()
+            if method == "session.logon":
+                session.log_on(params.text("apiKey"), now_ms)
+            elif method == "session.logout":
+                session.log_out()
+            return session.told(now_ms)
+
+        logs_on = method == "session.logon"
+        return Route(call, Security.SIGNED if logs_on else Security.NONE, _SESSION_WEIGHT)
+
+    def _let_in(self, route: Route, given: dict[str, Any], params: Params, *, knows: bool) -> None:
+        """Raise `Rejected` unless the caller brought what the call asks for.
+
+        `knows`: somebody has logged on, so a request that brings no key needs no signature.
+        """
         if route.security is Security.NONE:
             return
         credentials = self._desk.credentials
-        credentials.require_key(params.given("apiKey"))
-        if route.security is Security.SIGNED:
-            params.text("timestamp")
-            credentials.require_signature(json_payload(given), params.given("signature"))
+        is_signed = route.security is Security.SIGNED
+        if not knows or "apiKey" in params:
+            credentials.require_key(params.given("apiKey"))
+            if is_signed:
+                params.text("timestamp")
+                credentials.require_signature(json_payload(given), params.given("signature"))
+        if is_signed:
             require_in_time(params, self._desk.present())
 
     def _reply(self, number: object, answer: Answer, *, with_limits: bool = True) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def aimed_at(default: str) -> Mapping[str, Parameter]:
 def route_of(request: Request) -> tuple[str, str]:
     """Method and path; of the WebSocket API those of the same call over REST."""
     if request.method == "WS":
-        return METHODS[request.path]
+        return METHODS.get(request.path, ("GET", request.path))  # a session's is none of REST
     return request.method, request.path
 
 

@@ -191,7 +191,7 @@ class FundingIntervalChanged(Act):
 class FiltersChanged(Act):
     name = "filters-changed"
     summary = (
-        "tick, step and least notional of a symbol are others from now on: -1111, -4014, -4164"
+        "tick, step and least notional of a symbol are others from now on: -4014, -4023, -4164"
     )
     parameters = chosen(
         tick=number("10", "times the tick", least=1, most=1000),
