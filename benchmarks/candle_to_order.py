@@ -46,7 +46,6 @@ from cointrader.app.dashboard.child import ChildPlan, DashboardChild, Up
 from cointrader.app.live.looking_ahead import look_ahead
 from cointrader.app.live.run import FLUSH_AFTER_S
 from cointrader.app.live.settled_memory import settle_memory
-from cointrader.app.live.staying_awake import stay_awake
 from cointrader.app.live.thread_turns import take_short_turns
 from cointrader.app.live.wiring import Access, BinanceDesk
 from cointrader.bot.bot import TradingBot
@@ -297,13 +296,10 @@ class _Scene:
             round_trips = []
             for bar in range(self.bars):
                 bar_ms = now_ms + bar * BAR_MS
-                close_ms = bar_ms + BAR_MS
-                clock.start_at(close_ms)
+                clock.start_at(bar_ms + BAR_MS)
                 await look_ahead(bots)
-                awake = group.create_task(stay_awake(desk.feed.has_bars_to, clock, close_ms))
                 await self._control(owner, "step")
                 await _until(lambda bar_ms=bar_ms: decided.get(bar_ms, 0) >= len(self.names))
-                await awake
                 await asyncio.sleep(_CALM_S)
                 round_trips.append(await _timed(desk.api.server_time))
                 desk.api.futures.server_clock.doubt()  # or every second bar would measure it

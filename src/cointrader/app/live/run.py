@@ -24,7 +24,6 @@ from cointrader.app.live.account_lock import holding_account
 from cointrader.app.live.looking_ahead import keep_looking_ahead
 from cointrader.app.live.rehearsal import clock_of, is_rehearsal, loop_factory
 from cointrader.app.live.settled_memory import settle_memory_once
-from cointrader.app.live.staying_awake import keep_awake_at_closes
 from cointrader.app.live.thread_turns import take_short_turns
 from cointrader.app.live.told_context import ToldContext
 from cointrader.app.live.transfers_since import Anchor, transfers_anchor
@@ -350,8 +349,6 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
             "ahead": keep_looking_ahead(bots, clock, bar_ms),
             "vitals": vitals.pulse(heart),
         }
-        if not plan.is_rehearsal:
-            courses["awake"] = keep_awake_at_closes(desk.feed.has_bars_to, clock, bar_ms)
         if ports.verdict is not None:
             courses["verdict"] = tell_end_of(ports.verdict, clock, journal)
         async with alongside(courses):

@@ -154,10 +154,6 @@ class MultiSymbolStream:
         """How old the newest data of `symbol` is: since the start, where none has come yet."""
         return max(0, self._clock.now_ms() - self._known_ms[symbol])
 
-    def has_bars_to(self, close_ms: int) -> bool:
-        """Whether the candles of all symbols that closed by `close_ms` have been handed out."""
-        return all(each.next_open_ms >= close_ms for each in self._sequences.values())
-
     def quote(self, symbol: str, *, max_age_ms: int) -> Quote | None:
         """The newest quote heard; None without one that is young enough."""
         return self._quotes.quote(symbol, max_age_ms=max_age_ms)

@@ -289,20 +289,6 @@ async def test_while_a_connection_is_renewed_every_candle_is_told_once():
         assert s.history.asked == []
 
 
-async def test_bars_have_come_when_the_last_symbols_has():
-    async with a_setup() as s:
-        candles = s.feed.candles(["XRPUSDT", "BTCUSDT"])
-        visit = await s.exchange.subscribed(1)
-        assert s.feed.has_bars_to(opens(0))
-        await visit.say(a_kline("XRPUSDT", 0))
-        await told(candles, 1)
-        assert not s.feed.has_bars_to(opens(1))
-        await visit.say(a_kline("BTCUSDT", 0))
-        await told(candles, 1)
-        assert s.feed.has_bars_to(opens(1))
-        assert not s.feed.has_bars_to(opens(2))
-
-
 async def test_age_counts_from_the_newest_event_even_when_it_arrives_late():
     async with a_setup() as s:
         s.feed.candles(["XRPUSDT"])
