@@ -350,8 +350,7 @@ class Loop:
         if since_ms is not None:
             since_ms = max(since_ms, asked_ms - _LOOK_GOOD_FOR_MS)
         refusal, prices = await asyncio.gather(
-            self._why_foreign(since_ms),
-            self._exchange.best_prices(self._symbol, since_ms=since_ms),
+            self._why_foreign(since_ms), self._exchange.best_prices(self._symbol)
         )
         if refusal is not None:
             return refusal

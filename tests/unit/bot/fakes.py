@@ -355,8 +355,7 @@ class FakeExchange:
     def look_ahead(self) -> None:
         """Nothing to gain."""
 
-    async def best_prices(self, symbol: str, *, since_ms: int | None = None) -> BestPrices:
-        del since_ms
+    async def best_prices(self, symbol: str) -> BestPrices:
         return await self.quote(symbol)
 
     async def account(self) -> Account:

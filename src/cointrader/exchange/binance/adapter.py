@@ -25,7 +25,7 @@ from cointrader.exchange.binance.codes import NO_SUCH_ORDER, RULES_CHANGED
 from cointrader.exchange.binance.executions import Executions
 from cointrader.exchange.binance.order_ids import OrderIds
 from cointrader.exchange.binance.rules import Rules
-from cointrader.exchange.binance.schemas import AlgoOrder, BookTicker, PlainOrder
+from cointrader.exchange.binance.schemas import AlgoOrder, PlainOrder
 from cointrader.exchange.binance.together import Together
 from cointrader.exchange.binance.transfers import Transfers
 
@@ -67,7 +67,6 @@ class BinanceExchange:
         self._executions = Executions(api, self._ids)
         self._open_orders = Together(self._all_open_orders, clock)
         self._position_risk = Together(api.position_risk, clock)
-        self._books = Together(self._books_of, clock)
 
     @property
     def is_remote(self) -> bool:
@@ -198,7 +197,6 @@ class BinanceExchange:
     def look_ahead(self) -> None:
         self._position_risk.look_ahead(_AHEAD_MS)
         self._open_orders.look_ahead(_AHEAD_MS)
-        self._books.look_ahead(_AHEAD_MS)
 
     async def account(self) -> Account:
         """Wallet and transfers of one moment: read again where money moved in between.
@@ -241,15 +239,9 @@ class BinanceExchange:
 
     # -- the market -------------------------------------------------------------------------------
 
-    async def best_prices(self, symbol: str, *, since_ms: int | None = None) -> BestPrices:
-        rows = await self._books.of(symbol, since_ms=since_ms)
-        book = rows[0] if rows else await self._api.book_ticker(symbol)
+    async def best_prices(self, symbol: str) -> BestPrices:
+        book = await self._api.book_ticker(symbol)
         return BestPrices(bid=book.bid_price, ask=book.ask_price)
-
-    async def _books_of(self, symbol: str | None) -> Sequence[BookTicker]:
-        if symbol is None:
-            return await self._api.book_tickers()
-        return [await self._api.book_ticker(symbol)]
 
     async def quote(self, symbol: str) -> Quote:
         book, index = await asyncio.gather(

@@ -200,12 +200,6 @@ class BinanceApi:
             is_vital=True,
         )
 
-    async def book_tickers(self) -> list[BookTicker]:
-        """Of all symbols."""
-        return await self._futures.call(
-            "GET", "/fapi/v1/ticker/bookTicker", list[BookTicker], cost=weight(5), is_vital=True
-        )
-
     # -- account ----------------------------------------------------------------------------------
 
     async def leverage_brackets(self, symbol: str) -> SymbolBrackets:

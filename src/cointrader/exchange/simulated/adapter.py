@@ -208,8 +208,7 @@ class SimulatedExchange(AccountPort):
             )
         return self._marked
 
-    async def best_prices(self, symbol: str, *, since_ms: int | None = None) -> BestPrices:
-        del since_ms
+    async def best_prices(self, symbol: str) -> BestPrices:
         return self.price(symbol)
 
     async def quote(self, symbol: str) -> Quote:

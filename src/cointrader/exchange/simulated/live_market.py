@@ -142,8 +142,7 @@ class LiveMarketExchange(AccountPort):
             ledger.wallet, ledger.equity(marks), self._account.available(), ledger.transfers
         )
 
-    async def best_prices(self, symbol: str, *, since_ms: int | None = None) -> BestPrices:
-        del since_ms
+    async def best_prices(self, symbol: str) -> BestPrices:
         return await self.quote(symbol)
 
     async def quote(self, symbol: str) -> Quote:

@@ -17,7 +17,7 @@ from cointrader.domain.order import (
     OrderStatus,
     client_order_id,
 )
-from cointrader.domain.ports import Account, BestPrices, Exchange, Quote, Settlement
+from cointrader.domain.ports import Account, Exchange, Quote, Settlement
 from cointrader.exchange.binance import translate
 from cointrader.exchange.binance.adapter import BinanceExchange
 from cointrader.exchange.binance.market_feed import CandleHistory
@@ -401,49 +401,6 @@ async def test_a_quote_is_the_best_of_the_book_and_the_mark_price():
         quote = await exchange.quote("XRPUSDT")
 
         assert quote == Quote(bid=D("2.1010"), ask=D("2.1011"), mark=D("2.10120000"))
-
-
-def nothing_is_open(scene):
-    for path in ("/fapi/v3/positionRisk", "/fapi/v1/openAlgoOrders", "/fapi/v1/openOrders"):
-        scene.server.on("GET", path, [])
-
-
-async def test_prices_that_are_looked_up_ahead_serve_every_symbol_of_that_moment():
-    books = [payloads.BOOK_TICKER | {"symbol": name} for name in ("TRXUSDT", "XRPUSDT")]
-    async with an_exchange() as (scene, exchange):
-        nothing_is_open(scene)
-        scene.server.on("GET", "/fapi/v1/ticker/bookTicker", books)
-
-        exchange.look_ahead()
-        found = [await exchange.best_prices(name, since_ms=0) for name in ("TRXUSDT", "XRPUSDT")]
-
-        await exchange.holdings("XRPUSDT", since_ms=0)  # it was looked up as well
-        assert found == [BestPrices(bid=D("2.1010"), ask=D("2.1011"))] * 2
-        (asked,) = scene.server.requests("GET", "/fapi/v1/ticker/bookTicker")
-        assert "symbol" not in asked.query
-
-
-async def test_prices_of_a_symbol_that_is_not_among_all_are_asked_for_alone():
-    async with an_exchange() as (scene, exchange):
-        nothing_is_open(scene)
-        scene.server.on("GET", "/fapi/v1/ticker/bookTicker", [])
-        exchange.look_ahead()
-        await exchange.holdings("XRPUSDT", since_ms=0)
-        scene.server.on("GET", "/fapi/v1/ticker/bookTicker", payloads.BOOK_TICKER)
-
-        found = await exchange.best_prices("XRPUSDT", since_ms=0)
-
-        assert found == BestPrices(bid=D("2.1010"), ask=D("2.1011"))
-
-
-async def test_prices_of_now_are_not_those_that_were_looked_up_ahead():
-    async with an_exchange() as (scene, exchange):
-        scene.server.on("GET", "/fapi/v1/ticker/bookTicker", payloads.BOOK_TICKER)
-
-        await exchange.best_prices("XRPUSDT")
-
-        (asked,) = scene.server.requests("GET", "/fapi/v1/ticker/bookTicker")
-        assert asked.query["symbol"] == "XRPUSDT"
 
 
 async def test_history_ends_with_the_last_candle_that_has_closed():

@@ -39,7 +39,6 @@ SIMPLE = [
      False),
     ("book_ticker", ("XRPUSDT",), "GET", "/fapi/v1/ticker/bookTicker", payloads.BOOK_TICKER, XRP,
      False),
-    ("book_tickers", (), "GET", "/fapi/v1/ticker/bookTicker", [payloads.BOOK_TICKER], {}, False),
     ("leverage_brackets", ("XRPUSDT",), "GET", "/fapi/v1/leverageBracket", [payloads.BRACKETS],
      XRP, True),
     ("leverage_brackets", ("XRPUSDT",), "GET", "/fapi/v1/leverageBracket", payloads.BRACKETS,
