@@ -13,6 +13,7 @@ import pytest
 from cointrader.cli.main import main
 from cointrader.market.combined import write_combined
 from cointrader.market.synthetic import SyntheticSource
+from cointrader.training.card import read_cards
 from tests.unit.deploy.far_side import active, active_manifest
 
 pytest.importorskip("lightgbm", reason="LightGBM is not installed here")
@@ -23,17 +24,19 @@ ROOT = Path(__file__).parents[2]
 BAR_MS, DAY_MS = 900_000, 86_400_000
 START_MS = 1_767_225_600_000  # 2026-01-01
 DAYS = 50
+SYMBOLS = ("XRPUSDT", "DOGEUSDT")
 
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory):
-    """The address of an exchange that knows XRPUSDT for 50 days, and no other symbol to trade."""
+    """The address of an exchange that knows two symbols for 50 days, and no other to trade."""
     folder = tmp_path_factory.mktemp("served")
-    source = SyntheticSource(("XRPUSDT",), 3, START_MS, 96 * DAYS, BAR_MS)
-    write_combined(folder, source.frame("XRPUSDT"), stored_ms=START_MS + DAYS * DAY_MS)
+    source = SyntheticSource(SYMBOLS, 3, START_MS, 96 * DAYS, BAR_MS)
+    for symbol in SYMBOLS:
+        write_combined(folder, source.frame(symbol), stored_ms=START_MS + DAYS * DAY_MS)
     process = subprocess.Popen(
         [sys.executable, "-m", "cointrader", "exchange", "--data", folder,
-         "--symbols", "XRPUSDT", "--from", "2026-02-18"],
+         "--symbols", ",".join(SYMBOLS), "--from", "2026-02-18"],
         cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -95,6 +98,27 @@ def test_what_the_gate_refuses_is_not_deployed_and_a_symbol_that_fails_stops_no_
     assert code == 0, words
     assert (forced["fetched"], forced["gate"], forced["deployed"]) == ("35 days", "forced", "yes")
     assert active_manifest(tmp_path / "far") == active_manifest(tmp_path)
+
+
+def test_a_pool_is_trained_at_once_and_each_symbol_is_judged_for_itself(tmp_path, exchange):
+    code, told, words = run(
+        tmp_path, exchange, "2", "--symbol", "XRPUSDT", "--symbol", "NOSUCHUSDT", "--symbol",
+        "DOGEUSDT", "--pooled", "--hold-negatives", "0.5", "--to", str(tmp_path / "far"),
+    )  # fmt: skip
+
+    first, failed, last = told["symbols"]
+    assert code == 2, words
+    assert (failed["symbol"], failed["fetched"], failed["trained"]) == ("NOSUCHUSDT", "failed", "-")
+    assert "XRPUSDT and DOGEUSDT together" in words
+    for row, symbol in zip((first, last), SYMBOLS, strict=True):
+        assert row["trained"].startswith("AUC 0.")
+        assert (row["symbol"], row["gate"], row["exit_code"]) == (symbol, "no", 4)
+        card = read_cards(tmp_path / "models" / symbol.lower() / "candidate")["lgbm"]
+        assert card.data.learned_from is not None
+        assert card.data.learned_from.pooled == SYMBOLS
+        assert card.data.learned_from.hold_negatives == 0.5
+    # what is read afterwards leaves nothing beside the history
+    assert [path.name for path in (tmp_path / "data").glob("history.db*")] == ["history.db"]
 
 
 def test_what_the_command_refuses_the_script_refuses(tmp_path):

@@ -16,7 +16,7 @@ from cointrader.app.paper.run import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary
 from cointrader.app.words import moment
 from cointrader.cli.result_output import Course, result_as_plain, result_lines
-from cointrader.domain.records import PositionOpened, Record
+from cointrader.domain.records import Alert, PositionOpened, Record
 from cointrader.journal.reader import JournalReader
 
 _REDRAW_S = 0.2
@@ -42,8 +42,8 @@ class Screen:
         self._last_s = time.monotonic()
 
     def hear(self, record: Record) -> None:
-        """One record was written down."""
-        if self._quiet:
+        """One record was written down; a critical alert is told whoever wants quiet."""
+        if self._quiet and not _is_critical(record):
             return
         line = self._narrator.line(record)
         if line is not None:
@@ -73,6 +73,10 @@ class Screen:
         """The result follows."""
         if self._is_terminal and not self._quiet:
             _tell(_CLEAR, ends=False)
+
+
+def _is_critical(record: Record) -> bool:
+    return isinstance(record, Alert) and record.level == "critical"
 
 
 def _held_before(plan: PaperPlan) -> list[PositionOpened]:

@@ -32,6 +32,8 @@ def promotion_lines(promotion: Promotion) -> Iterator[str]:
     yield ""
     yield f"{manifest.symbol} {manifest.interval}, {manifest.identity}: {answer}"
     yield f"  {verdict.summary}"
+    if "LEARNED_FROM" in manifest.strategy:
+        yield f"  learned from {manifest.strategy['LEARNED_FROM']}; judged by the first alone"
     again = "" if verdict.attempt.is_new else ", judged before"
     yield (
         f"  attempt {verdict.attempt.number} on these candles{again}: "

@@ -132,7 +132,7 @@ _OF_OTHER_MARKETS = (
 @with_dashboard(
     "yes; at full speed and on the live market only on a terminal, where it stays until Ctrl-C"
 )
-@click.option("--quiet", "-q", is_flag=True, help="Only the result: no line for each event.")
+@click.option("--quiet", "-q", is_flag=True, help="Only the result, and critical alerts.")
 @click.option("--json", "as_json", is_flag=True, help="The result on stdout, for machines.")
 @with_config
 def paper(

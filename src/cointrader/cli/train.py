@@ -23,6 +23,7 @@ from cointrader.domain.errors import CointraderError, ConfigError
 
 if TYPE_CHECKING:
     from cointrader.cli.train_work import Asked
+    from cointrader.training.dataset import Dataset
     from cointrader.training.train import Outcome
 
 
@@ -61,6 +62,7 @@ def train(
       cointrader train --symbol XRPUSDT
       cointrader train --all --backend mlx --folds 6 --seed 7
       cointrader train --data data --symbols XRPUSDT,DOGEUSDT --label barrier --again
+      cointrader train --all --pooled --population-threshold 2
     """  # fmt: skip
     range_ms = training.require_sense()
     # Here and not above: what reads candles and fits models takes a moment to import.
@@ -80,6 +82,7 @@ def train(
         jobs=training.jobs,
         cluster=training.cluster,
         ledger=ledger,
+        wider=training.wider(config.symbols),
     )
     return _train_all(config, asked, quiet=quiet, as_json=as_json)
 
@@ -87,15 +90,26 @@ def train(
 def _train_all(config: Config, asked: Asked, *, quiet: bool, as_json: bool) -> int:
     """One symbol after the other; what is wrong with one does not keep the others from it."""
     from cointrader.cli.train_output import outcome_as_plain, outcome_lines
-    from cointrader.cli.train_work import train_symbol
+    from cointrader.cli.train_work import pool_of, train_symbol
 
     outcomes: list[Outcome] = []
     failures: list[tuple[str, CointraderError]] = []
-    for symbol in config.symbols:
+
+    def reading(symbol: str) -> None:
         say(f"{symbol}: reading candles", quiet=quiet)
+
+    pool: Dataset | None = None
+    unread: dict[str, CointraderError] = {}
+    if asked.wider.is_pooled:
+        pool, unread = pool_of(config, asked, reading)
+    for symbol in config.symbols:
+        if pool is None:
+            reading(symbol)
         try:
+            if symbol in unread:
+                raise unread[symbol]
             with progress(f"{symbol} fits", quiet=quiet) as advance:
-                outcome = train_symbol(config, symbol, asked, advance)
+                outcome = train_symbol(config, symbol, asked, advance, pool)
         except ConfigError:
             raise  # the same for every symbol
         except CointraderError as error:

@@ -12,17 +12,19 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 
 from cointrader.app.config import Config
 from cointrader.cli.deploy import target_of, worst
-from cointrader.cli.main import EXIT_CODES, EXIT_REFUSED
+from cointrader.cli.main import EXIT_CODES, EXIT_FAILED, EXIT_REFUSED
 from cointrader.cli.search_options import say
 from cointrader.cli.steps import Step, reason, run_step
+from cointrader.cli.training_options import wider_of, with_wider
 from cointrader.domain.errors import UsageError
+from cointrader.training.wider import Wider
 
 FIRST_DAYS, LATER_DAYS = 365, 35
 _DAY_S = 86_400
@@ -43,6 +45,8 @@ class Round:
     to: str | None
     target: str | None
     quiet: bool
+    learned_from: tuple[str, ...] = ()  # options of the training
+    is_pooled: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Row:
               metavar="DIR", help="Folder of candles.")  # fmt: skip
 @click.option("--models", type=click.Path(path_type=Path), default=Path("models"), metavar="DIR",
               show_default=True, help="Folder of models.")  # fmt: skip
+@with_wider
 @click.option("--base-url", metavar="URL", help="Another server for candles.  [default: Binance]")
 @click.option("--to", metavar="PATH", help="Deploy to this folder instead of DEPLOY_HOST.")
 @click.option("--quiet", "-q", is_flag=True, help="Only the result.")
@@ -76,6 +81,9 @@ def train_and_deploy(
     everything: bool,
     data: Path,
     models: Path,
+    population_threshold: int | None,
+    hold_negatives: float,
+    pooled: bool,
     base_url: str | None,
     to: str | None,
     quiet: bool,
@@ -87,6 +95,7 @@ def train_and_deploy(
     \b
       bash scripts/train_and_deploy.sh
       bash scripts/train_and_deploy.sh mlx --symbol XRPUSDT 6
+      bash scripts/train_and_deploy.sh --all --pooled
     """  # fmt: skip
     if single and everything:
         raise UsageError("--symbol and --all exclude each other", todo="give one")
@@ -94,10 +103,17 @@ def train_and_deploy(
     config = Config(flags={"symbols": ",".join(single)} if single else {})
     is_here = to is None and not config.deploy_host and not config.deploy_path
     target = None if is_here else target_of(config, to, None, None).words
-    plan = Round(backend, folds, data, models, config.interval, base_url, to, target, quiet)
+    wider = wider_of(config.symbols, population_threshold, hold_negatives, pooled=pooled)
+    plan = Round(
+        backend, folds, data, models, config.interval, base_url, to, target, quiet,
+        _options_of(wider), wider.is_pooled,
+    )  # fmt: skip
     where = f"deployed to {target}" if target else f"published here, in {models}: no DEPLOY_HOST"
-    say(f"{len(config.symbols)} symbols, {backend}; what passes is {where}", quiet=quiet)
-    rows = list(_all(config.symbols, plan))
+    count = len(config.symbols)
+    say(
+        f"{count} symbol{'s' if count != 1 else ''}, {backend}; what passes is {where}", quiet=quiet
+    )
+    rows = list((_together if plan.is_pooled else _all)(config.symbols, plan))
     if as_json:
         click.echo(
             json.dumps({"target": target, "symbols": [asdict(row) for row in rows]}, indent=2)
@@ -148,33 +164,91 @@ def _all(symbols: Sequence[str], plan: Round) -> Iterator[Row]:
         yield _one(symbol, plan)
 
 
+def _together(symbols: Sequence[str], plan: Round) -> Iterator[Row]:
+    """One training on the rows of all symbols that have candles; then each for itself again."""
+    rows = []
+    for number, symbol in enumerate(symbols):
+        say(f"[{number + 1}/{len(symbols)}] {symbol}", quiet=plan.quiet)
+        rows.append(Row(symbol))
+        _fetched(rows[-1], plan)
+    known = [row.symbol for row in rows if not row.exit_code]
+    pooled = ["--pooled"] if len(known) > 1 else []
+    step = None
+    if known:
+        say(f"{' and '.join(known)} {'together' if pooled else 'alone'}", quiet=plan.quiet)
+        step = _trained(["--symbols", ",".join(known), *pooled], plan)
+    for row in rows:
+        if step is not None and row.symbol in known:
+            say(row.symbol, quiet=plan.quiet)
+            own = part_of(step, row.symbol)
+            if _went_well(own, row, "trained", _auc_of(own)):
+                _judged(row, plan)
+        yield row
+
+
+def part_of(step: Step, symbol: str) -> Step:
+    """A training of several symbols as the step of one of them."""
+    models = step.told.get("models") if isinstance(step.told, Mapping) else None
+    own = [
+        model
+        for model in (models if isinstance(models, list) else [])
+        if _told(model, "card", "symbol") == symbol
+    ]
+    if own:
+        return replace(step, exit_code=0, told={"models": own}, signal=0)
+    return step if step.exit_code else replace(step, exit_code=EXIT_FAILED)
+
+
 def _one(symbol: str, plan: Round) -> Row:
     """Step by step, until one says no."""
     row = Row(symbol)
-    own = ["--symbol", symbol]
-    where = ["--data", str(plan.data), "--models", str(plan.models)]
-    backend = ["--backend", plan.backend]
+    if not _fetched(row, plan):
+        return row
+    step = _trained(["--symbol", symbol], plan)
+    if _went_well(step, row, "trained", _auc_of(step)):
+        _judged(row, plan)
+    return row
 
+
+def _fetched(row: Row, plan: Round) -> bool:
+    symbol, own = row.symbol, ["--symbol", row.symbol]
     days = days_to_fetch(plan.data / symbol.lower() / f"combined_{plan.interval}.parquet")
     url = ["--base-url", plan.base_url] if plan.base_url else []
     step = _step("fetch", [*own, "--data", str(plan.data), "--days", str(days), *url], plan)
-    if not _went_well(step, row, "fetched", f"{days} days"):
-        return row
+    return _went_well(step, row, "fetched", f"{days} days")
+
+
+def _trained(symbols: Sequence[str], plan: Round) -> Step:
     folds = [] if plan.folds is None else ["--folds", str(plan.folds)]
-    step = _step("train", [*own, *where, *backend, *folds], plan)
-    if not _went_well(step, row, "trained", _auc_of(step)):
-        return row
-    step = _step("promote", [*own, *where, *backend], plan)
+    return _step("train", [*symbols, *_where(plan), *folds, *plan.learned_from], plan)
+
+
+def _judged(row: Row, plan: Round) -> None:
+    """At the gate, and from there to where bots take it."""
+    own = ["--symbol", row.symbol]
+    step = _step("promote", [*own, *_where(plan)], plan)
     row.deployed = "no"
     if not _went_well(step, row, "gate", _verdict_of(step)):
-        return row
+        return
     if plan.target is None:
         row.deployed = "here"
-        return row
+        return
     there = ["--to", plan.to] if plan.to else []
-    step = _step("deploy", [*own, "--models", str(plan.models), *backend, *there], plan)
-    _went_well(step, row, "deployed", "yes")
-    return row
+    options = [*own, "--models", str(plan.models), "--backend", plan.backend, *there]
+    _went_well(_step("deploy", options, plan), row, "deployed", "yes")
+
+
+def _where(plan: Round) -> list[str]:
+    return ["--data", str(plan.data), "--models", str(plan.models), "--backend", plan.backend]
+
+
+def _options_of(wider: Wider) -> tuple[str, ...]:
+    """The same for `cointrader train`; whether rows are pooled depends on who has candles."""
+    threshold, holds = wider.threshold, wider.holds
+    return (
+        *(() if threshold is None else ("--population-threshold", str(threshold))),
+        *(("--hold-negatives", f"{holds:g}") if holds else ()),
+    )
 
 
 def days_to_fetch(file: Path) -> int:

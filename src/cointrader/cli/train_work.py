@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,16 +14,18 @@ from cointrader.app.config.config import Config, SymbolConfig
 from cointrader.app.config.settings import TABLE
 from cointrader.app.paper.market import folder_market, instruments_of, with_known_correlations
 from cointrader.backtest.trial_ledger import TrialLedger
-from cointrader.domain.errors import MissingCandles
+from cointrader.domain.errors import CointraderError, ConfigError, MissingCandles
 from cointrader.signals.configured import configured_rule, rule_identity
 from cointrader.training import candidate, splits
 from cointrader.training.alpha import count_attempt
-from cointrader.training.backend import Backend, Sample
-from cointrader.training.dataset import Dataset, dataset
+from cointrader.training.backend import Backend
+from cointrader.training.dataset import Dataset, dataset, pooled
 from cointrader.training.labels import ENGINE, LabelSettings
+from cointrader.training.learned_from import decision_rows, material_of, population_of
 from cointrader.training.params import ACTIVE_FILE, backend_of, read_params
 from cointrader.training.population import require_enough
 from cointrader.training.train import Material, Outcome, Plan, Progress, Subject, train
+from cointrader.training.wider import NOTHING_ELSE, Wider
 
 _OF_STRATEGY = ("signal", "indicators", "exits", "costs")
 
@@ -42,10 +45,17 @@ class Asked:
     cluster: str | None = None
     again: bool = False
     ledger: Path | None = None
+    wider: Wider = NOTHING_ELSE
 
 
-def train_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progress) -> Outcome:
+def train_symbol(
+    config: Config, symbol: str, asked: Asked, on_progress: Progress, pool: Dataset | None = None
+) -> Outcome:
     """Train a candidate for `symbol`, and count it as an attempt before anybody looks at it.
+
+    Parameters
+    ----------
+    pool : the rows of several symbols that are learned from together, see `pool_of`
 
     Raises
     ------
@@ -55,12 +65,11 @@ def train_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progres
     """
     backend = _backend(symbol, asked)
     alone = config.replace(symbols=[symbol])
-    rows = rows_of(alone, symbol, asked)
-    require_enough(rows.label, symbol)
-    parts = splits.expanding(rows, asked.folds)
+    material = symbol_material(config, symbol, asked, pool)
+    parts = splits.expanding(material.sample, asked.folds, tested=material.is_tested)
     outcome = train(
         _subject(alone, symbol),
-        material_of(rows),
+        material,
         [(part.train, part.test) for part in parts],
         Plan(backend, splits.EMBARGO_MS, asked.seed),
         candidate.folder_of(asked.models, symbol),
@@ -73,20 +82,43 @@ def train_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progres
     return outcome
 
 
-def material_of(rows: Dataset) -> Material:
-    """A dataset as a training takes it, with what its report says."""
-    report = rows.report()
-    sample = Sample(rows.rows, rows.label, rows.weight, rows.open_ms, rows.label_end_ms)
-    return Material(
-        sample,
-        rows.names,
-        rows.net_r,
-        rows.side,
-        report.left_out,
-        rows.hash,
-        report.coverage,
-        tuple(report.lines()),
-    )
+def symbol_material(
+    config: Config, symbol: str, asked: Asked, pool: Dataset | None = None
+) -> Material:
+    """What a model of `symbol` learns from. Raises as `train_symbol` does."""
+    rows = rows_of(config, symbol, asked) if pool is None else pool
+    require_enough(rows.label[decision_rows(rows, symbol)], symbol)
+    rule = configured_rule(config.for_symbol(symbol))
+    return material_of(rows, symbol, asked.wider, rule=rule)
+
+
+def pool_of(
+    config: Config, asked: Asked, on_symbol: Callable[[str], None]
+) -> tuple[Dataset | None, dict[str, CointraderError]]:
+    """The rows of all symbols as one dataset, and what is wrong with those that gave none.
+
+    Parameters
+    ----------
+    on_symbol : hears whose candles are read next
+
+    Raises
+    ------
+    ConfigError : impossible settings; or their features are not the same
+    """
+    found: list[Dataset] = []
+    failed: dict[str, CointraderError] = {}
+    for symbol in config.symbols:
+        on_symbol(symbol)
+        try:
+            rows = rows_of(config, symbol, asked)
+        except ConfigError:
+            raise  # the same for every symbol
+        except CointraderError as error:
+            failed[symbol] = error
+            continue
+        found.append(rows)
+    decay = config.for_symbol(config.symbols[0]).weight_decay
+    return (pooled(found, decay=decay) if found else None), failed
 
 
 def label_settings(own: SymbolConfig) -> LabelSettings:
@@ -95,7 +127,11 @@ def label_settings(own: SymbolConfig) -> LabelSettings:
 
 
 def rows_of(config: Config, symbol: str, asked: Asked) -> Dataset:
-    """The labelled signals of `symbol`. Raises as `train_symbol` does."""
+    """The labelled rows of `symbol`. Raises as `train_symbol` does."""
+    config = config.replace(symbols=[symbol])
+    own = config.for_symbol(symbol)
+    rule = configured_rule(own)
+    population = population_of(asked.wider, rule, symbol, asked.seed)
     stored = folder_market(config, asked.data, *asked.range_ms)
     _, unknown = with_known_correlations(config, stored.source)
     if unknown:
@@ -105,16 +141,17 @@ def rows_of(config: Config, symbol: str, asked: Asked) -> Dataset:
             todo=f"cointrader fetch --symbol {symbol} stores both; or --correlation-symbols off, "
             "in training and in trading",
         )
-    market, own = market_of(config, stored.source), config.for_symbol(symbol)
+    market = market_of(config, stored.source)
     settings = settings_of(config, instruments_of(config, stored.source, [symbol]))
     from_ms, to_ms = asked.range_ms
     return dataset(
         market,
         symbol,
-        configured_rule(own),
+        rule,
         settings,
         periods=own.periods,
         label=label_settings(own),
+        population=population,
         from_ms=from_ms,
         to_ms=to_ms,
     )

@@ -14,6 +14,7 @@ from cointrader.cli.options import SettingOption, SettingsCommand
 from cointrader.cli.times import range_of
 from cointrader.domain.errors import ConfigError, UsageError
 from cointrader.model.folder import MODELS
+from cointrader.training.wider import Wider
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _BACKENDS = click.Choice(["lgbm", "mlx"])
@@ -43,6 +44,9 @@ class Training:
     seed: int
     jobs: int
     cluster: str | None
+    population_threshold: int | None
+    hold_negatives: float
+    pooled: bool
 
     def require_sense(self) -> tuple[int | None, int | None]:
         """The range of time in epoch ms; `UsageError` and `ConfigError` for what is wrong."""
@@ -51,6 +55,10 @@ class Training:
             raise UsageError("--jobs and --cluster exclude each other", todo="give one")
         require_candles(self.data)
         return range_ms
+
+    def wider(self, symbols: Sequence[str]) -> Wider:
+        """What is learned from beside a symbol's own signals. `UsageError`."""
+        return wider_of(symbols, self.population_threshold, self.hold_negatives, pooled=self.pooled)
 
 
 def with_training(*, result: str, folds: str, same: str) -> Callable[[_Command], _Command]:
@@ -68,7 +76,7 @@ def with_training(*, result: str, folds: str, same: str) -> Callable[[_Command],
             told = {each.name: values.pop(each.name) for each in fields(Training)}
             return command(training=Training(**told), **values)
 
-        made = _with(update_wrapper(run, command), [
+        made = _with(with_wider(update_wrapper(run, command)), [
             data_option("Folder of candles, one sub-folder per symbol."),
             models_option(f"Folder of models; {result}."),
             click.option("--from", "from_", metavar="DATE", help="First signal, UTC, included."),
@@ -87,6 +95,37 @@ def with_training(*, result: str, folds: str, same: str) -> Callable[[_Command],
         return cast(_Command, made)
 
     return added
+
+
+def with_wider(command: _Command) -> _Command:
+    """Add what may be learned from beside the strategy's own signals: ``population_threshold=``,
+    ``hold_negatives=`` and ``pooled=``."""
+    made = _with(command, [
+        click.option("--population-threshold", type=click.IntRange(1, 6), metavar="X",
+                     help="Learn from signals at this score too, looser than SIGNAL_THRESHOLD; "
+                     "told and judged are the latter alone."),
+        click.option("--hold-negatives", type=click.FloatRange(0, 100), default=0.0,
+                     metavar="N", help="Learn from N bars without a signal for each signal too, "
+                     "as losses; they say little of signals.  [default: none]"),
+        click.option("--pooled", is_flag=True, help="Learn from all these symbols' rows together; "
+                     "each is tested, and gets its threshold, on its own."),
+    ])  # fmt: skip
+    return cast(_Command, made)
+
+
+def wider_of(
+    symbols: Sequence[str], population_threshold: int | None, hold_negatives: float, *, pooled: bool
+) -> Wider:
+    """What `with_wider` was told. `UsageError` where one symbol should be pooled."""
+    if pooled and len(symbols) < 2:
+        raise UsageError(
+            "there is nothing to pool",
+            where="--pooled",
+            found=", ".join(symbols),
+            allowed="two symbols or more",
+            todo="name them with --symbols, or leave --pooled out",
+        )
+    return Wider(hold_negatives, population_threshold, pooled)
 
 
 def with_output(machines: str) -> Callable[[_Command], _Command]:

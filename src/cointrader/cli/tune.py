@@ -19,6 +19,7 @@ from cointrader.domain.errors import CointraderError, ConfigError
 
 if TYPE_CHECKING:
     from cointrader.cli.tune_work import Tuned
+    from cointrader.training.dataset import Dataset
 
 
 @click.command(cls=TrainingCommand, short_help="Choose the settings of a backend.")
@@ -73,7 +74,7 @@ def tune(
     # Here and not above: what reads candles and fits models takes a moment to import.
     from cointrader.signals import talib_alone  # noqa: F401 - before anything imports TA-Lib
 
-    from cointrader.cli.tune_work import Asked, tune_symbol  # isort: skip
+    from cointrader.cli.tune_work import Asked, tune_pool, tune_symbol  # isort: skip
 
     asked = Asked(
         training.data,
@@ -87,14 +88,26 @@ def tune(
         training.seed,
         training.jobs,
         training.cluster,
+        training.wider(config.symbols),
     )
     done: list[Tuned] = []
     failed: dict[str, CointraderError] = {}
-    for symbol in config.symbols:
+
+    def reading(symbol: str) -> None:
         say(f"{symbol}: reading candles", quiet=quiet)
+
+    pool: Dataset | None = None
+    unread: dict[str, CointraderError] = {}
+    if asked.wider.is_pooled:
+        pool, unread = tune_pool(config, asked, reading)
+    for symbol in config.symbols:
+        if pool is None:
+            reading(symbol)
         try:
+            if symbol in unread:
+                raise unread[symbol]
             with progress(f"{symbol} trials", quiet=quiet) as advance:
-                one = tune_symbol(config, symbol, asked, advance)
+                one = tune_symbol(config, symbol, asked, advance, pool)
         except ConfigError:
             raise  # the same for every symbol
         except CointraderError as error:
@@ -131,4 +144,9 @@ def _lines(one: Tuned) -> Iterator[str]:
     if any(own is None for own in result.params_of_folds):
         yield "  ! too few rows before some folds to choose on: the usual settings counted there"
     yield f"  chosen on all rows            {one.path}"
-    yield f"  to train with them            cointrader promote --params {one.path}"
+    if "learned_from" in one.told:
+        yield f"  learned from                  {one.told['learned_from']}"
+        yield f"  to train with them            cointrader train --params {one.path}"
+        yield "                                and the same options of what is learned from"
+    else:
+        yield f"  to train with them            cointrader promote --params {one.path}"

@@ -6,9 +6,9 @@ import fcntl
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -18,16 +18,17 @@ from cointrader.app.config import Config
 from cointrader.app.tune import workers
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.cli.train_work import Asked as TrainAsked
-from cointrader.cli.train_work import material_of, rows_of
+from cointrader.cli.train_work import pool_of, symbol_material
 from cointrader.domain.errors import CointraderError
 from cointrader.model.folder import put, settle
+from cointrader.training.dataset import Dataset
 from cointrader.training.params import backend_of
-from cointrader.training.population import require_enough
 from cointrader.training.splits import EMBARGO_MS
 from cointrader.training.train import Material
 from cointrader.training.tune import SCORE, Progress, TuneResult, answer, job_of, tune
 from cointrader.training.tune_space import SPACES
 from cointrader.training.tune_study import optuna, storage_at
+from cointrader.training.wider import NOTHING_ELSE, Wider
 
 _PROCEDURE = 2  # raised when the same settings would be searched another way
 
@@ -47,6 +48,15 @@ class Asked:
     seed: int
     jobs: int = 1
     cluster: str | None = None
+    wider: Wider = NOTHING_ELSE
+
+    @property
+    def of_training(self) -> TrainAsked:
+        """The training whose rows these are."""
+        return TrainAsked(
+            self.data, self.models, self.range_ms, self.backend, self.folds, None, self.seed,
+            wider=self.wider,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,14 +76,23 @@ class Tuned:
         )
 
 
-def tune_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progress) -> Tuned:
+def tune_pool(
+    config: Config, asked: Asked, on_symbol: Callable[[str], None]
+) -> tuple[Dataset | None, dict[str, CointraderError]]:
+    """The rows of all symbols as one; see `train_work.pool_of`."""
+    return pool_of(config, asked.of_training, on_symbol)
+
+
+def tune_symbol(
+    config: Config, symbol: str, asked: Asked, on_progress: Progress, pool: Dataset | None = None
+) -> Tuned:
     """Choose settings for `symbol` and write them to ``tune_results_<time>.json``.
 
     Raises as `train_work.train_symbol`, and `CointraderError` while another tuning of the symbol
     runs.
     """
     backend_of(asked.backend)
-    material = _material(config, symbol, asked)
+    material = symbol_material(config, symbol, asked.of_training, pool)
     job = job_of(
         material.sample,
         [material.names.index(name) for name in material.left_out],
@@ -81,6 +100,7 @@ def tune_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progress
         folds=asked.folds,
         inner_folds=asked.inner_folds,
         seed=asked.seed,
+        tested=material.is_tested,
     )
     folder = asked.models / symbol.lower()
     identity = _identity(material, asked)
@@ -100,21 +120,13 @@ def tune_symbol(config: Config, symbol: str, asked: Asked, on_progress: Progress
     return Tuned(symbol, result, _written(folder, told), told)
 
 
-def _material(config: Config, symbol: str, asked: Asked) -> Material:
-    """The rows a training of this symbol would learn from."""
-    same = TrainAsked(
-        asked.data, asked.models, asked.range_ms, asked.backend, asked.folds, None, asked.seed
-    )
-    rows = rows_of(config.replace(symbols=[symbol]), symbol, same)
-    require_enough(rows.label, symbol)
-    return material_of(rows)
-
-
 def _identity(material: Material, asked: Asked) -> str:
     """What a search must share with an earlier one to go on with it; not how long it is."""
     space = {name: repr(own) for name, own in SPACES[asked.backend].items()}
+    more = {} if asked.wider == NOTHING_ELSE else {"learned_from": asdict(asked.wider)}
     return hash_of_settings(
         {
+            **more,
             "procedure": _PROCEDURE,
             "version": __version__,
             "library": backend_of(asked.backend).library,
@@ -159,6 +171,7 @@ def _told(
         "inner_folds": asked.inner_folds,
         "seed": asked.seed,
         "data_hash": material.hash,
+        **_learned_from(material),
         "rows": len(material.sample),
         "identity": identity,
         "library": backend_of(asked.backend).library,
@@ -166,6 +179,12 @@ def _told(
         "version": __version__,
         "made_ms": time.time_ns() // 1_000_000,
     }  # fmt: skip
+
+
+def _learned_from(material: Material) -> dict[str, object]:
+    """Which rows these settings were chosen for, where they are not the usual ones."""
+    told = material.learned_from
+    return {} if told is None else {"learned_from": told.text}
 
 
 def _written(folder: Path, told: dict[str, object]) -> Path:

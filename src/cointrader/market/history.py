@@ -66,7 +66,8 @@ def settlements_in(path: Path, symbol: str) -> list[Settlement]:
         return []
     try:
         try:
-            rows = _settled(f"{path.resolve().as_uri()}?mode=ro", symbol)
+            # Who may write takes away what SQLite puts beside the file, and who may not leaves it.
+            rows = _settled(f"{path.resolve().as_uri()}?mode=rw", symbol)
         except sqlite3.OperationalError:  # a folder in which SQLite may put nothing beside it
             rows = _settled(f"{path.resolve().as_uri()}?mode=ro&immutable=1", symbol)
     except sqlite3.Error as error:
@@ -81,6 +82,7 @@ def settlements_in(path: Path, symbol: str) -> list[Settlement]:
 
 def _settled(uri: str, symbol: str) -> list[tuple[int, float]]:
     with closing(sqlite3.connect(uri, timeout=_WAIT_S, uri=True)) as connection:
+        connection.execute("PRAGMA query_only = ON")
         return connection.execute(
             "SELECT at_ms, rate FROM settlements JOIN series ON series.id = settlements.series"
             " WHERE name = ? ORDER BY at_ms",

@@ -61,10 +61,12 @@ def count_attempt(
     Raises `CointraderError` where the ledger cannot be written.
     """
     data, configuration = data_set_of(card), _PREFIX + card.final.sha256
-    trial = Trial(configuration, f"{card.backend} {card.symbol} {card.interval} {card.rule}")
+    told = card.data.learned_from
+    also = "" if told is None else f", learned from {told.text}"
+    trial = Trial(configuration, f"{card.backend} {card.symbol} {card.interval} {card.rule}{also}")
     is_new = ledger.record(data, [trial], at_ms=at_ms, source=source) > 0
-    told = (each.configuration for each in ledger.trials(data))
-    models = list(dict.fromkeys(name for name in told if name.startswith(_PREFIX)))
+    names = (each.configuration for each in ledger.trials(data))
+    models = list(dict.fromkeys(name for name in names if name.startswith(_PREFIX)))
     # Those written down in the same millisecond come in no particular order: a new one is last.
     number = len(models) if is_new else models.index(configuration) + 1
     return Attempt(number, is_new)

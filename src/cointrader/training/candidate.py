@@ -121,7 +121,7 @@ def manifest_of(card: Card, rows: Floats) -> Manifest:
         left_out=card.data.left_out,
         threshold=chosen.threshold or 0.0,
         rule=card.rule,
-        strategy=card.strategy,
+        strategy={**card.strategy, **_learned_from(card)},
         trained_from_ms=card.data.from_ms,
         trained_to_ms=card.data.to_ms,
         made_ms=card.made_ms,
@@ -132,6 +132,11 @@ def manifest_of(card: Card, rows: Floats) -> Manifest:
         version=card.version,
         feature_quantiles=usual_ranges(card.data.features, rows),
     )
+
+
+def _learned_from(card: Card) -> dict[str, str]:
+    told = card.data.learned_from
+    return {} if told is None else {"LEARNED_FROM": told.text}
 
 
 def _or_nan(value: Number) -> float:

@@ -22,8 +22,46 @@ FORMAT = 1
 Number = float | None  # None: cannot be told
 
 
-class Data(msgspec.Struct, frozen=True, kw_only=True):
-    """What was learned from. `coverage` is by feature the share of rows that know it."""
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a feature moved from the first third of the rows to the last: the largest distance
+    of both distributions, 0 to 1, and the chance of one as large where nothing moved."""
+
+    distance: Number
+    chance: Number
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows a symbol gave: signals of its configured rule, looser ones, bars without."""
+
+    signals: int
+    looser: int = 0
+    holds: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.signals + self.looser + self.holds
+
+
+class LearnedFrom(msgspec.Struct, frozen=True, kw_only=True):
+    """What was learned from beside the strategy's own signals, which alone were tested.
+
+    `decision_threshold` is the score that a signal needs to be acted on, `population_threshold`
+    the looser one that was learned from; `hold_negatives` bars without a signal for each signal;
+    `pooled` all symbols whose rows made this model; `remarks` what is dangerous in it.
+    """
+
+    text: str
+    decision_threshold: int | None = None
+    population_threshold: int | None = None
+    hold_negatives: float = 0.0
+    pooled: tuple[str, ...] = ()
+    rows: Mapping[str, Rows] = {}
+    remarks: tuple[str, ...] = ()
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was learned from. `coverage` is by feature the share of rows that know it; `mean_r` and
+    `drift` are of the strategy's own signals. `learned_from` None: from these alone."""
 
     hash: str
     rows: int
@@ -36,10 +74,15 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[str, ...]
     coverage: Mapping[str, float]
     remarks: tuple[str, ...]
+    drift: Mapping[str, Drift] = {}
+    learned_from: LearnedFrom | None = None
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True):
-    """One walk-forward step. Its training ends before its test by purging and embargo."""
+    """One walk-forward step. Its training ends before its test by purging and embargo.
+
+    The ratios are shares of the strategy's own signals that won.
+    """
 
     train_rows: int
     train_from_ms: int

@@ -70,7 +70,8 @@ class Report:
         )
         for reason, count in self.dropped.items():
             if count:
-                told.append(f"{count:,} signals without a label: {reason}")
+                signals = "signal" if count == 1 else "signals"
+                told.append(f"{count:,} {signals} without a label: {reason}")
         if self.drifted:
             moved = (f"{name} ({self.drift[name].distance:.2f})" for name in self.drifted)
             told.append(f"moved from the first third to the last: {', '.join(moved)}")

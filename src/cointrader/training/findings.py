@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cointrader.training import calibration, card, measures, threshold
 from cointrader.training.calibration import Calibration
@@ -15,9 +16,14 @@ from cointrader.training.pieces import Fit, Job
 
 
 def folds_of(
-    job: Job, procedure: Procedure, fits: Mapping[str, Fit], main: OutOfFold, net_r: Floats
+    job: Job,
+    procedure: Procedure,
+    fits: Mapping[str, Fit],
+    main: OutOfFold,
+    net_r: Floats,
+    tested: NDArray[np.bool_],
 ) -> tuple[card.Fold, ...]:
-    """Each fold on its own."""
+    """Each fold on its own; its share of wins is that of rows as those that are `tested`."""
     found, sample = [], job.sample
     for piece in procedure.main():
         train, test = job.splits[piece.fold]
@@ -26,7 +32,7 @@ def folds_of(
                 train_rows=len(train),
                 train_from_ms=int(sample.open_ms[train].min()),
                 train_to_ms=int(sample.label_end_ms[train].max()),
-                train_win_ratio=float(sample.label[train].mean()),
+                train_win_ratio=float(sample.label[train[tested[train]]].mean()),
                 test_rows=len(test),
                 test_from_ms=int(sample.open_ms[test].min()),
                 test_to_ms=int(sample.label_end_ms[test].max()),

@@ -99,6 +99,15 @@ def read_tuned(path: Path) -> Tuned:
             allowed=_BACKEND,
             todo="hand the file to the training itself: cointrader train --params FILE",
         )
+    if told.get("learned_from"):
+        raise ConfigError(
+            "only settings for the usual rows are kept for trainings to begin with",
+            where=str(path),
+            found=f"chosen for a training on {told['learned_from']}"[:200],
+            allowed="a tuning on the strategy's own signals",
+            todo="hand the file to such a training itself: cointrader train --params FILE, and "
+            "the same options of what is learned from",
+        )
     params = told["params"]
     backend_of(told["backend"], params, str(path))  # or it says what cannot be
     return Tuned(told["symbol"].upper(), told["backend"], params, baseline, tuned, told["score"])

@@ -31,6 +31,7 @@ class Job:
     ----------
     splits : rows to train on and rows to test on, fold by fold
     left_out : columns that no model sees
+    kind : a number per row; labels are shuffled among rows of one number. None: among all
     """
 
     sample: Sample
@@ -38,6 +39,7 @@ class Job:
     backend: Backend
     left_out: tuple[int, ...]
     seed: int
+    kind: Longs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,21 @@ def fit_piece(job: Job, piece: Piece) -> Fit:
 
 
 def labels_of(job: Job, shuffle: int | None) -> NDArray[np.int8]:
-    """The labels of all rows; shuffled ones are dealt out anew, as many of either class."""
+    """The labels of all rows; shuffled ones are dealt out anew, as many of either class.
+
+    Rows of a kind keep their share of either: what is shuffled is who won, and not what a bar
+    without a signal, or another symbol, is.
+    """
     if shuffle is None:
         return job.sample.label
     rng = np.random.default_rng([job.seed, 7, shuffle])
-    return rng.permutation(job.sample.label)
+    if job.kind is None:
+        return rng.permutation(job.sample.label)
+    label = job.sample.label.copy()
+    for kind in np.unique(job.kind):
+        own = np.flatnonzero(job.kind == kind)
+        label[own] = rng.permutation(label[own])
+    return label
 
 
 def _require_both(sample: Sample, fold: int) -> None:

@@ -8,7 +8,8 @@ and whatever was chosen is told with the rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Population:
 
     Parameters
     ----------
-    looser : a rule whose signals are learned from in place of the configured one's; None: that one
+    looser : a rule whose signals are learned from beside the configured one's; None: those alone
     looser_name : what it is, for the record, e.g. ``"signal_threshold 2"``
     holds : bars without a signal per signal, as rows that lost; 0: none
     seed : of the choice of such bars
@@ -68,7 +69,8 @@ class Chosen:
     """The bars that become rows, ascending.
 
     `signals` are labelled, `strategy` are those that end trades: the configured rule's. The rows
-    of `is_own` are signals of the configured rule; `extra` are the rule's own features of each.
+    of `is_own` are signals of the configured rule, and all of those are among them; `extra` are
+    the rule's own features of each.
     """
 
     signals: SymbolSignals
@@ -82,29 +84,77 @@ class Chosen:
 def chosen(
     population: Population, rule: SignalRule, frame: Frame, periods: Periods = DEFAULT_PERIODS
 ) -> Chosen:
-    """The signals of a population over the candles of one symbol."""
-    strategy = signals_of(rule, frame, periods)
-    labelled = strategy
+    """The signals of a population over the candles of one symbol.
+
+    A looser rule adds signals where the configured one has none. Where both speak, the configured
+    one is heard: what it would act on is the same in every population.
+    """
+    own = _asked(rule, frame, periods)
+    found = own
     if population.looser is not None:
-        rule = population.looser
-        labelled = signals_of(rule, frame, periods)
-    answers = evaluate(rule, frame, Indicators(frame, periods))
-    rows = labelled.rows
-    place = np.minimum(np.searchsorted(strategy.rows, rows), max(len(strategy) - 1, 0))
-    is_own = np.zeros(len(rows), np.bool_)
-    if len(strategy):
-        is_own = (strategy.rows[place] == rows) & (strategy.side[place] == labelled.side)
+        looser = _asked(population.looser, frame, periods)
+        found = _joined(own, looser.take(~np.isin(looser.signals.rows, own.signals.rows)), frame)
+    rows = found.signals.rows
     silent = np.setdiff1d(np.arange(WARM_UP_BARS, max(len(frame) - 1, WARM_UP_BARS)), rows)
     count = min(round(population.holds * len(rows)), len(silent))
     rng = np.random.default_rng(population.seed)
     return Chosen(
-        labelled,
-        strategy,
-        np.asarray(answers.strength, np.float64)[rows],
-        is_own,
-        {name: np.asarray(column, np.float64)[rows] for name, column in answers.extra.items()},
+        found.signals,
+        own.signals,
+        found.strength,
+        np.isin(rows, own.signals.rows),
+        found.extra,
         np.sort(rng.choice(silent, count, replace=False)) if count else np.empty(0, np.int64),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """Signals of one rule, with the strength and the features of its own that each has."""
+
+    signals: SymbolSignals
+    strength: Floats
+    extra: dict[str, Floats]
+
+    def take(self, wanted: np.ndarray[tuple[int], np.dtype[np.bool_ | np.int64]]) -> _Asked:
+        return _Asked(
+            replace(self.signals, **{n: c[wanted] for n, c in _columns(self.signals).items()}),
+            self.strength[wanted],
+            {name: column[wanted] for name, column in self.extra.items()},
+        )
+
+
+def _asked(rule: SignalRule, frame: Frame, periods: Periods) -> _Asked:
+    signals = signals_of(rule, frame, periods)
+    answers = evaluate(rule, frame, Indicators(frame, periods))
+    return _Asked(
+        signals,
+        np.asarray(answers.strength, np.float64)[signals.rows],
+        {name: np.asarray(each, np.float64)[signals.rows] for name, each in answers.extra.items()},
+    )
+
+
+def _joined(own: _Asked, more: _Asked, frame: Frame) -> _Asked:
+    """The signals of two rules, none of them of one bar."""
+    one, other = _columns(own.signals), _columns(more.signals)
+    if one.keys() != other.keys() or own.extra.keys() != more.extra.keys():
+        raise ConfigError(
+            "the looser rule sets other exits, or has other features, than the configured one",
+            where=frame.symbol,
+            found=", ".join(sorted((one.keys() ^ other.keys()) | (own.extra.keys() ^ more.extra))),
+            todo="learn from a rule of the same kind",
+        )
+    both = _Asked(
+        replace(own.signals, **{n: np.concatenate((c, other[n])) for n, c in one.items()}),
+        np.concatenate((own.strength, more.strength)),
+        {name: np.concatenate((each, more.extra[name])) for name, each in own.extra.items()},
+    )
+    return both.take(np.argsort(both.signals.rows))
+
+
+def _columns(signals: SymbolSignals) -> dict[str, np.ndarray[Any, Any]]:
+    told = {each.name: getattr(signals, each.name) for each in fields(signals)}
+    return {name: column for name, column in told.items() if column is not None}
 
 
 def require_enough(

@@ -39,17 +39,27 @@ class Split(NamedTuple):
     test: Longs
 
 
-def expanding(rows: Timed, folds: int = 5, embargo_ms: int = EMBARGO_MS) -> list[Split]:
+def expanding(
+    rows: Timed,
+    folds: int = 5,
+    embargo_ms: int = EMBARGO_MS,
+    tested: NDArray[np.bool_] | None = None,
+) -> list[Split]:
     """Purged and embargoed expanding walk-forward splits.
 
     The rows are cut into ``folds + 1`` parts of equal size, rows of one time kept together; each
     part but the first is a test, and all rows before it whose label was known at least
     `embargo_ms` before it begins are its training.
 
+    Parameters
+    ----------
+    tested : which rows are cut into parts, bool of shape (n,); the others are only learned from,
+        so whatever they are, the same rows are tested in the same folds. None: all rows
+
     Raises
     ------
     ConfigError : `folds` or `embargo_ms` is impossible
-    TooFewRows : a part or a training would be empty
+    TooFewRows : a part would be empty, or a training knew none of the rows that are tested
     """
     if folds < 1:
         raise _impossible("folds", folds, "1 or more")
@@ -58,22 +68,28 @@ def expanding(rows: Timed, folds: int = 5, embargo_ms: int = EMBARGO_MS) -> list
     times, ends = np.asarray(rows.open_ms), np.asarray(rows.label_end_ms)
     if np.any(np.diff(times) < 0):
         raise ValueError("rows are split in time order")
-    bounds = np.arange(1, folds + 2) * len(times) // (folds + 1)
+    is_own = np.ones(len(times), np.bool_) if tested is None else tested
+    own = np.flatnonzero(is_own).astype(np.int64)
+    bounds = np.arange(1, folds + 2) * len(own) // (folds + 1)
     inner = bounds[:-1]
     starts = (
-        np.searchsorted(times, times[np.minimum(inner, len(times) - 1)]) if len(times) else inner
+        np.searchsorted(times[own], times[own[np.minimum(inner, len(own) - 1)]])
+        if len(own)
+        else inner
     )
-    edges = [*starts.tolist(), len(times)]
+    edges = [*starts.tolist(), len(own)]
     found = []
     for fold, (start, stop) in enumerate(pairwise(edges)):
-        test = np.arange(start, stop, dtype=np.int64)
-        is_known = ends[:start] <= (times[start] if len(test) else 0) - embargo_ms
+        test = own[start:stop]
+        begins_ms = times[test[0]] if len(test) else 0
+        is_known = (ends <= begins_ms - embargo_ms) & (times < begins_ms)
         train = np.flatnonzero(is_known).astype(np.int64)
-        if not len(test) or not len(train):
+        if not len(test) or not is_own[train].any():
             raise TooFewRows(
                 "too few signals for so many folds",
                 where=f"fold {fold + 1} of {folds}",
-                found=f"{len(times)} rows: {len(train)} to train on, {len(test)} to test on",
+                found=f"{len(own)} rows: {int(is_own[train].sum())} to train on, {len(test)} to "
+                "test on",
                 allowed="some of either in every fold",
                 todo="use fewer folds, or a longer history",
             )

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.training import candidate, findings
 from cointrader.training.backend import Backend, Sample
 from cointrader.training.calibration import Calibration
-from cointrader.training.card import Card, Data, Final, number
+from cointrader.training.card import Card, Data, Drift, Final, LearnedFrom, number
 from cointrader.training.finished import Finished
 from cointrader.training.measures import Floats
 from cointrader.training.out_of_fold import CONTROLS, OutOfFold, Procedure, together
@@ -58,6 +58,11 @@ class Material:
     hash : of everything in it
     coverage : by column the share of rows that know it
     remarks : what people should know of it
+    drift : by column how far the tested rows moved
+    is_tested : rows that stand for what is decided; the others are only learned from, and are in
+        no test of `splits`. None: all of them
+    kind : a number per row; shuffled labels stay among rows of one kind. None: one kind
+    learned_from : what the rows are that are only learned from; None: there are none
     """
 
     sample: Sample
@@ -68,6 +73,16 @@ class Material:
     hash: str
     coverage: Mapping[str, float]
     remarks: tuple[str, ...] = ()
+    drift: Mapping[str, Drift] = field(default_factory=dict)
+    is_tested: NDArray[np.bool_] | None = None
+    kind: Longs | None = None
+    learned_from: LearnedFrom | None = None
+
+    @property
+    def tested(self) -> NDArray[np.bool_]:
+        """`is_tested` of every row."""
+        everything = np.ones(len(self.sample), np.bool_)
+        return everything if self.is_tested is None else self.is_tested
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,7 @@ def train(
     """
     started_s = time.perf_counter()
     left_out = tuple(material.names.index(name) for name in material.left_out)
-    job = Job(material.sample, splits, plan.backend, left_out, plan.seed)
+    job = Job(material.sample, splits, plan.backend, left_out, plan.seed, material.kind)
     procedure = Procedure.of(material.names, len(splits), controls=plan.controls)
     identity = _identity(subject, material, splits, plan, procedure)
     finished = Finished(folder, plan.backend.name, identity)
@@ -140,7 +155,7 @@ def train(
     fits, remembered = _fitted(job, procedure, finished, spread, on_progress)
     main = together(job, procedure.main(), fits)
     net_r = material.net_r[main.rows]
-    folds = findings.folds_of(job, procedure, fits, main, material.net_r)
+    folds = findings.folds_of(job, procedure, fits, main, material.net_r, material.tested)
     curve, calibrated = findings.calibration_of(main, [fold.train_win_ratio for fold in folds])
     probability = curve(main.margin)
     onnx, rounds = _final(job, [fold.rounds for fold in folds], curve)
@@ -175,7 +190,7 @@ def train(
             bytes=len(onnx),
         ),
     )
-    manifest = candidate.manifest_of(card, material.sample.rows)
+    manifest = candidate.manifest_of(card, material.sample.rows[material.tested])
     candidate.write(folder, onnx, manifest, card, _tested(main, material, probability))
     finished.forget()
     return Outcome(card, folder, len(procedure.pieces()) + 1 - remembered, remembered)
@@ -216,8 +231,13 @@ def _identity(
     whole = hashlib.sha256()
     for part in (part for split in splits for part in split):
         whole.update(f"{len(part)} ".encode() + np.asarray(part, "<i8").tobytes())
+    more: dict[str, object] = {}  # what is off has no say: old candidates stay finished
+    if material.learned_from is not None:
+        told = material.learned_from
+        more["learned_from"] = [told.population_threshold, told.hold_negatives, *told.pooled]
     return hash_of_settings(
         {
+            **more,
             "procedure": _VERSION,
             "version": __version__,
             "library": plan.backend.library,
@@ -250,11 +270,13 @@ def _data(material: Material) -> Data:
         to_ms=int(sample.label_end_ms.max()),
         ones=int((sample.label == 1).sum()),
         longs=int((material.side > 0).sum()),
-        mean_r=number(float(material.net_r.mean())),
+        mean_r=number(float(material.net_r[material.tested].mean())),
         features=material.names,
         left_out=material.left_out,
         coverage=dict(material.coverage),
         remarks=material.remarks,
+        drift=dict(material.drift),
+        learned_from=material.learned_from,
     )
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cointrader.domain.errors import DataError
 from cointrader.training import splits
@@ -38,6 +39,7 @@ _LEAST_OF_A_CLASS = 15  # in every training and test that settings are chosen on
 
 Progress = Callable[[int, int], None]  # trials done now, and of how many in all
 Folds = list[tuple[Longs, Longs]]
+Truths = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,16 +97,22 @@ def job_of(
     inner_folds: int = INNER_FOLDS,
     embargo_ms: int = splits.EMBARGO_MS,
     seed: int = 1,
+    tested: Truths | None = None,
 ) -> TuneJob:
     """The folds of a tuning: outer ones to report on, inner ones to choose on.
+
+    `tested` are the rows that settings are told and chosen on; the others are only learned from.
 
     Raises `TooFewRows` where not even all rows are enough to choose on.
     """
     if backend not in BACKENDS:
         raise ValueError(f"no backend: {backend}")
-    outer: Folds = [(each.train, each.test) for each in splits.expanding(sample, folds, embargo_ms)]
+    own = np.ones(len(sample), np.bool_) if tested is None else tested
+    outer: Folds = [
+        (each.train, each.test) for each in splits.expanding(sample, folds, embargo_ms, own)
+    ]
     everything = np.arange(len(sample), dtype=np.int64)
-    searches = {_WHOLE: _inner(sample, everything, inner_folds, embargo_ms)}
+    searches = {_WHOLE: _inner(sample, everything, inner_folds, embargo_ms, own)}
     if not searches[_WHOLE]:
         raise TooFewRows(
             "too few signals to choose settings on",
@@ -113,7 +121,7 @@ def job_of(
             todo="use a longer history (cointrader fetch)",
         )
     for number, (train, _) in enumerate(outer):
-        found = _inner(sample, train, inner_folds, embargo_ms)
+        found = _inner(sample, train, inner_folds, embargo_ms, own)
         if found:
             searches[_name(number)] = found
     return TuneJob(sample, searches, outer, tuple(left_out), backend, seed)
@@ -228,15 +236,15 @@ def _reported(
     )
 
 
-def _inner(sample: Sample, rows: Longs, folds: int, embargo_ms: int) -> Folds:
+def _inner(sample: Sample, rows: Longs, folds: int, embargo_ms: int, tested: Truths) -> Folds:
     """Folds inside of some rows, as many as `folds` where they are large enough; else fewer."""
-    inside = sample.take(rows)
+    inside, own = sample.take(rows), tested[rows]
     for count in range(folds, 1, -1):
         try:
-            found = splits.expanding(inside, count, embargo_ms)
+            found = splits.expanding(inside, count, embargo_ms, own)
         except TooFewRows:
             continue
-        if all(_has_both(inside.label[part]) for split in found for part in split):
+        if all(_has_both(inside.label[part[own[part]]]) for split in found for part in split):
             return [(rows[split.train], rows[split.test]) for split in found]
     return []
 

@@ -201,6 +201,16 @@ def test_quiet_says_nothing_but_the_result(capsys):
     assert err == ""
 
 
+def test_quiet_does_not_hide_that_a_model_cannot_be_trusted(capsys, folder):
+    (folder / "models" / "xrpusdt").mkdir(parents=True)
+    (folder / "models" / "xrpusdt" / "active.json").write_text("half of a poin")
+
+    assert main(["paper", *SHORT, "--symbols", "XRPUSDT", "--quiet"]) == 0
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "XRPUSDT    ALERT: there is no model to trust for XRPUSDT" in line
+
+
 def test_a_planted_edge_is_labelled_and_pays_the_rule(capsys):
     def played(*arguments):
         assert main(["paper", "--quiet", "--json", *arguments]) == 0

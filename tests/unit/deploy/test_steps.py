@@ -9,7 +9,7 @@ import pytest
 
 from cointrader.cli.deploy import worst
 from cointrader.cli.steps import Step, reason
-from cointrader.cli.train_and_deploy import Row, days_to_fetch, table
+from cointrader.cli.train_and_deploy import Row, days_to_fetch, part_of, table
 
 DAY_S = 86_400
 
@@ -50,6 +50,21 @@ def test_a_gates_reasons_are_told():
 )  # fmt: skip
 def test_an_error_is_told_in_one_line(told, err, why):
     assert reason(Step(1, told, err), "XRPUSDT") == why
+
+
+def test_a_training_of_several_symbols_is_a_step_of_each():
+    told = {
+        "models": [{"card": {"symbol": "XRPUSDT", "ranking": {"auc": 0.5}}}],
+        "failed": {"DOGEUSDT": "too few rows"},
+    }
+    step = Step(3, told, "")
+
+    own, other = part_of(step, "XRPUSDT"), part_of(step, "DOGEUSDT")
+
+    assert (own.exit_code, own.told) == (0, {"models": told["models"]})
+    assert other.exit_code == 3
+    assert reason(other, "DOGEUSDT") == "too few rows"
+    assert part_of(Step(0, None, "no word"), "XRPUSDT").exit_code == 1
 
 
 def test_a_step_that_was_killed_is_told():

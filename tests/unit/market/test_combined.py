@@ -239,6 +239,7 @@ def test_what_is_no_symbol_never_becomes_a_path(tmp_path, symbol):
 
 
 def test_without_polars_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))  # nothing was decoded before
     put(tmp_path, raw(1))
     monkeypatch.setitem(sys.modules, "polars", None)
 

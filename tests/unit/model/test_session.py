@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,6 +156,19 @@ def test_an_answer_is_a_new_one_each_time():
     assert before == 0.5
     assert session.score(row) > 0.9
     assert session.score(np.zeros(len(NAMES))) == 0.5
+
+
+def test_however_a_row_lies_in_memory_it_has_one_probability():
+    session = Session(linear({"rsi": 1.0}), len(NAMES))
+    row = np.linspace(-0.5, 0.5, len(NAMES))  # exact in single precision at both ends
+    row[NAMES.index("rsi")] = 0.25
+    still, apart = row.copy(), np.stack([row, np.zeros(len(NAMES))], axis=1)[:, 0]
+    still.flags.writeable = False
+
+    assert not apart.flags.c_contiguous
+    others: list[Any] = [still, apart, row.astype(np.float32), row.astype(">f8")]
+    for each in others:
+        assert session.score(each) == session.score(row)
 
 
 def test_no_rows_have_no_probabilities():

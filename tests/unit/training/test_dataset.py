@@ -174,18 +174,45 @@ def test_looser_signals_are_more_and_say_what_they_are():
     assert len(made) > 2 * len(rows_of())
     assert made.population == "signal_threshold 2"
     assert 0 < made.is_own.sum() < len(made)
-    assert set(made.open_ms[made.is_own]) <= set(rows_of().open_ms)
+    assert same(replace(made.take(made.is_own), weight=rows_of().weight), rows_of())
     assert made.hash != rows_of().hash
 
 
 def test_looser_signals_end_no_trades():
     made, own = rows_of(population=Population(ScoreRule(ScoreSettings(2)), "looser")), rows_of()
 
-    r_of = dict(zip(own.open_ms.tolist(), own.net_r.tolist(), strict=True))
-    both = [at for at in made.open_ms[made.is_own].tolist() if at in r_of]
-    assert both
-    for at in both:
-        assert made.net_r[made.open_ms == at][0] == r_of[at]
+    assert made.net_r[made.is_own].tolist() == own.net_r.tolist()
+    assert made.label_end_ms[made.is_own].tolist() == own.label_end_ms.tolist()
+
+
+class BothWays:
+    """A rule that says the contrary of the usual one, and more often."""
+
+    name, warm_up = "contrary", 300
+
+    def evaluate(self, frame, indicators):
+        found = ScoreRule(ScoreSettings(2)).evaluate(frame, indicators)
+        return replace(found, side=-found.side)
+
+
+class WithExits:
+    name, warm_up = "with exits", 300
+
+    def evaluate(self, frame, indicators):
+        found = ScoreRule(ScoreSettings(2)).evaluate(frame, indicators)
+        return replace(found, stop_distance=np.full(len(found), 0.01))
+
+
+def test_where_a_looser_rule_says_something_else_the_strategys_own_signal_stays():
+    made = rows_of(population=Population(BothWays(), "contrary"))
+
+    assert same(replace(made.take(made.is_own), weight=rows_of().weight), rows_of())
+    assert len(made) > 2 * len(rows_of())
+
+
+def test_a_looser_rule_with_other_exits_is_refused():
+    with pytest.raises(ConfigError, match=r"other exits.*\n.*\n.*stop_distance"):
+        rows_of(population=Population(WithExits(), "with exits"))
 
 
 def test_bars_without_a_signal_come_only_when_they_are_asked_for():

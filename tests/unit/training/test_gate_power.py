@@ -10,13 +10,22 @@ import pytest
 
 pytest.importorskip("lightgbm", reason="training needs the extra 'train'")
 
+from benchmarks.gate_power import Answers
 from cointrader.training.alpha import Attempt
 from cointrader.training.boosting import Boosting, BoostingSettings
 from cointrader.training.candidate import read_tested
 from cointrader.training.gate import judge
 from cointrader.training.gate_criteria import load_gate_criteria
 from cointrader.training.gate_play import Alone, Judged, let_pass
-from cointrader.training.gate_power import EDGE_OF_070, NAMES, World, come, come_weekly, drawn
+from cointrader.training.gate_power import (
+    EDGE_OF_070,
+    NAMES,
+    Trial,
+    World,
+    come,
+    come_weekly,
+    drawn,
+)
 from cointrader.training.measures import auc
 from cointrader.training.splits import EMBARGO_MS, expanding
 from cointrader.training.train import Material, Plan, Subject, train
@@ -51,6 +60,26 @@ def test_a_model_that_knows_nothing_is_not(seed, mean_r):
     made = drawn(World(mean_r=mean_r), seed)
 
     assert not come(made, CRITERIA, seed, backend=SMALL).passed
+
+
+def test_a_long_measurement_goes_on_where_it_was_stopped(tmp_path: Path):
+    path, asked = tmp_path / "answers.jsonl", []
+
+    def play(seed):
+        asked.append(seed)
+        return Trial("trades" if seed == 2 else "")
+
+    def answers(judged_by="criteria"):
+        found = Answers(path, judged_by)
+        return [found.of("noise", World(), seed, play) for seed in (1, 2, 3)]
+
+    path.write_text('["noise", "World(rows=1')  # what a kill left
+    assert answers() == ["", "trades", ""]
+    assert answers() == ["", "trades", ""]
+    assert asked == [1, 2, 3]
+
+    answers("other criteria")
+    assert asked == [1, 2, 3, 1, 2, 3]
 
 
 def test_weekly_trainings_on_noise_do_not_get_through_by_trying():

@@ -50,6 +50,32 @@ def test_no_label_of_a_training_reaches_its_embargo(rows, folds, embargo_hours):
 
 
 @settings(deadline=None)
+@given(
+    some_rows(), st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.5, 0.9]), st.integers(1, 6),
+    st.integers(0, 30),
+)  # fmt: skip
+def test_what_is_only_learned_from_changes_no_test(rows, seed, share, folds, embargo_hours):
+    is_own = np.random.default_rng(seed).random(len(rows.open_ms)) < share
+    alone = split(Rows(rows.open_ms[is_own], rows.label_end_ms[is_own]), folds, embargo_hours)
+    own = np.flatnonzero(is_own)
+
+    found = expanding(rows, folds, embargo_hours * HOUR_MS, is_own)
+
+    for whole, few in zip(found, alone, strict=True):
+        assert whole.test.tolist() == own[few.test].tolist()
+        assert whole.train[is_own[whole.train]].tolist() == own[few.train].tolist()
+        begins_ms = rows.open_ms[whole.test].min() - embargo_hours * HOUR_MS
+        may = (rows.label_end_ms <= begins_ms) & (rows.open_ms < rows.open_ms[whole.test].min())
+        assert whole.train.tolist() == np.flatnonzero(may).tolist()
+
+
+def test_a_training_that_knows_no_row_of_those_that_are_tested_is_too_small():
+    hours = np.arange(40) * HOUR_MS
+    with pytest.raises(TooFewRows, match="0 to train on"):
+        expanding(Rows(hours, hours + HOUR_MS), 2, 0, np.arange(40) >= 38)
+
+
+@settings(deadline=None)
 @given(some_rows(), st.integers(1, 6), st.integers(0, 30))
 def test_no_row_is_tested_twice_and_none_after_the_first_part_is_left_out(
     rows, folds, embargo_hours
