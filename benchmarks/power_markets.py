@@ -1,11 +1,14 @@
 """The same as `benchmarks.power` over whole markets: made from a seed, played by the kernel.
 
-    python -m benchmarks.power_markets [--seeds 100] [--searches 20]
+    python -m benchmarks.power_markets [--seeds 100] [--searches 20] [--kept FILE]
 
 One symbol, 42,000 candles of 15 minutes (437 days), the built-in rule, default costs. An edge is
 planted for the rule as `paper --planted-edge` does it. A search tries 324 settings of the rule on a
 market that has no edge in it, without any costs: so every setting earns nothing in truth, and the
 best of them is luck.
+
+With `--kept` each answer is written to a file when it is known, and what is there is not asked
+again: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -13,17 +16,19 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from cointrader.app.backtest import configured_signals, market_of, settings_of
 from cointrader.app.config import Config
 from cointrader.app.paper.edge import planted_edge
 from cointrader.app.paper.market import instruments_of
-from cointrader.backtest.criteria import load_criteria
+from cointrader.backtest.criteria import Criteria, load_criteria
 from cointrader.backtest.market import Market
 from cointrader.backtest.own_trades import played
-from cointrader.backtest.power import START_MS, answers
+from cointrader.backtest.power import START_MS, World, answers
 from cointrader.backtest.statistics.evidence import Played
 from cointrader.backtest.verdict import Answer
 from cointrader.market.synthetic import SyntheticSource
@@ -103,17 +108,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=100, help="planted markets per row")
     parser.add_argument("--searches", type=int, default=20, help="searches through 324 settings")
     parser.add_argument("--edges", type=float, nargs="*", default=[0.3, 0.2, 0.1, 0.0, -0.3])
+    parser.add_argument("--kept", type=Path, help="file of answers, made if missing")
     told = parser.parse_args(arguments)
     fixed = load_criteria()
     criteria = replace(fixed, method=replace(fixed.method, draws=2_000, random_plays=40))
+    kept = Kept(told.kept, criteria.hash)
     print(f"{'net R':>6} {'cells':>6} {'markets':>8}", *(f"{answer:>16}" for answer in Answer))
-    rows = [(PlantedMarkets(), edge, told.seeds, 1) for edge in told.edges]
+    rows: list[tuple[World, float, int, int]] = [
+        (PlantedMarkets(), edge, told.seeds, 1) for edge in told.edges
+    ]
     for world, edge, seeds, cells in [*rows, (FairMarkets(), 0.0, told.searches, 324)]:
         began = time.perf_counter()
-        said = answers(world, criteria, net_r=edge, seeds=range(seeds), cells=cells)
+        said: Counter[str] = Counter()
+        for seed in range(seeds):
+            said[kept.answer(world, criteria, edge, seed, cells)] += 1
         took = time.perf_counter() - began
         counts = (f"{said[answer]:>16}" for answer in Answer)
         print(f"{edge:>6.1f} {cells:>6} {seeds:>8}", *counts, f"{took:7.0f} s", flush=True)
+
+
+class Kept:
+    """Answers in a file of lines: criteria, net R, cells, seed, answer."""
+
+    def __init__(self, path: Path | None, criteria: str) -> None:
+        self._path = path
+        self._criteria = criteria[:16]
+        self._known: dict[str, str] = {}
+        if path is not None and path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            self._known = dict(line.split("\t") for line in lines if line.count("\t") == 1)
+
+    def answer(self, world: World, criteria: Criteria, edge: float, seed: int, cells: int) -> str:
+        """What was answered before; else what is answered now."""
+        name = f"{self._criteria} {edge:g} {cells} {seed}"
+        if name not in self._known:
+            found = answers(world, criteria, net_r=edge, seeds=[seed], cells=cells)
+            (self._known[name],) = map(str, found)
+            if self._path is not None:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(f"{name}\t{self._known[name]}\n")
+        return self._known[name]
 
 
 if __name__ == "__main__":

@@ -15,15 +15,6 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
         "(wanted - held['stop']) * sign",
         "((wanted - held['stop']) / sign)",
     ): "a sign is +1 or -1",
-    ("backtest/statistics/bootstrap.py", "profit_factor_of", "drawn > 0.0", "(drawn >= 0.0)"): (
-        "a sum is the same with zeros and without"
-    ),
-    ("backtest/statistics/bootstrap.py", "profit_factor_of", "drawn < 0.0", "(drawn <= 0.0)"): (
-        "a sum is the same with zeros and without"
-    ),
-    ("backtest/kernel.py", "play", "n_asked > 0", "(n_asked >= 0)"): (
-        "where nobody asks, nobody is served: it is only quicker not to call"
-    ),
     ("backtest/own_trades.py", "_span", "2", "3"): (
         "where no end is given it is one that no candle reaches, and so is this"
     ),

@@ -142,18 +142,20 @@ def judged_rules(
     return judged
 
 
-def learned_from(ready: Prepared, models: Models) -> dict[str, int]:
+def learned_from(
+    config: Config, candles: Market, start_ms: int | None, models: Models
+) -> dict[str, int]:
     """Symbols whose model learned from bars that are decided here, and until when it did (ms).
 
     What it says of those it has been told: a verdict on them would be one on its memory.
     """
     seen = {}
-    for symbol in ready.config.symbols:
+    for symbol in config.symbols:
         judge = models.model_of(symbol)
-        frame = ready.candles.frames[symbol]
+        frame = candles.frames[symbol]
         if judge is None or len(frame) <= WARM_UP_BARS:
             continue
-        first_ms = max(int(frame.open_time_ms[WARM_UP_BARS]), ready.market.start_ms or 0)
+        first_ms = max(int(frame.open_time_ms[WARM_UP_BARS]), start_ms or 0)
         trained_to_ms = judge[0].manifest.trained_to_ms
         if trained_to_ms > first_ms:
             seen[symbol] = trained_to_ms

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from cointrader.domain.order import LIQUIDATION_PREFIXES, Fill, Side
 from cointrader.domain.position import Trade
-from cointrader.domain.records import PositionOpened
 from cointrader.journal.export import in_result_order
 
 if TYPE_CHECKING:  # a backtest has no journal
+    from cointrader.domain.records import PositionOpened
     from cointrader.journal.reader import JournalReader
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from typing import TYPE_CHECKING
 
 from cointrader.domain.position import CloseReason, Trade, gross_pnl
-from cointrader.domain.records import PositionOpened
+
+if TYPE_CHECKING:
+    from cointrader.domain.records import PositionOpened
 
 # Reason keys of a refused entry, and what the gate behind each of them means.
 REFUSALS: Mapping[str, str] = {

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from cointrader.backtest.codes import FILTER, NO_MODEL
 from cointrader.backtest.signals import SymbolSignals
 from cointrader.market.frame import Floats, Frame
 from cointrader.model.artifact import Model, require_features
-from cointrader.risk.limits import ALLOWED
 from cointrader.signals.features import feature_names, features
 from cointrader.signals.indicators import DEFAULT_PERIODS, Indicators, Periods
 from cointrader.signals.rules import SignalRule, evaluate
@@ -31,9 +29,7 @@ def filtered(
     if not len(signals):
         return replace(signals, refused=np.empty(0, np.int8), probability=np.empty(0))
     probability = model.scores(feature_rows(signals, rule, frame, model, periods))
-    refused = np.where(probability >= threshold, ALLOWED, FILTER)
-    refused[~((probability >= 0.0) & (probability <= 1.0))] = NO_MODEL  # as a bot takes it
-    return replace(signals, refused=refused.astype(np.int8), probability=probability)
+    return signals.judged(probability, threshold)
 
 
 def feature_rows(

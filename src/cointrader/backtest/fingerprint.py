@@ -32,7 +32,7 @@ def hash_of_arrays(arrays: Iterable[tuple[str, NDArray[np.generic]]]) -> str:
     for name, array in sorted(arrays, key=lambda pair: pair[0]):
         kind = array.dtype.newbyteorder("<")
         whole.update(f"{name} {kind.str} {array.shape}\n".encode())
-        whole.update(np.ascontiguousarray(array, dtype=kind).tobytes())
+        whole.update(np.ascontiguousarray(array, dtype=kind).view(np.uint8).data)
     return whole.hexdigest()
 
 

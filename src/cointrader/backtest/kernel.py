@@ -89,7 +89,7 @@ def play(
             out.wallet[bar] = account["wallet"]
         if has_account:
             begin_bar(bar, times[bar] // DAY_MS, equity, rules, account)
-        n_asked = 0
+        has_asked = False
         for s in range(n_symbols):
             held, place = book[s], book[s]["event"]
             held["wanted"] = 0
@@ -116,11 +116,11 @@ def play(
                 out.action[place] = ENTER
             if refused == ALLOWED:
                 held["wanted"] = side
-                n_asked += 1
+                has_asked = True
         if has_account:
             equity = equity_at(bar, opens, book, opened, account)
             judge(bar, equity, rules, account)
-        if n_asked > 0:
+        if has_asked:
             enter(bar, equity, opens, events, lanes, brackets, rules, state, out.refusal)
         for s in range(n_symbols):
             held = book[s]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,14 @@ from cointrader.backtest.signals import SymbolSignals
 from cointrader.backtest.statistics.columns import Equity, TradeColumns
 from cointrader.backtest.statistics.comparisons import Holding, buy_and_hold
 from cointrader.backtest.statistics.evidence import Played
+from cointrader.backtest.sweep.cells import Sheet
+from cointrader.backtest.sweep.shared import SharedSignals, drawn_together
 from cointrader.domain.candle import LIQUIDATED
 from cointrader.signals.indicators import DEFAULT_PERIODS, Indicators, Periods
 from cointrader.signals.rules import WARM_UP_BARS
+
+_SIGNALS_AT_ONCE = 100_000  # bounds the memory, whatever is drawn
+_MARKS_AT_ONCE = 25_000_000  # likewise
 
 
 def played(
@@ -83,7 +89,7 @@ class RandomSignals:
     As many of either side as the strategy had, those that a filter refused left out; between the
     first and the last bar on which it could have had one. Exits, size, costs and reversals are its
     own. Where a rule brings distances of its own, they are dealt out anew as fractions of the
-    price.
+    price. `at_once` plays are made together; by default as many as fit into some memory.
     """
 
     def __init__(
@@ -93,23 +99,60 @@ class RandomSignals:
         settings: BacktestSettings,
         *,
         periods: Mapping[str, Periods] | None = None,
+        at_once: int | None = None,
     ) -> None:
         self._market = market
         self._signals = signals
         self._settings = settings
         self._periods = periods or {}
         self._atrs: dict[str, Floats] = {}  # made when first asked for
+        self._places = {symbol: self._chances(symbol) for symbol in market.symbols}
+        self._at_once = at_once or self._fitting()
 
     def __call__(self, rng: np.random.Generator, /) -> TradeColumns:
         moved = {symbol: self._moved(symbol, rng) for symbol in self._market.symbols}
         result = run(self._market, moved, self._settings, with_equity=False)
         return trade_columns(result, self._settings.slippage)
 
+    def r_of_each(self, rngs: Sequence[np.random.Generator], /) -> list[Floats]:
+        """R of the trades of one play for each of `rngs`: those of as many calls, to the last bit.
+
+        How a trade ends that begins on a given bar is played once, whoever draws that bar.
+        """
+        own = self._signals.values()
+        brings_its_own = any(
+            o.stop_distance is not None or o.target_distance is not None for o in own
+        )
+        if brings_its_own or not self._settings.limits.is_unlimited:
+            return [self(each).r for each in rngs]
+        found: list[Floats] = []
+        for begin in range(0, len(rngs), self._at_once):
+            found += self._r_together(rngs[begin : begin + self._at_once])
+        return found
+
+    def _fitting(self) -> int:
+        """Plays whose signals fit into it, and the marks that tell which play has which signal."""
+        each = max(1, sum(len(kept) for _, kept in self._places.values()))
+        return max(1, min(_SIGNALS_AT_ONCE // each, math.isqrt(_MARKS_AT_ONCE // each)))
+
+    def _r_together(self, rngs: Sequence[np.random.Generator]) -> list[Floats]:
+        symbols, settings = self._market.symbols, self._settings
+        drawn = [[self._drawn(symbol, rng) for symbol in symbols] for rng in rngs]
+        shared: dict[str, SharedSignals] = {}
+        for symbol, own in zip(symbols, zip(*drawn, strict=True), strict=True):
+            side = self._signals[symbol].side
+            plays = [(rows, side[kept]) for rows, kept in own]
+            shared[symbol] = drawn_together(plays, self._atr(symbol))
+        sheet = Sheet(self._market, shared, settings.start_ms, settings.end_ms)
+        trades, counts = sheet.trades_of_each(settings, np.arange(len(rngs)))
+        if not (trades["risk"] > 0.0).all():  # which the columns refuse, and say so
+            columns_of(trades, sheet.stretch.candles.time_ms, settings.slippage)
+        r = trades["net"] / trades["risk"]
+        return np.split(r, np.cumsum(counts)[:-1])
+
     def _moved(self, symbol: str, rng: np.random.Generator) -> SymbolSignals:
-        own, bars = self._signals[symbol], self._bars(symbol)
-        kept = np.flatnonzero(np.isin(own.rows, bars) & _is_free(own))
-        kept = rng.permutation(kept)[: len(bars)]
-        rows = np.sort(rng.choice(bars, len(kept), replace=False))
+        own = self._signals[symbol]
+        rows, kept = self._drawn(symbol, rng)
         close = self._market.frames[symbol].candles.close
         scale = close[rows] / close[own.rows[kept]]
         return SymbolSignals(
@@ -120,17 +163,26 @@ class RandomSignals:
             target_distance=_dealt(own.target_distance, kept, scale),
         )
 
+    def _drawn(self, symbol: str, rng: np.random.Generator) -> tuple[Longs, Longs]:
+        """Rows of chance, ascending; and for each the place of the signal that is moved there."""
+        bars, kept = self._places[symbol]
+        kept = rng.permutation(kept)[: len(bars)]
+        return np.sort(rng.choice(bars, len(kept), replace=False)), kept
+
     def _atr(self, symbol: str) -> Floats:
         if symbol not in self._atrs:
             periods = self._periods.get(symbol, DEFAULT_PERIODS)
             self._atrs[symbol] = Indicators(self._market.frames[symbol], periods).atr
         return self._atrs[symbol]
 
-    def _bars(self, symbol: str) -> Longs:
-        """Rows of the frame on which a signal could be acted on."""
-        times = self._market.frames[symbol].open_time_ms
+    def _chances(self, symbol: str) -> tuple[Longs, Longs]:
+        """Rows of the frame on which a signal could be acted on, and places of the own ones."""
+        own, times = self._signals[symbol], self._market.frames[symbol].open_time_ms
         first, end = _span(times, self._settings)
-        return np.arange(max(first, WARM_UP_BARS), end - 1, dtype=np.int64)
+        first = max(first, WARM_UP_BARS)
+        bars = np.arange(first, end - 1, dtype=np.int64)
+        is_among_them = (own.rows >= first) & (own.rows < end - 1)
+        return bars, np.flatnonzero(is_among_them & _is_free(own))
 
 
 def _is_free(own: SymbolSignals) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

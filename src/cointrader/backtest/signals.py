@@ -9,11 +9,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import talib
 
+from cointrader.backtest.codes import FILTER, NO_MODEL
 from cointrader.backtest.columns import Bytes, Events, Floats, Longs
 from cointrader.backtest.market import Stretch, joined, shown
 from cointrader.backtest.score_history import can_be_quick, score_sides_of
 from cointrader.domain.errors import DataError
 from cointrader.market.frame import Frame
+from cointrader.risk.limits import ALLOWED
 from cointrader.signals.indicators import DEFAULT_PERIODS, Indicators, Periods
 from cointrader.signals.indicators import atr as atr_of
 from cointrader.signals.rules import WARM_UP_BARS, SignalRule, evaluate
@@ -41,12 +43,23 @@ class SymbolSignals:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def judged(self, probability: Floats, threshold: float) -> SymbolSignals:
+        """The same as a filter judges them: those below the threshold enter nothing."""
+        return replace(self, refused=refusals(probability, threshold), probability=probability)
+
     def after(self, count: int) -> SymbolSignals:
         """All but the first `count` of them."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return replace(
             self, **{name: own[count:] for name, own in values.items() if own is not None}
         )
+
+
+def refusals(probability: Floats, threshold: float) -> Bytes:
+    """For each probability the code of who refuses an entry, ALLOWED where nobody does."""
+    refused = np.where(probability >= threshold, ALLOWED, FILTER).astype(np.int8)
+    refused[~((probability >= 0.0) & (probability <= 1.0))] = NO_MODEL  # as a bot takes it
+    return refused
 
 
 def signals_of(rule: SignalRule, frame: Frame, periods: Periods = DEFAULT_PERIODS) -> SymbolSignals:

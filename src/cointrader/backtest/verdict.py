@@ -27,11 +27,17 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What was judged, by hash. `model` is "" for entries without a filter."""
+    """What was judged, by hash.
+
+    Parameters
+    ----------
+    model : of the filter that judged entries, "" where every signal passed; None where a verdict
+        is so old that its configuration's hash alone tells, into which the model goes as well
+    """
 
     configuration: str
     data: str
-    model: str = ""
+    model: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ class Verdict:
             return f"the verdict is {self.answer}"
         if self.subject.configuration != configuration:
             return "the verdict is about another configuration"
-        if self.subject.model != model:
+        if self.subject.model not in (model, None):
             return "the verdict is about another model"
         return None
 

@@ -15,18 +15,19 @@ from cointrader.backtest.criteria import About
 from cointrader.backtest.verdict import AccountRun, Answer, Finding, Subject, Verdict
 from cointrader.domain.errors import DataError
 
-VERSION = 1
+VERSION = 2
+_UNNAMED = 1  # of files in which no model is named
 
 
 def as_json(verdict: Verdict) -> dict[str, object]:
     """A verdict as plain values for any JSON writer."""
     return {
-        "version": VERSION,
+        "version": _UNNAMED if verdict.subject.model is None else VERSION,
         "answer": verdict.answer.value,
         "summary": verdict.summary,
         "configuration": verdict.subject.configuration,
         "data": verdict.subject.data,
-        "model": verdict.subject.model,
+        "model": verdict.subject.model or "",
         "criteria": {
             "hash": verdict.criteria_hash,
             "source": verdict.criteria_source,
@@ -72,7 +73,7 @@ def read_verdict(path: Path) -> Verdict:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _unreadable(path, str(error)) from None
-    if not isinstance(document, dict) or document.get("version") != VERSION:
+    if not isinstance(document, dict) or document.get("version") not in (VERSION, _UNNAMED):
         raise _unreadable(path, "not a verdict of this version")
     try:
         verdict = _verdict(document)
@@ -101,11 +102,16 @@ def _verdict(document: dict[str, Any]) -> Verdict:
         answer=Answer(document["answer"]),
         findings=findings,
         measures={name: _number(value) for name, value in document["measures"].items()},
-        subject=Subject(document["configuration"], document["data"], document["model"]),
+        subject=_subject(document),
         criteria_hash=criteria["hash"],
         criteria_source=criteria["source"],
         account=None if account is None else _account_run(account),
     )
+
+
+def _subject(document: dict[str, Any]) -> Subject:
+    model = None if document["version"] == _UNNAMED else str(document["model"])
+    return Subject(document["configuration"], document["data"], model)
 
 
 def _agrees(verdict: Verdict) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cointrader.bot.foreign import ForeignPolicy
 from cointrader.domain.clock import interval_ms
 from cointrader.domain.instrument import to_decimal
 from cointrader.signals.configured import configured_rule
 from cointrader.signals.indicators import Periods
 from cointrader.signals.rules import SignalRule
 from cointrader.strategy.plan import ExitSettings
+
+if TYPE_CHECKING:
+    from cointrader.bot.foreign import ForeignPolicy
 
 
 class StrategyConfig(Protocol):
@@ -74,6 +76,8 @@ class BotSettings:
 
     @staticmethod
     def of(config: BotConfig, symbol: str) -> BotSettings:
+        from cointrader.bot.foreign import ForeignPolicy  # a backtest reads exits only
+
         strategy = config.for_symbol(symbol)
         return BotSettings(
             correlation_symbols=tuple(config.correlation_symbols),

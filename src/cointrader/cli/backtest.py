@@ -21,7 +21,6 @@ from cointrader.cli.verdict_options import Judging, judging_of, with_verdict
 from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from cointrader.app.backtest import Prepared
     from cointrader.app.models import Models
     from cointrader.app.paper.market import PaperMarket
 
@@ -152,10 +151,10 @@ def _play(
     as_json: bool,
 ) -> int:
     """Play it and tell what came of it."""
-    from cointrader.app.backtest import prepared, summary_of
+    from cointrader.app.backtest import learned_from, prepared, summary_of
     from cointrader.app.verdict.trial import count_trial
     from cointrader.backtest.run import run
-    from cointrader.cli.result_output import Course, result_as_plain, result_lines
+    from cointrader.cli.result_output import Course, memory_words, result_as_plain, result_lines
 
     started_s = time.monotonic()
     models = None
@@ -164,7 +163,9 @@ def _play(
 
         models = Models(config, models_in, is_paper=True)
     ready = prepared(config, market, on_progress=tell, models=models)
-    memory = "" if models is None else _memory(ready, models)
+    memory = ""
+    if models is not None:
+        memory = memory_words(learned_from(config, ready.candles, market.start_ms, models))
     if memory:
         judging = replace(judging, criteria=None)
     trial = count_trial(ready, ledger=judging.ledger, now_ms=time.time_ns() // 1_000_000)
@@ -226,22 +227,6 @@ def _play(
     for line in result_lines(course, summary):
         click.echo(line)
     return 0
-
-
-def _memory(ready: Prepared, models: Models) -> str:
-    """Why a result shows what models remember and not what they know; empty where it does not."""
-    from cointrader.app.backtest import learned_from
-    from cointrader.app.words import moment
-
-    seen = learned_from(ready, models)
-    if not seen:
-        return ""
-    learned = ", ".join(f"{symbol} until {moment(at_ms)}" for symbol, at_ms in seen.items())
-    return (
-        "models have learned from these very candles and know how they went on "
-        f"({learned} UTC). What follows is no evidence. `--from` a later date plays what they had "
-        "not seen; `cointrader promote` judges them by folds that they had not"
-    )
 
 
 class _Teller:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cointrader.app.config import Config
 from cointrader.app.summary import Summary
 from cointrader.app.words import moment
+
+
+def memory_words(learned: Mapping[str, int]) -> str:
+    """Why a result shows what models remember and not what they know; empty where it does not.
+
+    `learned` are the symbols whose model has learned from these candles, and until when (ms).
+    """
+    if not learned:
+        return ""
+    told = ", ".join(f"{symbol} until {moment(at_ms)}" for symbol, at_ms in learned.items())
+    return (
+        "models have learned from these very candles and know how they went on "
+        f"({told} UTC). What follows is no evidence. `--from` a later date plays what they had "
+        "not seen; `cointrader promote` judges them by folds that they had not"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from cointrader.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from cointrader.app.paper.market import PaperMarket
+    from cointrader.app.search.model_filter import ModelFilter
     from cointrader.app.search.space import Space
     from cointrader.app.search.sweep import Where
 
@@ -149,11 +150,13 @@ def chosen_market(
     return known, market
 
 
-def chosen_space(config: Config, asked: Asked) -> Space:
+def chosen_space(config: Config, asked: Asked, models: ModelFilter | None = None) -> Space:
     """The cells that were asked for."""
     from cointrader.app.search.space import search_space
 
-    return search_space(config, asked.axes, draws=asked.draws, seed=asked.random_seed)
+    return search_space(
+        config, asked.axes, draws=asked.draws, seed=asked.random_seed, models=models
+    )
 
 
 def chosen_place(asked: Asked) -> Where:

@@ -11,7 +11,7 @@ import click
 from cointrader.app.config import Config
 from cointrader.cli.main import EXIT_NOT_ENOUGH_DATA
 from cointrader.cli.numbers import positive
-from cointrader.cli.options import with_config
+from cointrader.cli.options import with_config, with_models
 from cointrader.cli.search_options import (
     Asked,
     SearchCommand,
@@ -22,7 +22,6 @@ from cointrader.cli.search_options import (
     say,
     with_search,
 )
-from cointrader.domain.errors import UsageError
 
 
 @click.command(cls=SearchCommand, short_help="Try many settings, and count the tries.")
@@ -61,12 +60,7 @@ from cointrader.domain.errors import UsageError
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write all cells to this CSV file.",
 )
-@click.option(
-    "--model/--no-model",
-    "with_model",
-    default=False,
-    help="A sweep plays signals unfiltered.  [default: no-model]",
-)
+@with_models(by_default=False)
 @with_config
 def sweep(
     config: Config,
@@ -77,25 +71,21 @@ def sweep(
     top: int,
     out: Path | None,
     with_model: bool,
+    models: Path,
 ) -> int:
     """Play many settings over the same candles; say what the best of so many is worth.
 
     Judged are a strategy's own trades: a fixed size, no halts. Every configuration is counted in
     the ledger of trials, whatever comes of it. Ctrl-C keeps what is finished; the same command
-    goes on from there.
+    goes on from there. With --model the entry filter that is there judges the signals of every
+    cell; on candles that it has learned from the result is shown and not judged.
 
     \b
       cointrader sweep --data data --symbol XRPUSDT
       cointrader sweep --data data --all --set atr_sl_mult=1,1.5,2 --set signal_threshold=3,4
       cointrader sweep --data data --random 500 --set atr_sl_mult=0.5..4 --set rsi_period=7..28
+      cointrader sweep --data data --model --from 2026-01-01 --set ml_threshold=0.5,0.55,0.6
     """  # fmt: skip
-    if with_model:
-        raise UsageError(
-            "a sweep has no entry filter: one that is there may have learned from these candles",
-            where="--model",
-            allowed="--no-model",
-            todo="cointrader walkforward --model lgbm trains one for each fold",
-        )
     wallet = float(positive(balance, "--balance", most=1e12))
     range_ms = asked.require_sense()
     if out is not None:
@@ -103,7 +93,15 @@ def sweep(
 
         require_room(out)
     own_size, market = chosen_market(config, asked, range_ms)
-    space = chosen_space(own_size, asked)
+    judging = None
+    if with_model:
+        from cointrader.app.models import state_lines
+        from cointrader.app.search.model_filter import ModelFilter
+
+        judging = ModelFilter(own_size, models)
+        for line in state_lines(judging.states()):
+            say(line, quiet=asked.quiet)
+    space = chosen_space(own_size, asked, judging)
     where = chosen_place(asked)
     from cointrader.app.search.sweep import sweep as play
     from cointrader.cli import sweep_output
@@ -117,6 +115,7 @@ def sweep(
             least_trades=least_trades,
             by=choice(asked.by),
             past=past,
+            models=judging,
             where=where,
             on_progress=advance,
         )
@@ -132,6 +131,7 @@ def sweep(
             traded,
             market,
             balance=wallet,
+            models=models if with_model else None,
             made_ms=time.time_ns() // 1_000_000,
         )
     if asked.as_json:

@@ -16,6 +16,7 @@ from cointrader.app.words import moment, money
 from cointrader.backtest.sweep import ranking
 from cointrader.backtest.sweep.header import FUTURE, PAST, WHOLE
 from cointrader.backtest.verdict_file import json_number
+from cointrader.cli.result_output import memory_words
 from cointrader.cli.search_options import share, shown
 from cointrader.cli.search_output import choice, table
 from cointrader.domain.errors import CointraderError
@@ -25,8 +26,11 @@ _FIGURES = ("trades", "mean_r", "t", "profit_factor", "win_ratio", "net", "longs
 
 def sweep_lines(result: SweepResult, market: PaperMarket, by: str, top: int) -> Iterable[str]:
     """A sweep for people: what it is worth first, its best cells below."""
-    head = result.header
+    head, memory = result.header, memory_words(result.learned)
     yield ""
+    if memory:
+        yield f"NOT JUDGED: {memory}"
+        yield ""
     yield (
         f"{head.cells:,} cells over {', '.join(result.space.base.symbols)}, {market.source.label}, "
         f"{moment(result.from_ms)} to {moment(result.to_ms)} UTC, {result.space.base.sizing}"
@@ -42,6 +46,13 @@ def sweep_lines(result: SweepResult, market: PaperMarket, by: str, top: int) -> 
         f"  best / median      {shown(head.best_mean_r, sign=True):>9} / "
         f"{shown(head.median_mean_r, sign=True)} R a trade; the best by {by}"
     )
+    if not memory:
+        yield from _judgement(result)
+    yield from _best(result, by, top)
+
+
+def _judgement(result: SweepResult) -> Iterable[str]:
+    head = result.header
     yield (
         f"  deflated Sharpe    {share(head.deflated_sharpe):>9}   probability that the best "
         f"owes its Sharpe ratio to more than the luck of {head.trials:,} trials"
@@ -51,7 +62,6 @@ def sweep_lines(result: SweepResult, market: PaperMarket, by: str, top: int) -> 
         "past is not in the better half after it"
     )
     yield f"  slump              {_slump(result)}"
-    yield from _best(result, by, top)
 
 
 def _left_out(space: Space) -> str:
@@ -134,6 +144,7 @@ def sweep_as_plain(
         "sizing": result.space.base.sizing,
         "data": result.data.hash,
         "by": by,
+        "not_judged": memory_words(result.learned) or None,
         "trials": head.trials,
         "new_trials": result.new_trials,
         "cells": head.cells,

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cointrader.domain.candle import Candle
 from cointrader.domain.clock import Clock
-from cointrader.domain.events import AccountEvent, FeedEvent, FundingSettled
-from cointrader.domain.instrument import Instrument
-from cointrader.domain.order import Fill, OrderReport, OrderRequest
-from cointrader.domain.position import Position
-from cointrader.domain.records import (
-    Alert,
-    BotState,
-    Intent,
-    OrderSeen,
-    PositionOpened,
-    Record,
-    RiskState,
-    TradeClosed,
-)
+
+if TYPE_CHECKING:  # a port is a promise about values: who only reads candles makes none of them
+    from cointrader.domain.candle import Candle
+    from cointrader.domain.events import AccountEvent, FeedEvent, FundingSettled
+    from cointrader.domain.instrument import Instrument
+    from cointrader.domain.order import Fill, OrderReport, OrderRequest
+    from cointrader.domain.position import Position
+    from cointrader.domain.records import (
+        Alert,
+        BotState,
+        Intent,
+        OrderSeen,
+        PositionOpened,
+        Record,
+        RiskState,
+        TradeClosed,
+    )
 
 __all__ = [
     "Account",

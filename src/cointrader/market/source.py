@@ -119,6 +119,7 @@ class FolderSource:
         self._traded = tuple(dict.fromkeys(symbol.upper() for symbol in symbols))
         self._context = tuple(dict.fromkeys(symbol.upper() for symbol in correlation_symbols))
         self._files: dict[str, AtInterval] = {}
+        self._settled: dict[str, tuple[Settlement, ...]] = {}
         self._united: dict[str, tuple[Times, Columns, tuple[Finding, ...]]] = {}
         for symbol in self._traded:
             if stored_interval(self._folder, symbol, interval) is None:
@@ -171,8 +172,11 @@ class FolderSource:
         candles as they are stored, also where longer bars are made of them.
         """
         symbol = symbol.upper()
-        if not self.has_own_file(symbol):
-            return ()
+        if symbol not in self._settled:
+            self._settled[symbol] = self._settlements(symbol) if self.has_own_file(symbol) else ()
+        return self._settled[symbol]
+
+    def _settlements(self, symbol: str) -> tuple[Settlement, ...]:
         frame = self._file(symbol).stored.frame
         at = np.flatnonzero(frame.open_time_ms % SETTLEMENT_MS == 0)
         rates = frame.funding_rate[np.minimum(at + 1, len(frame) - 1)]

@@ -1,7 +1,7 @@
 """Parquet files of candles: read as they are, written whole or not at all.
 
-polars belongs to the optional extra `research`; it is imported
-when a file is touched, not before. What the columns mean is known to `market.combined`.
+polars belongs to the optional extra `research`; it is imported when a file is decoded, not before,
+and not for one that `market.kept_tables` has. What the columns mean is known to `market.combined`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cointrader.domain.errors import ConfigError, DataError
+from cointrader.market import kept_tables
 from cointrader.market.frame import Floats, Times, missing
+from cointrader.market.kept_tables import Decoded
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,6 +54,20 @@ def read_table(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> 
     DataError : not a whole parquet file, no usable `timestamp`, or numbers that are not float64
     ConfigError : polars is not installed
     """
+    key = kept_tables.key_of(path)
+    known = None if key is None else kept_tables.kept(key)
+    if known is not None:
+        names = wanted(known.names)
+        if all(name in known.columns for name in names):
+            columns = {name: known.columns[name] for name in names}
+            return Table(path, known.open_time_ms, columns, known.stored_ms)
+    decoded = _decoded(path, wanted)
+    if key is not None and key == kept_tables.key_of(path):  # nobody has replaced it meanwhile
+        kept_tables.keep(key, decoded)
+    return Table(path, decoded.open_time_ms, decoded.columns, decoded.stored_ms)
+
+
+def _decoded(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> Decoded:
     _require_polars()
     _require_parquet(path)
     import polars as pl
@@ -69,7 +85,7 @@ def read_table(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> 
         ) from error
     times = _times(raw, path)
     columns = {name: _numbers(raw[name], path) for name in wanted(raw.columns)}
-    return Table(path, times, columns, int(stored_at) if stored_at else None)
+    return Decoded(tuple(raw.columns), times, columns, int(stored_at) if stored_at else None)
 
 
 def write_table(table: Table) -> None:

@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, update_wrapper
+from importlib.util import find_spec
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -53,6 +55,15 @@ def compiled(function: Callable[P, R]) -> Compiled[P, R]:
     One that makes no arrays of its own is kept on disk; any other is compiled in every process.
     """
     return Compiled(function)
+
+
+def can_compile() -> bool:
+    """Whether functions are to become machine code here: numba is installed, and not switched off.
+
+    For what has another way that is as good, only slower.
+    """
+    is_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return not is_off and find_spec("numba") is not None
 
 
 class Compiled(Generic[P, R]):
@@ -149,13 +160,13 @@ def _hash(*told: str) -> str:
 @cache
 def _compiler() -> str:
     """Names what compiles: numba with its settings."""
-    from importlib import metadata
-
     told = sorted(each for each in os.environ.items() if each[0].startswith("NUMBA_"))
-    try:
-        return f"numba {metadata.version('numba')} {told}"
-    except metadata.PackageNotFoundError:
-        raise _missing() from None
+    found = find_spec("numba")
+    if found is None or found.origin is None:
+        raise _missing()
+    # Its own word on its version: asking the packaging for it takes as long as to load all code.
+    version = Path(found.origin).with_name("_version.py").read_bytes()
+    return f"numba {hashlib.sha256(version).hexdigest()} {told}"
 
 
 def _numba() -> Any:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cointrader.app.paper.market import SYNTHETIC_START_MS
 from cointrader.cli.main import main
+from tests.markets import DAY_MS
+from tests.unit.model.making import linear, published
 
 ORACLE = Path(__file__).parents[1] / "walkforward" / "oracle.py"
 SMALL = ("--to", "2026-02-01", "--symbol", "XRPUSDT", "--least-trades", "15", "--jobs", "1")
@@ -114,7 +117,6 @@ def test_mistakes_are_told_before_anything_is_played(capsys, command, arguments,
 @pytest.mark.parametrize(
     ("command", "arguments", "words"),
     [
-        ("sweep", ["--model"], "cointrader walkforward --model"),
         ("walkforward", ["--model", "forest"], "'lgbm', 'mlx'"),
         ("walkforward", ["--model", "lgbm", "--no-model"], "exclude each other"),
     ],
@@ -123,6 +125,33 @@ def test_which_filter_is_no_question_of_chance(capsys, command, arguments, words
     assert main([command, *SMALL, *arguments]) == 2
 
     assert words in capsys.readouterr().err
+
+
+def test_a_sweep_with_a_model_says_which_and_is_not_judged_where_it_is_memory(capsys, folder):
+    published(folder / "models", linear({"rsi": 0.01}, -0.5), trained_to_ms=SYNTHETIC_START_MS)
+
+    assert swept("--model", "--set", "ml_threshold=0.4,0.5,0.6", "--json") == 0
+    told = capsys.readouterr()
+    judged = json.loads(told.out)
+    assert "model of XRPUSDT: lgbm:" in told.err
+    assert (judged["cells"], judged["not_judged"]) == (12, None)
+    assert judged["deflated_sharpe"] is not None
+    assert len({cell["trades"] for cell in judged["top"]}) > 2
+
+    later = SYNTHETIC_START_MS + 15 * DAY_MS
+    published(folder / "models", linear({"rsi": 0.01}, -0.5), trained_to_ms=later)
+    report = ("--report", "sweep.html")
+    assert swept("--model", "--json", *report) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert "have learned from these very candles" in shown["not_judged"]
+    assert shown["deflated_sharpe"] is shown["overfitting"] is shown["slump"] is None
+    assert shown["top"]
+    assert "their memory, and no evidence" in (folder / "sweep.html").read_text()
+
+    assert swept("--model") == 0
+    out = capsys.readouterr().out
+    assert out.lstrip().startswith("NOT JUDGED: models have learned from these very candles")
+    assert "deflated Sharpe" not in out
 
 
 def test_a_walk_forward_trains_a_filter_for_each_fold(capsys):

@@ -180,6 +180,26 @@ def test_a_settlement_at_another_hour_is_known_by_the_history_beside_the_file(tm
     assert list(settled) == sorted(settled, key=lambda each: each.at_ms)
 
 
+def test_reading_the_history_leaves_nothing_beside_it(tmp_path):
+    funding_file(tmp_path, [0.001] * 40)
+    with History(tmp_path / FILE_NAME) as history:
+        history.keep_settlements("XRPUSDT", [Settlement(START_MS, 0.1)])
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    a_source(tmp_path).settlements("XRPUSDT")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_history_that_is_being_written_is_read_too(tmp_path):
+    funding_file(tmp_path, [0.0001] * 80)
+    at_four_hours = START_MS + 20 * BAR_MS
+    with History(tmp_path / FILE_NAME) as history:
+        history.keep_settlements("XRPUSDT", [Settlement(at_four_hours, 0.7)])
+
+        assert at_four_hours in [each.at_ms for each in a_source(tmp_path).settlements("XRPUSDT")]
+
+
 def test_a_history_that_cannot_be_read_is_told(tmp_path):
     put(tmp_path, raw(5))
     (tmp_path / FILE_NAME).write_bytes(b"not a database, and longer than its header would be" * 9)

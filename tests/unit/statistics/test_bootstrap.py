@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from cointrader.backtest.statistics.bootstrap import (
+    in_runs,
     interval,
     mean_of,
     optimal_block_length,
     profit_factor_of,
+    quantiles,
+    resampled,
     stationary_rows,
 )
 from tests.unit.statistics.making import chained
@@ -27,6 +30,65 @@ def test_rows_come_in_runs_of_the_asked_mean_length_that_wrap_around():
     assert set(np.unique(rows)) == set(range(50))
     # A run goes on with probability 1 - 1/5; a new one begins at the next row by chance in 50.
     assert follows.mean() == pytest.approx(0.8 + 0.2 / 50, abs=0.005)
+
+
+def as_defined(n, block, draws, rng, at_once=200_000):
+    """The same rows, made of the same numbers, place by place."""
+    series = max(1, at_once // n)
+    for done in range(0, draws, series):
+        count = min(series, draws - done)
+        begins = rng.random(count * n) < 1.0 / block
+        begins[::n] = True
+        first = iter(rng.integers(0, n, int(begins.sum())).tolist())
+        rows = np.empty(count * n, np.int64)
+        for place, is_first in enumerate(begins.tolist()):
+            rows[place] = next(first) if is_first else (rows[place - 1] + 1) % n
+        yield rows.reshape(count, n)
+
+
+@pytest.mark.parametrize("block", [1.0, 1.1, 2.5, 40.0])
+@pytest.mark.parametrize(("n", "draws"), [(1, 5), (2, 7), (7, 300), (513, 3), (70_000, 3)])
+def test_rows_and_values_are_those_of_the_definition_and_leave_the_same_numbers_behind(
+    n, draws, block
+):
+    values = np.random.default_rng(3).standard_normal(n)
+    expected_rng, rows_rng, values_rng = (np.random.default_rng(1) for _ in range(3))
+    for each in (expected_rng, rows_rng, values_rng):
+        each.integers(0, 9, 1, dtype=np.int32)  # leaves half a number over
+
+    expected = np.concatenate(list(as_defined(n, block, draws, expected_rng)))
+    rows = np.concatenate(list(stationary_rows(n, block, draws, rows_rng)))
+    drawn = [one.copy() for one, _ in resampled([values, values[::-1]], block, draws, values_rng)]
+
+    assert (rows == expected).all()
+    assert np.concatenate(drawn).tobytes() == values[expected].tobytes()
+    assert rows_rng.random() == values_rng.random() == expected_rng.random()
+
+
+def test_a_source_of_numbers_that_cannot_skip_any_draws_the_same_rows():
+    block_of_1 = list(stationary_rows(50, 1.0, 20, np.random.Generator(np.random.SFC64(1))))
+    by_hand = list(as_defined(50, 1.0, 20, np.random.Generator(np.random.SFC64(1))))
+
+    assert (np.concatenate(block_of_1) == np.concatenate(by_hand)).all()
+
+
+def test_runs_go_around_and_begin_where_they_are_told():
+    out = np.empty(6)
+    begins = np.array([True, False, False, True, True, False])
+
+    in_runs(np.array([10.0, 11.0, 12.0]), begins, np.array([1, 0, 2]), out)
+
+    assert out.tolist() == [11.0, 12.0, 10.0, 10.0, 12.0, 10.0]
+
+
+@pytest.mark.parametrize("n", [1, 2, 39, 40, 41, 1_000])
+@pytest.mark.parametrize("share", [0.0, 0.025, 0.3, 0.5, 0.975, 1.0])
+def test_quantiles_are_numpy_s_inverse_of_the_distribution(n, share):
+    values = np.random.default_rng(n).standard_normal(n)
+
+    (found,) = quantiles(values, [share])
+
+    assert found == np.quantile(values, share, method="inverted_cdf")
 
 
 def test_every_row_is_drawn_equally_often():

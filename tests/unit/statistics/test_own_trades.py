@@ -23,7 +23,9 @@ from cointrader.backtest.own_trades import (
 from cointrader.backtest.run import run
 from cointrader.backtest.statistics.evidence import MEASURES, Method, measured
 from cointrader.backtest.verdict import Answer, Subject, judge
+from cointrader.domain.errors import DataError
 from cointrader.market.synthetic import SyntheticSource
+from cointrader.strategy.plan import ExitSettings
 from tests.unit.statistics.making import START_MS
 
 BAR_MS = 900_000
@@ -192,6 +194,71 @@ def test_a_rule_s_own_distances_go_along_as_fractions_of_the_price():
 
     # 2 % of the signal bar's close, for a notional of 1,000 at the next open
     assert np.allclose(random.risk, 20.0, rtol=0.02)
+
+
+def with_own_stop(stage):
+    own = stage.signals["XRPUSDT"]
+    close = stage.market.frames["XRPUSDT"].candles.close
+    return stage.signals | {"XRPUSDT": replace(own, stop_distance=0.02 * close[own.rows])}
+
+
+def with_refused(stage):
+    own = stage.signals["DOGEUSDT"]
+    refused = np.where(np.arange(len(own)) % 3 == 0, FILTER, 0).astype(np.int8)
+    return stage.signals | {"DOGEUSDT": replace(own, refused=refused)}
+
+
+def without_any(stage):
+    return {symbol: own.after(len(own)) for symbol, own in stage.signals.items()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "signals"),
+    [
+        ({}, None),
+        ({"symbols": ["XRPUSDT"]}, None),
+        ({"exit_mode": "pct"}, None),
+        ({"trailing_stop_pct": 0.01}, None),
+        ({"start_ms": START_MS + 2_000 * BAR_MS, "end_ms": START_MS + 4_000 * BAR_MS}, None),
+        ({"bars": 320}, None),  # more plays than bars to draw
+        ({"profile": "founding"}, None),
+        ({}, with_refused),
+        ({}, with_own_stop),
+        ({}, without_any),
+        ({"sizing": "account"}, None),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else None,
+)
+def test_many_plays_in_one_go_are_those_of_as_many_calls_to_the_last_bit(changed, signals):
+    stage = a_stage(**changed)
+    own = stage.signals if signals is None else signals(stage)
+    play = RandomSignals(stage.market, own, stage.settings)
+
+    together = play.r_of_each(np.random.default_rng(4).spawn(9))
+
+    one_by_one = [play(rng).r for rng in np.random.default_rng(4).spawn(9)]
+    assert [r.tobytes() for r in together] == [r.tobytes() for r in one_by_one]
+
+
+def test_random_trades_that_risk_nothing_are_refused_however_they_are_played():
+    stage = a_stage(["XRPUSDT"])
+    nothing = {"XRPUSDT": ExitSettings(atr_sl_mult=0.0, atr_tp_mult=2.0)}
+    play = RandomSignals(stage.market, stage.signals, replace(stage.settings, exits=nothing))
+
+    with pytest.raises(DataError, match="no trades"):
+        play(np.random.default_rng(1))
+    with pytest.raises(DataError, match="no trades"):
+        play.r_of_each([np.random.default_rng(1)])
+
+
+def test_plays_that_do_not_fit_into_one_go_are_the_same():
+    stage = a_stage(["XRPUSDT"])
+    at_once, two_by_two = RandomSignals(*stage.play), RandomSignals(*stage.play, at_once=2)
+
+    first = at_once.r_of_each(np.random.default_rng(4).spawn(5))
+    second = two_by_two.r_of_each(np.random.default_rng(4).spawn(5))
+
+    assert [r.tobytes() for r in first] == [r.tobytes() for r in second]
 
 
 @pytest.mark.slow

@@ -107,7 +107,25 @@ def test_a_finding_that_its_number_contradicts_is_refused(tmp_path):
         read_verdict(path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 2}', '{"version": 1}'])
+def test_a_file_of_the_time_before_models_were_named_speaks_by_its_configuration(tmp_path):
+    path = tmp_path / "v.json"
+    written(a_verdict(), path)
+    document = json.loads(path.read_text())
+    own = document["configuration"]
+    path.write_text(json.dumps(document | {"version": 1, "model": ""}))
+
+    old = read_verdict(path)
+
+    assert old.subject.model is None
+    assert old.refusal(configuration=own, model="m" * 64) is None
+    assert "another configuration" in (old.refusal(configuration="other", model="") or "")
+    written(old, path)
+    assert read_verdict(path) == old
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"version": 3}', '{"version": 2}', '{"version": 1}']
+)
 def test_a_file_that_is_no_verdict_is_refused(tmp_path, text):
     path = tmp_path / "v.json"
     path.write_text(text)

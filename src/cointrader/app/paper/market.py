@@ -11,7 +11,6 @@ from zlib import crc32
 import numpy as np
 
 from cointrader.app.config import Config
-from cointrader.app.paper.edge import planted_edge
 from cointrader.domain.clock import DAY_MS, interval_ms
 from cointrader.domain.errors import DataError, UsageError
 from cointrader.domain.instrument import Instrument
@@ -20,7 +19,6 @@ from cointrader.exchange.simulated.instruments import plausible_instrument, unco
 from cointrader.market.context import Recorded
 from cointrader.market.quality import Severity, utc
 from cointrader.market.source import CandleRows, FolderSource
-from cointrader.market.synthetic import SyntheticSource
 from cointrader.signals.configured import rule_identity
 from cointrader.signals.rules import WARM_UP_BARS
 
@@ -83,6 +81,10 @@ def synthetic_market(
 
     With `edge_r` the configured rule earns that much on average, in units of its risk.
     """
+    # Here and not above: candles are mostly read, not made.
+    from cointrader.app.paper.edge import planted_edge
+    from cointrader.market.synthetic import SyntheticSource
+
     if seed < 0:
         raise UsageError("a seed is not negative", where="--seed", found=seed, allowed="0 or more")
     bar_ms = interval_ms(config.interval)

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import NamedTuple
 
 from cointrader.app.config import Config
 from cointrader.app.config.settings import SETTINGS, Setting
+from cointrader.backtest.columns import Floats
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.domain.errors import ConfigError, UsageError
 from cointrader.signals.configured import rule_identity
 
-_OF_SIGNALS = ("signal", "indicators")  # groups whose settings change what is signalled
+# Groups whose settings change what is signalled, and what a filter says of it.
+_OF_SIGNALS = ("signal", "indicators", "filter")
 NOT_SEARCHED = {
     "symbols": "name the symbols by --symbol",
     "correlation_symbols": "it is the same for all cells",
@@ -33,6 +36,22 @@ _OF_AN_ACCOUNT = (
 
 Cell = Mapping[str, str]
 Part = tuple[tuple[str, str], ...]  # of a cell: names and values, sorted
+
+
+class Judged(NamedTuple):
+    """What the model of one symbol says of signals.
+
+    Parameters
+    ----------
+    probability : float64 of shape (n_signals,), in their order
+    threshold : from which on a signal passes
+    """
+
+    probability: Floats
+    threshold: float
+
+
+JudgedParts = Mapping[Part, Mapping[str, Judged]]  # by settings of signals, and by symbol
 
 
 def configured(base: Config, cell: Cell) -> Config:

@@ -7,7 +7,7 @@ asked, what it answers, and how that becomes signals of a test.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from cointrader.app.search.cell import Cell
 from cointrader.app.search.play import Job, Player
 from cointrader.app.search.sweep import Progress, Where
-from cointrader.backtest.codes import FILTER, NO_MODEL
 from cointrader.backtest.columns import Floats
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.backtest.market import Market
@@ -24,7 +23,6 @@ from cointrader.backtest.trial_ledger import DataSet, Trial
 from cointrader.backtest.walkforward.folds import Fold
 from cointrader.domain.errors import InvariantBroken, MissingCandles
 from cointrader.market.quality import utc
-from cointrader.risk.limits import ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +131,7 @@ def _judged(
     first = int(np.searchsorted(open_ms, judgement.from_ms))
     probability = np.full(len(signals), np.nan)
     probability[first:] = judgement.probability
-    refused = np.where(probability >= judgement.threshold, ALLOWED, FILTER)
-    refused[~((probability >= 0.0) & (probability <= 1.0))] = NO_MODEL
-    return replace(signals, refused=refused.astype(np.int8), probability=probability)
+    return signals.judged(probability, judgement.threshold)
 
 
 def _require_unseen(judgement: Judgement, fold: Fold) -> None:

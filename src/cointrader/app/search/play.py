@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cointrader.app.backtest import settings_of
 from cointrader.app.config import Config
-from cointrader.app.search.cell import Cell, Part, configured, parted
+from cointrader.app.search.cell import Cell, Judged, JudgedParts, Part, configured, parted
 from cointrader.backtest.columns import Floats
 from cointrader.backtest.market import Market, Stretch
 from cointrader.backtest.run import run
@@ -42,6 +42,7 @@ class Job:
     ----------
     balance : first wallet, for account sizing
     windows : in which trades are counted, rows of `figures.Windows`
+    judged : what models say of the signals of cells; of those that are missing every one passes
     """
 
     base: Config
@@ -50,6 +51,7 @@ class Job:
     start_ms: int | None
     end_ms: int | None
     windows: tuple[tuple[int, int, int], ...]
+    judged: JudgedParts = field(default_factory=dict)
     name: str = field(default_factory=lambda: uuid4().hex)  # tells jobs apart in a worker
 
 
@@ -202,6 +204,7 @@ class _Family:
 
     def __init__(self, job: Job, parts: tuple[Part, ...]) -> None:
         self._job, self._parts = job, parts
+        self._judged = [job.judged.get(part, {}) for part in parts]
         self._order = {part: place for place, part in enumerate(parts)}
         self._rules = [_rules_of(job, part) for part in parts]
         self._is_shared = all(
@@ -221,13 +224,22 @@ class _Family:
     def sheet(self, number: int) -> Sheet:
         if number not in self._sheets:
             job = self._job
-            self._sheets[number] = Sheet(
-                job.market, self._signals(number), job.start_ms, job.end_ms
-            )
+            judged = self._judged_on(number)
+            shared = {
+                symbol: own.judged([each.get(symbol) for each in judged]) if any(judged) else own
+                for symbol, own in self._signals(number).items()
+            }
+            self._sheets[number] = Sheet(job.market, shared, job.start_ms, job.end_ms)
         return self._sheets[number]
 
     def signals(self, number: int, variant: int) -> dict[str, SymbolSignals]:
-        return {symbol: own.of(variant) for symbol, own in self._signals(number).items()}
+        judged = self._judged_on(number)[variant]
+        found = {symbol: own.of(variant) for symbol, own in self._signals(number).items()}
+        return found | {symbol: found[symbol].judged(*told) for symbol, told in judged.items()}
+
+    def _judged_on(self, number: int) -> Sequence[Mapping[str, Judged]]:
+        """By the variants of a sheet."""
+        return self._judged if self._is_shared else self._judged[number : number + 1]
 
     def _signals(self, number: int) -> dict[str, SharedSignals]:
         if number not in self._shared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cointrader.app.backtest import prepared
@@ -30,10 +31,12 @@ def write_sweep_report(
     *,
     balance: float,
     made_ms: int,
+    models: Path | None = None,
 ) -> None:
     """The search, and the account as the chosen cell would have traded it on the same candles.
 
-    `config` says how the account sizes its entries; the search itself had a fixed size.
+    `config` says how the account sizes its entries; the search itself had a fixed size. `models` is
+    the folder of those that judge signals, None where nothing does.
     """
     best = result.header.best
     if best is None:
@@ -41,7 +44,13 @@ def write_sweep_report(
     else:
         config = configured(config, result.space.cells[best])
         remark = "The account was traded with the settings that did best on these very candles."
-    _write(path, config, market, balance, made_ms, remark, sweep=sweep_part(result))
+    remarks = [remark]
+    if result.learned:
+        remarks.append(
+            "Models have learned from these very candles and know how they went on: what follows "
+            "is their memory, and no evidence."
+        )
+    _write(path, config, market, balance, made_ms, remarks, models, sweep=sweep_part(result))
 
 
 def write_walk_report(
@@ -50,7 +59,7 @@ def write_walk_report(
     """The folds, and beside them the account as configured, which chooses nothing."""
     remark = "The account was traded as configured, over the whole time; the folds chose anew."
     part = walk_forward_part(result)
-    _write(path, config, market, _BALANCE, made_ms, remark, walk_forward=part)
+    _write(path, config, market, _BALANCE, made_ms, [remark], walk_forward=part)
 
 
 def _write(
@@ -59,12 +68,19 @@ def _write(
     market: PaperMarket,
     balance: float,
     made_ms: int,
-    remark: str,
+    remarks: Sequence[str],
+    models: Path | None = None,
     *,
     sweep: Sweep | None = None,
     walk_forward: WalkForward | None = None,
 ) -> None:
-    ready = prepared(config, market)
+    judges = None
+    if models is not None:
+        from cointrader.app.models import Models, state_lines
+
+        judges = Models(config, models, is_paper=True)
+        remarks = [*remarks, *state_lines(judges.states())]
+    ready = prepared(config, market, models=judges)
     played = run(ready.candles, ready.signals, ready.settings(balance=balance))
     inputs = report_inputs(
         config,
@@ -72,7 +88,7 @@ def _write(
         played,
         made_ms=made_ms,
         candles=ready.candles,
-        remarks=(remark,),
+        remarks=tuple(remarks),
         sweep=sweep,
         walk_forward=walk_forward,
     )

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
+from typing import TYPE_CHECKING
 
 from cointrader.app.config import Config
 from cointrader.app.config.resolve import judged
@@ -25,6 +26,9 @@ from cointrader.app.search.cell import (
     setting_named,
 )
 from cointrader.domain.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:  # which knows models: seldom needed
+    from cointrader.app.search.model_filter import ModelFilter
 
 # The grid that this field usually searches: 324 cells.
 USUAL = (
@@ -83,7 +87,12 @@ def with_own_size(config: Config) -> Config:
 
 
 def search_space(
-    base: Config, assignments: Sequence[str], *, draws: int | None = None, seed: int = 1
+    base: Config,
+    assignments: Sequence[str],
+    *,
+    draws: int | None = None,
+    seed: int = 1,
+    models: ModelFilter | None = None,
 ) -> Space:
     """The cells of ``NAME=V,V,...`` for each setting; of the usual grid where none is given.
 
@@ -92,13 +101,18 @@ def search_space(
     draws : so many different cells drawn at random, None for all combinations. Only then may a
         value be ``LOW..HIGH``
     seed : of the draw
+    models : judge the signals of every cell; then its threshold may be searched too
 
     Raises
     ------
+    ModelBroken : a model that may not be used
     UsageError : no such setting, or one that cannot be searched
     ConfigError : a value that a setting cannot take; a setting that changes nothing
     """
-    axes = tuple(_axis(base, text, is_drawn=draws is not None) for text in assignments or USUAL)
+    axes = tuple(
+        _axis(base, text, is_drawn=draws is not None, is_filtered=models is not None)
+        for text in assignments or USUAL
+    )
     names = [axis.name for axis in axes]
     for name in names:
         if names.count(name) > 1:
@@ -110,10 +124,13 @@ def search_space(
     twins = impossible = 0
     for cell in _combinations(axes, draws, seed):
         identity = identify(cell)
+        if identity not in found and not identify.is_possible(cell):
+            impossible += 1
+            continue
+        if models is not None:
+            identity = models.identity(cell, identity)
         if identity in found:
             twins += 1
-        elif not identify.is_possible(cell):
-            impossible += 1
         else:
             found[identity] = cell
             if len(found) == draws:
@@ -126,7 +143,7 @@ def search_space(
 # ------------------------------------------------------------------ what was written
 
 
-def _axis(base: Config, text: str, *, is_drawn: bool) -> Axis:
+def _axis(base: Config, text: str, *, is_drawn: bool, is_filtered: bool) -> Axis:
     name, equals, values = text.partition("=")
     name = name.strip().upper()
     if not equals or not name or not values.strip():
@@ -135,7 +152,8 @@ def _axis(base: Config, text: str, *, is_drawn: bool) -> Axis:
         )
     setting, symbol = setting_named(base, name)
     reason = NOT_SEARCHED.get(setting.name)
-    if reason is not None or setting.group in NOT_PLAYED or setting.name in LIVE_ONLY:
+    is_played = setting.group not in NOT_PLAYED or (is_filtered and setting.name == "ml_threshold")
+    if reason is not None or not is_played or setting.name in LIVE_ONLY:
         raise UsageError(
             f"{name} is nothing to search over",
             where="--set",

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cointrader import __version__
-from cointrader.app.backtest import market_of, require_enough
+from cointrader.app.backtest import learned_from, market_of, require_enough
 from cointrader.app.paper.market import PaperMarket
-from cointrader.app.search.cell import Part, parted
+from cointrader.app.search.cell import Judged, JudgedParts, Part, parted
 from cointrader.app.search.play import Job, Player, Task, TaskResult, play_task
 from cointrader.app.search.space import Space
 from cointrader.app.search.spread import spread_if_worth
 from cointrader.app.search.store import ResultStore, default_folder
 from cointrader.backtest import score_history
 from cointrader.backtest.columns import Floats
-from cointrader.backtest.fingerprint import hash_of_settings
+from cointrader.backtest.fingerprint import hash_of_arrays, hash_of_settings
 from cointrader.backtest.kernel import play_compiled
 from cointrader.backtest.market import Market
 from cointrader.backtest.sweep import cells
@@ -33,6 +34,9 @@ from cointrader.backtest.trial_ledger import DataSet, Trial, TrialLedger
 from cointrader.domain.clock import DAY_MS
 from cointrader.domain.errors import UsageError
 from cointrader.market.synthetic import SyntheticSource
+
+if TYPE_CHECKING:  # which knows models: seldom needed
+    from cointrader.app.search.model_filter import ModelFilter
 
 Rows = NDArray[np.void]
 Progress = Callable[[int, int], None]  # cells done, and of how many
@@ -64,7 +68,10 @@ class Where:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepResult:
-    """A search that was played. Cells in the order of `space.cells`."""
+    """A search that was played. Cells in the order of `space.cells`.
+
+    Where models have `learned` from the candles, what comes out is their memory: nothing is judged.
+    """
 
     space: Space
     table: CellTable
@@ -75,6 +82,8 @@ class SweepResult:
     split_ms: int  # where the past of the slump ends
     remembered: int  # cells that were not played, as they had been before
     new_trials: int
+    judged: JudgedParts  # what models said of signals
+    learned: Mapping[str, int]  # symbols whose model learned from these candles, until when (ms)
 
 
 def sweep(
@@ -85,10 +94,13 @@ def sweep(
     least_trades: int = LEAST_TRADES,
     by: Choice = "t",
     past: float = PAST,
+    models: ModelFilter | None = None,
     where: Where | None = None,
     on_progress: Progress = lambda _done, _all: None,
 ) -> SweepResult:
     """Play every cell of a search on a market.
+
+    `models` judge the signals of every cell; the space must have been made with them.
 
     Every configuration is in the ledger of trials before its first trade is played. Raises
     `MissingCandles`, `DataError`, `ConfigError`; what was finished before stays in the store.
@@ -104,23 +116,31 @@ def sweep(
     split_ms = (int(times[0] + past * (stretch.to_ms - times[0])) // DAY_MS + 1) * DAY_MS
     split = int(np.searchsorted(times, split_ms))
     windows = ((0, FOREVER, FOREVER), (0, split, split), (split, FOREVER, FOREVER))
-    job = Job(space.base, candles, balance, market.start_ms, market.end_ms, windows)
+    judged: JudgedParts = {}
+    learned: Mapping[str, int] = {}
+    if models is not None:
+        learned = learned_from(space.base, candles, market.start_ms, models.models())
+        judged = models.judged(space.cells, candles)
+    job = Job(space.base, candles, balance, market.start_ms, market.end_ms, windows, judged)
     with TrialLedger(where.ledger) as ledger:
         new_trials = record(ledger, data, space, "sweep")
         trials = ledger.count(data)
     shape = (len(windows), int(day_of(stretch)[-1]) + 1)
     figures, daily, remembered = play_all(job, space, data, shape, where, on_progress)
     table = CellTable(figures, daily, int(times[0]) // DAY_MS)
+    header = header_of(table, trials=trials, least_trades=least_trades, by=by)
     return SweepResult(
         space=space,
         table=table,
-        header=header_of(table, trials=trials, least_trades=least_trades, by=by),
+        header=header.unjudged() if learned else header,
         data=data,
         from_ms=stretch.from_ms,
         to_ms=stretch.to_ms,
         split_ms=split_ms,
         remembered=remembered,
         new_trials=new_trials,
+        judged=judged,
+        learned=learned,
     )
 
 
@@ -204,7 +224,19 @@ def _keys(job: Job, space: Space, data: DataSet) -> list[str]:
         "windows": [list(row) for row in job.windows],
     }
     head = hash_of_settings(common)
-    return [f"{head[:32]}{identity}" for identity in space.identities]
+    heads = {
+        part: hash_of_settings({"common": head, "judged": _hash_of_judged(of_symbol)})
+        for part, of_symbol in job.judged.items()
+    }
+    return [
+        f"{heads.get(parted(cell)[0], head)[:32]}{identity}"
+        for cell, identity in zip(space.cells, space.identities, strict=True)
+    ]
+
+
+def _hash_of_judged(of_symbol: Mapping[str, Judged]) -> str:
+    """Of probabilities: they follow from more than the candles that are counted as the data."""
+    return hash_of_arrays((symbol, own.probability) for symbol, own in of_symbol.items())
 
 
 def _results(
@@ -234,15 +266,16 @@ def tasks_of(space: Space, places: Sequence[int]) -> list[Task]:
 
 
 def _apart(of_signals: Part) -> Part:
-    """What of some signal settings cannot be shared: all but the thresholds of `score`."""
+    """What of some signal settings cannot be shared: all but thresholds, of `score` or a filter."""
     return tuple(item for item in of_signals if not item[0].startswith(_THRESHOLDS))
 
 
-_THRESHOLDS = ("SIGNAL_THRESHOLD", "VOL_MULTIPLIER", "ADX_THRESHOLD")
+_THRESHOLDS = ("SIGNAL_THRESHOLD", "VOL_MULTIPLIER", "ADX_THRESHOLD", "ML_THRESHOLD")
 
 
 def player_of(result: SweepResult, market: PaperMarket, balance: float = 1000.0) -> Player:
     """Plays single cells of a finished search again, with all their trades."""
     candles = market_of(result.space.base, market.source)
     whole = ((0, FOREVER, FOREVER),)
-    return Player(Job(result.space.base, candles, balance, market.start_ms, market.end_ms, whole))
+    span = market.start_ms, market.end_ms
+    return Player(Job(result.space.base, candles, balance, *span, whole, result.judged))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from cointrader.app.backtest import Prepared
 from cointrader.app.summary import max_drawdown
 from cointrader.app.verdict.kept import KeptVerdict, Occasion
-from cointrader.app.verdict.subject import NO_MODEL
+from cointrader.app.verdict.subject import model_of
 from cointrader.app.verdict.trial import CountedTrial, own_trades_config
 from cointrader.backtest.criteria import Criteria
 from cointrader.backtest.own_trades import played
@@ -62,7 +62,7 @@ def judge_own_trades(
     verdict = judge(
         measured(evidence, trial.count, criteria.method),
         criteria,
-        Subject(trial.identity.hash, trial.data.hash, NO_MODEL),
+        Subject(trial.identity.hash, trial.data.hash, model_of(config.symbols, ready.rules)),
         None if account is None else account_run(account),
     )
     occasion = Occasion(
@@ -83,7 +83,7 @@ def account_run(result: BacktestResult) -> AccountRun:
         start_wallet=result.start_wallet,
         final_wallet=result.final_wallet,
         trades=len(result.trades),
-        max_drawdown_ratio=max_drawdown(result.equity.tolist()),
+        max_drawdown_ratio=max_drawdown(result.equity),
         halted_ms=result.drawdown_halt_ms,
         halt_reason="" if result.drawdown_halt_ms is None else "drawdown limit",
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cointrader.app.config import Config
 from cointrader.app.verdict.kept import VERDICTS, KeptVerdict, default_path, kept_verdict
-from cointrader.app.verdict.subject import NO_MODEL, Identity
+from cointrader.app.verdict.subject import NO_MODEL, Identity, model_of
 from cointrader.app.words import moment
 from cointrader.backtest.criteria import load_criteria
 from cointrader.backtest.verdict import Answer
@@ -140,6 +140,7 @@ def verdict_now(
 
         named = {f"SIGNAL_{symbol}": rule_in_code(rule) for symbol, rule in judged.items()}
         identity = identity.with_settings(named)
+    model = model_of(config.symbols, judged or {})
     path = asked.file or default_path(identity.hash, asked.folder)
     refusal, todo = "", _MAKE_ONE
     kept: KeptVerdict | None = None
@@ -153,10 +154,11 @@ def verdict_now(
         except DataError as error:
             refusal = f"{error.what} ({error.where}: {error.found})"
     if kept is not None:
-        refusal = speaks_against(kept, identity, NO_MODEL, now_ms) or ""
+        refusal = speaks_against(kept, identity, model, now_ms) or ""
         if not refusal:
             return _in_force(kept, path, now_ms)
-    return _overridden(identity, refusal, todo, overrides_in(journal), asked.override, now_ms)
+    written = overrides_in(journal)
+    return _overridden(identity, model, refusal, todo, written, asked.override, now_ms)
 
 
 def speaks_against(kept: KeptVerdict, identity: Identity, model: str, now_ms: int) -> str | None:
@@ -228,6 +230,7 @@ def _in_force(kept: KeptVerdict, path: Path, now_ms: int) -> VerdictState:
 
 def _overridden(
     identity: Identity,
+    model: str,
     refusal: str,
     todo: str,
     written: Sequence[VerdictOverridden],
@@ -235,14 +238,15 @@ def _overridden(
     now_ms: int,
 ) -> VerdictState:
     """The same, unless a person has overridden it, or does so now."""
-    own = [o for o in written if (o.configuration, o.model) == (identity.hash, NO_MODEL)]
+    # Older ones name no model; the hash of their configuration is that of the model too.
+    own = [o for o in written if o.configuration == identity.hash and o.model in (model, NO_MODEL)]
     valid = [o for o in own if now_ms < o.until_ms]
     override = max(valid, key=lambda o: o.until_ms, default=None)
     is_new = False
     if asked is not None:
         same = [o for o in own if _same(o.reason, asked.reason)]
         if not same:
-            override, is_new = _made(identity, refusal, asked, now_ms), True
+            override, is_new = _made(identity, model, refusal, asked, now_ms), True
         elif override is None:
             ended = max(o.until_ms for o in same)
             refusal += f"; it was overridden for this reason before, until {moment(ended)} UTC"
@@ -262,12 +266,14 @@ def _overridden(
     )
 
 
-def _made(identity: Identity, found: str, asked: Override, now_ms: int) -> VerdictOverridden:
+def _made(
+    identity: Identity, model: str, found: str, asked: Override, now_ms: int
+) -> VerdictOverridden:
     return VerdictOverridden(
         at_ms=now_ms,
         until_ms=now_ms + asked.days * DAY_MS,
         configuration=identity.hash,
-        model=NO_MODEL,
+        model=model,
         found=found,
         reason=" ".join(asked.reason.split()),
         who=asked.who,

@@ -8,19 +8,36 @@ a verdict speaks for exactly what trades.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cointrader.app.config import Config
 from cointrader.app.config.settings import TABLE, Setting
+from cointrader.app.filtered_rule import FilteredRule
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.signals.configured import BUILT_IN, rule_identity
+from cointrader.signals.rules import SignalRule
 
 NO_MODEL = ""  # every signal trades
 
 _TRADING = ("signal", "indicators", "exits", "costs", "size", "limits", "rules")  # groups
 # These are limits of a process; no history can tell what they do.
 _OF_A_PROCESS = ("max_entry_delay", "auction_deadline", "foreign_positions")
+
+
+def model_of(symbols: Sequence[str], rules: Mapping[str, SignalRule]) -> str:
+    """Names the models that judge the signals of `rules`, by their SHA-256; `NO_MODEL` for none.
+
+    That of a single symbol's model is the name; of several symbols' each is told with its symbol.
+    """
+    found: dict[str, str] = {}
+    for symbol in symbols:
+        rule = rules.get(symbol)
+        if isinstance(rule, FilteredRule):
+            found[symbol] = rule.model
+    if len(symbols) == 1:
+        return found.get(symbols[0], NO_MODEL)
+    return " ".join(f"{symbol}={model}" for symbol, model in found.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cointrader.app.backtest import Prepared
 from cointrader.app.config import Config
+from cointrader.app.paper.market import PaperMarket
 from cointrader.app.search.cell import identity_of
 from cointrader.app.search.space import OWN_SIZE
 from cointrader.app.verdict.subject import Identity
 from cointrader.backtest.fingerprint import hash_of_settings
 from cointrader.backtest.sweep.data import data_set_of
 from cointrader.backtest.trial_ledger import DataSet, Trial, TrialLedger
-from cointrader.market.synthetic import SyntheticSource
+from cointrader.market.source import FolderSource
 from cointrader.signals.rules import SignalRule
 
 
@@ -58,14 +60,14 @@ def count_trial(
     config, market = ready.config, ready.market
     identity = Identity.of(config)
     data = data_set_of(ready.candles, market.start_ms, market.end_ms)
-    is_made_up = isinstance(market.source, SyntheticSource)
+    is_made_up = _is_made_up(market)
     if is_made_up:
         data = replace(data, symbols=())
     own = identity_of(own_trades_config(config))
     if ready.rules:
-        named = {f"SIGNAL_{symbol}": rule_in_code(rule) for symbol, rule in ready.rules.items()}
+        named = _named(ready.rules)
         identity = identity.with_settings(named)
-        own = hash_of_settings({"own": own, **named})
+    own = with_rules(own, ready.rules)
     trial = Trial(
         own,
         " ".join(f"{name}={text}" for name, text in identity.settings.items()),
@@ -74,6 +76,23 @@ def count_trial(
         new = trials.record(data, [trial], at_ms=now_ms, source=source)
         count = trials.count(data)
     return CountedTrial(identity, data, count, bool(new), is_made_up, market.source.label, now_ms)
+
+
+def _is_made_up(market: PaperMarket) -> bool:
+    if isinstance(market.source, FolderSource):
+        return False  # what makes markets up is not even imported
+    from cointrader.market.synthetic import SyntheticSource
+
+    return isinstance(market.source, SyntheticSource)
+
+
+def with_rules(own: str, rules: Mapping[str, SignalRule]) -> str:
+    """The hash of a configuration with rules that it does not name, by symbol; `own` is its own."""
+    return hash_of_settings({"own": own, **_named(rules)}) if rules else own
+
+
+def _named(rules: Mapping[str, SignalRule]) -> dict[str, str]:
+    return {f"SIGNAL_{symbol}": rule_in_code(rule) for symbol, rule in rules.items()}
 
 
 def rule_in_code(rule: SignalRule) -> str:

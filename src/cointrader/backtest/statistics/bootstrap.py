@@ -12,13 +12,14 @@ correction of Patton, Politis & White (2009), Econometric Reviews 28.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cointrader.backtest.statistics.columns import Floats
+from cointrader.backtest.statistics.columns import Floats, Truths
+from cointrader.signals.compiled import can_compile, compiled
 
 DRAWS = 10_000  # at 1,000 an interval still moves visibly with the seed
 _CELLS_AT_ONCE = 200_000  # bounds the memory, whatever the number of trades
@@ -67,13 +68,21 @@ def interval(
         return Interval(math.nan, math.nan, math.nan, math.nan)
     block = optimal_block_length(values) if block is None else block
     rng = np.random.default_rng(seed)
-    drawn = np.concatenate(
-        [figure(values[rows]) for rows in stationary_rows(len(values), block, draws, rng)]
-    )
+    drawn = np.concatenate([figure(of) for (of,) in resampled([values], block, draws, rng)])
     outside = (1.0 - confidence) / 2.0
-    low, high = np.quantile(drawn, [outside, 1.0 - outside], method="inverted_cdf")
+    low, high = quantiles(drawn, (outside, 1.0 - outside))
     error = float(drawn.std(ddof=1)) if np.isfinite(drawn).all() else math.inf
-    return Interval(float(figure(values[None, :])[0]), float(low), float(high), error)
+    return Interval(float(figure(values[None, :])[0]), low, high, error)
+
+
+def quantiles(drawn: Floats, shares: Sequence[float]) -> list[float]:
+    """For each share the smallest drawn figure that at least so many are not above.
+
+    numpy's quantile by the method "inverted_cdf", without the masked arrays that it loads.
+    """
+    places = [max(0, math.ceil(share * len(drawn)) - 1) for share in shares]
+    in_place: Floats = np.partition(drawn, places)
+    return [float(in_place[place]) for place in places]
 
 
 def mean_of(drawn: Floats) -> Floats:
@@ -84,11 +93,37 @@ def mean_of(drawn: Floats) -> Floats:
 
 def profit_factor_of(drawn: Floats) -> Floats:
     """Winnings over losses of each row; infinite without a loss, 1 where there is neither."""
-    won = np.where(drawn > 0.0, drawn, 0.0).sum(axis=1)
-    lost = -np.where(drawn < 0.0, drawn, 0.0).sum(axis=1)
+    some_of: Floats = np.maximum(drawn, 0.0)
+    won = some_of.sum(axis=1)
+    lost = -np.minimum(drawn, 0.0, out=some_of).sum(axis=1)
     some = lost > 0.0
     without = np.where(won > 0.0, math.inf, 1.0)
     return np.where(some, won / np.where(some, lost, 1.0), without)
+
+
+def resampled(
+    columns: Sequence[Floats], block: float, draws: int, rng: np.random.Generator
+) -> Iterator[list[Floats]]:
+    """`draws` resampled series of columns of one length n, the same rows of all, some at a time.
+
+    Of each column an array of shape (n_series, n); it holds others when the next ones are made.
+    """
+    n = len(columns[0])
+    own = [np.array(column, np.float64) for column in columns]
+    around = [np.concatenate((column, column)) for column in own]
+    room = [np.empty(min(_at_once(n), draws) * n) for _ in columns]
+    for begins, first in _runs(n, block, draws, rng):
+        count = len(first) if begins is None else len(begins)
+        drawn = [each[:count] for each in room]
+        if begins is not None and can_compile():
+            for column, out in zip(own, drawn, strict=True):
+                _in_runs(column, begins, first, out)
+        else:
+            rows = _rows(begins, first)
+            for column, out in zip(around, drawn, strict=True):
+                # No row is beyond the end: "clip" only says that none is looked at for being so.
+                np.take(column, rows, out=out, mode="clip")
+        yield [each.reshape(-1, n) for each in drawn]
 
 
 def stationary_rows(
@@ -99,17 +134,75 @@ def stationary_rows(
     At every place a new run starts at any row with probability 1 / block; otherwise the row after
     the last one follows, the first after the last of all.
     """
+    for begins, first in _runs(n, block, draws, rng):
+        rows = _rows(begins, first)
+        rows[rows >= n] -= n
+        yield rows.reshape(-1, n)
+
+
+def _at_once(n: int) -> int:
+    """Series of length n that are drawn together. Other numbers of them would be other series."""
+    return max(1, _CELLS_AT_ONCE // n)
+
+
+def _runs(
+    n: int, block: float, draws: int, rng: np.random.Generator
+) -> Iterator[tuple[Truths | None, NDArray[np.int64]]]:
+    """Of some series, one after the other: where runs begin, and the first row of each.
+
+    None for where: everywhere. A run ends with its series.
+    """
     restart = 1.0 / max(1.0, block)
-    at_once = max(1, _CELLS_AT_ONCE // n)
-    for done in range(0, draws, at_once):
-        series = min(at_once, draws - done)
-        cells = np.arange(series * n)
-        starts = rng.random(series * n) < restart
-        starts[::n] = True
-        begun = np.flatnonzero(starts)
-        first = rng.integers(0, n, len(begun))
-        lengths = np.diff(begun, append=series * n)
-        yield ((np.repeat(first - begun, lengths) + cells) % n).reshape(series, n)
+    most = min(_at_once(n), draws) * n
+    chances, starts = np.empty(most), np.empty(most, np.bool_)
+    for done in range(0, draws, _at_once(n)):
+        count = min(_at_once(n), draws - done) * n
+        if restart >= 1.0 and _skip(rng, count):
+            yield None, rng.integers(0, n, count)
+            continue
+        begins = np.less(rng.random(out=chances[:count]), restart, out=starts[:count])
+        begins[::n] = True
+        yield begins, rng.integers(0, n, np.count_nonzero(begins))
+
+
+def _rows(begins: Truths | None, first: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The row of every place, below 2 n: n stands for row 0 again."""
+    if begins is None:
+        return first.astype(np.intp, copy=False)
+    of_run = np.cumsum(begins, dtype=np.intp)
+    of_run -= 1
+    rows = np.take(first - np.flatnonzero(begins), of_run, mode="clip")
+    rows += np.arange(len(begins))
+    return rows.astype(np.intp, copy=False)
+
+
+def in_runs(values: Floats, begins: Truths, first: NDArray[np.int64], out: Floats) -> None:
+    """Values in runs: the n-th `begins` begins one at the n-th of `first`, which goes around."""
+    run, row = -1, 0
+    for place in range(len(begins)):
+        row += 1
+        if row == len(values):
+            row = 0
+        if begins[place]:
+            run += 1
+            row = first[run]
+        out[place] = values[row]
+
+
+_in_runs = compiled(in_runs)
+
+
+def _skip(rng: np.random.Generator, count: int) -> bool:
+    """Leave `rng` as if it had drawn `count` numbers by `random`; False where that cannot be."""
+    source = rng.bit_generator
+    if not isinstance(source, np.random.PCG64):
+        return False
+    before = source.state
+    source.advance(count)  # which forgets the half of a number that smaller ones have left over
+    after = source.state
+    after["has_uint32"], after["uinteger"] = before["has_uint32"], before["uinteger"]
+    source.state = after
+    return True
 
 
 def optimal_block_length(values: Floats) -> float:

@@ -6,7 +6,7 @@ Whoever plays trades makes these; nothing here knows how they were played.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from cointrader.domain.errors import DataError
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 Truths: TypeAlias = NDArray[np.bool_]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +119,14 @@ class Equity:
             raise DataError("equity is no column", found=found, allowed="as many, at least 1")
         if (np.diff(self.time_ms) < 0).any() or not np.isfinite(self.value).all():
             raise DataError("equity is no column", allowed="times that never fall, and numbers")
+
+
+def distinct(values: NDArray[Kind]) -> NDArray[Kind]:
+    """The different values, ascending. numpy's own loads its masked arrays for that."""
+    values = np.sort(values)
+    is_first = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=is_first[1:])
+    return values[is_first]
 
 
 def _names() -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,9 +14,15 @@ from cointrader.backtest.statistics.bootstrap import (
     Interval,
     mean_of,
     optimal_block_length,
-    stationary_rows,
+    resampled,
 )
-from cointrader.backtest.statistics.columns import Equity, Floats, Integers, TradeColumns
+from cointrader.backtest.statistics.columns import (
+    Equity,
+    Floats,
+    Integers,
+    TradeColumns,
+    distinct,
+)
 from cointrader.backtest.statistics.daily import DAYS_PER_YEAR, Daily, daily_returns, on_days
 from cointrader.backtest.statistics.metrics import drawdown, sharpe
 from cointrader.domain.errors import DataError
@@ -31,6 +38,15 @@ class RandomEntries(Protocol):
     """
 
     def __call__(self, rng: np.random.Generator, /) -> TradeColumns: ...
+
+
+@runtime_checkable
+class ManyRandomEntries(Protocol):
+    """The same, many plays in one go."""
+
+    def r_of_each(self, rngs: Sequence[np.random.Generator], /) -> Iterable[Floats]:
+        """R of the trades of a play for each of `rngs`, as a call with it makes them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,13 +77,13 @@ def against_random(
     if len(trades) == 0:
         return AgainstRandom(math.nan, np.zeros(0), math.nan)
     own = float(trades.r.mean())
-    random = np.array([_mean_r(play(each)) for each in np.random.default_rng(seed).spawn(plays)])
+    rngs = np.random.default_rng(seed).spawn(plays)
+    drawn: Iterable[Floats] = (play(each).r for each in rngs)
+    if isinstance(play, ManyRandomEntries):
+        drawn = play.r_of_each(rngs)
+    random = np.array([float(r.mean()) if len(r) else 0.0 for r in drawn])
     as_good = int((random >= own).sum())
     return AgainstRandom(own, random, (as_good + 1) / (plays + 1))
-
-
-def _mean_r(trades: TradeColumns) -> float:
-    return float(trades.r.mean()) if len(trades) else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +109,7 @@ def buy_and_hold(prices: list[tuple[Integers, Floats]], cost_ratio: float = 0.0)
     """
     if not prices or any(len(close) == 0 for _, close in prices):
         raise DataError("nothing to hold", found="no candles")
-    times = np.unique(np.concatenate([time for time, _ in prices]))
+    times = distinct(np.concatenate([time for time, _ in prices]))
     parts = [_worth(times, time, close) for time, close in prices]
     value = np.mean(parts, axis=0)
     value[1:] *= 1.0 - cost_ratio
@@ -137,21 +153,33 @@ def market_share(
         return MarketShare(math.nan, Interval(*(math.nan,) * 4), math.nan)
     rng = np.random.default_rng(seed)
     block = max(optimal_block_length(y), optimal_block_length(x))
-    rows = stationary_rows(len(y), block, draws, rng)
-    drawn = np.concatenate([_alphas(x[row], y[row]) for row in rows]) * DAYS_PER_YEAR
+    series = resampled([x, y], block, draws, rng)
+    drawn = np.concatenate([_alphas(*each) for each in series]) * DAYS_PER_YEAR
     outside = (1.0 - confidence) / 2.0
-    low, high = np.quantile(drawn, [outside, 1.0 - outside])
-    value = float(_alphas(x[None, :], y[None, :])[0]) * DAYS_PER_YEAR
+    low, high = _quantile(drawn, outside), _quantile(drawn, 1.0 - outside)
+    value = float(_alphas(x[None, :].copy(), y[None, :].copy())[0]) * DAYS_PER_YEAR
     beta = float(np.cov(x, y)[0, 1] / np.var(x, ddof=1))
-    alpha = Interval(value, float(low), float(high), float(drawn.std(ddof=1)))
+    alpha = Interval(value, low, high, float(drawn.std(ddof=1)))
     return MarketShare(beta, alpha, float(np.corrcoef(x, y)[0, 1]))
 
 
+def _quantile(drawn: Floats, share: float) -> float:
+    """numpy's quantile, without the masked arrays that it loads: between the two nearest."""
+    place = share * (len(drawn) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(drawn) - 1)
+    low, high = np.partition(drawn, (below, above))[[below, above]].tolist()
+    part, step = place - below, high - low
+    return float(low + step * part if part < 0.5 else high - step * (1.0 - part))
+
+
 def _alphas(x: Floats, y: Floats) -> Floats:
-    """Intercepts of y on x, row by row; the mean of y where x does not move."""
-    dx = x - mean_of(x)[:, None]
-    square = (dx**2).sum(axis=1)
+    """Intercepts of y on x, row by row; the mean of y where x does not move. Spoils both."""
+    mean_x, mean_y = mean_of(x), mean_of(y)
+    x -= mean_x[:, None]
+    y *= x
+    together, square = y.sum(axis=1), np.square(x, out=x).sum(axis=1)
     moves = square > 0.0
-    beta = np.where(moves, (dx * y).sum(axis=1) / np.where(moves, square, 1.0), 0.0)
-    alphas: Floats = mean_of(y) - beta * mean_of(x)
+    beta = np.where(moves, together / np.where(moves, square, 1.0), 0.0)
+    alphas: Floats = mean_y - beta * mean_x
     return alphas

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cointrader.backtest.statistics.columns import TradeColumns
+from cointrader.backtest.statistics.columns import TradeColumns, distinct
 from cointrader.backtest.statistics.metrics import Totals, mean, totals
 
 SIDES = {"LONG": 1, "SHORT": -1}
@@ -36,15 +37,13 @@ def by_month(trades: TradeColumns) -> dict[str, Totals]:
     out.
     """
     months = _months(trades)
-    return {
-        str(month): totals(trades.take(months == month)) for month in np.unique(months).tolist()
-    }
+    return {str(month): totals(trades.take(months == month)) for month in distinct(months).tolist()}
 
 
 def without_best_month(trades: TradeColumns) -> float:
     """Mean R of all months but the one that earned most; NaN where there is no other."""
-    names, of = np.unique(_months(trades), return_inverse=True)
-    if len(names) < 2:
+    of = _places(_months(trades))
+    if len(trades) == 0 or of.max() < 1:
         return math.nan
     earned = np.bincount(of, weights=trades.r)
     return mean(trades.r[of != int(np.argmax(earned))])
@@ -52,11 +51,16 @@ def without_best_month(trades: TradeColumns) -> float:
 
 def winning_months(trades: TradeColumns) -> float:
     """Share of the months with trades that earned something, in R; NaN without trades."""
-    _, of = np.unique(_months(trades), return_inverse=True)
+    of = _places(_months(trades))
     return mean((np.bincount(of, weights=trades.r) > 0.0).astype(np.float64))
 
 
-def _months(trades: TradeColumns) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+def _places(months: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Of each trade, the place of its month among all that have trades."""
+    return np.searchsorted(distinct(months), months)
+
+
+def _months(trades: TradeColumns) -> NDArray[np.str_]:
     """``2025-03`` for each trade."""
     stamps = trades.exit_ms.astype("datetime64[ms]").astype("datetime64[M]")
     return np.datetime_as_string(stamps)

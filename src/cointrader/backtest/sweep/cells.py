@@ -91,16 +91,20 @@ class Sheet:
 
     def trades(self, settings: BacktestSettings, variant: int) -> Rows:
         """Trades of one variant, rows of `columns.TRADE`, in the order in which they ended."""
-        figures, daily = np.zeros((1, 1), FIGURES), np.zeros((1, self.days))
-        trades = np.empty(self._marks.shape[1] + 1, TRADE)
-        is_later = np.zeros(len(trades), np.int8)
-        count = self._play(
-            settings, np.array([variant], np.int64), Windows.whole(), figures, daily, trades,
-            is_later,
-        )  # fmt: skip
-        trades, is_later = trades[:count], is_later[:count]
-        ordered: Rows = trades[np.lexsort((trades["symbol"], is_later, trades["exit_bar"]))]
-        return ordered
+        return self.trades_of_each(settings, np.array([variant], np.int64))[0]
+
+    def trades_of_each(self, settings: BacktestSettings, variants: Longs) -> tuple[Rows, Longs]:
+        """The same of some of the variants, one after the other; and how many each has."""
+        figures = np.zeros((len(variants), 1), FIGURES)
+        daily = np.zeros((len(variants), self.days))
+        most = int(np.count_nonzero(self._marks[variants] == ALLOWED))
+        trades, is_later = np.empty(most + 1, TRADE), np.zeros(most + 1, np.int8)
+        count = self._play(settings, variants, Windows.whole(), figures, daily, trades, is_later)
+        trades, is_later, counts = trades[:count], is_later[:count], figures["trades"][:, 0]
+        if len(self.symbols) > 1:  # the trades of one symbol end one after the other
+            of = np.repeat(np.arange(len(variants)), counts)
+            trades = trades[np.lexsort((trades["symbol"], is_later, trades["exit_bar"], of))]
+        return trades, counts
 
     def _play(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,11 @@ class SearchHeader:
     luck: float
     overfitting: float
     slump: Slump | None
+
+    def unjudged(self) -> SearchHeader:
+        """The same without what would be a judgement."""
+        nan = math.nan
+        return replace(self, deflated_sharpe=nan, luck=nan, overfitting=nan, slump=None)
 
 
 def header_of(

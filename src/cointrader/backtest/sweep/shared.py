@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cointrader.backtest.columns import Bytes, Longs
+from cointrader.backtest.columns import Bytes, Floats, Longs
 from cointrader.backtest.score_history import can_share, score_sides_of
-from cointrader.backtest.signals import SymbolSignals, signals_of
+from cointrader.backtest.signals import SymbolSignals, refusals, signals_of
+from cointrader.backtest.statistics.columns import distinct
 from cointrader.market.frame import Frame
 from cointrader.risk.limits import ALLOWED
 from cointrader.signals.indicators import Periods
@@ -26,7 +27,7 @@ class SharedSignals:
 
     Parameters
     ----------
-    all : the signals of all variants together; no two variants differ in the side of a bar
+    all : the signals of all variants together, by row; both sides of a bar where variants differ
     marks : int8 of shape (variants, len(all)): ABSENT; ALLOWED; or the code of who refuses entries
     """
 
@@ -51,11 +52,35 @@ class SharedSignals:
             probability=None if own.probability is None else own.probability[kept],
         )
 
+    def judged(self, of_each: Sequence[tuple[Floats, float] | None]) -> SharedSignals:
+        """The same as filters judge them: of each variant probabilities and threshold, or none."""
+        marks = self.marks.copy()
+        for variant, told in enumerate(of_each):
+            if told is not None:
+                marks[variant, marks[variant] != ABSENT] = refusals(*told)
+        return SharedSignals(self.all, marks)
+
 
 def alone(own: SymbolSignals) -> SharedSignals:
     """One variant that shares with nobody."""
     refused = np.zeros(len(own), np.int8) if own.refused is None else own.refused
     return SharedSignals(own, refused.reshape(1, -1).astype(np.int8))
+
+
+def drawn_together(drawn: Sequence[tuple[Longs, Bytes]], atr: Floats) -> SharedSignals:
+    """Signals of one symbol that were drawn: rows, ascending, and sides of each variant.
+
+    `atr` is that of every row of the frame.
+    """
+    keys = [2 * rows + (side > 0) for rows, side in drawn]
+    every = distinct(np.concatenate(keys))
+    marks = np.full((len(drawn), len(every)), ABSENT, np.int8)
+    place = np.empty(2 * len(atr), np.int32)  # of a key among all
+    place[every] = np.arange(len(every))
+    for mark, key in zip(marks, keys, strict=True):
+        mark[place[key]] = ALLOWED
+    rows, side = every >> 1, (2 * (every & 1) - 1).astype(np.int8)
+    return SharedSignals(SymbolSignals(rows, side, atr[rows]), marks)
 
 
 def share(rules: Sequence[SignalRule], frame: Frame, periods: Periods) -> SharedSignals:
