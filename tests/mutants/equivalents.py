@@ -15,6 +15,15 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
         "(wanted - held['stop']) * sign",
         "((wanted - held['stop']) / sign)",
     ): "a sign is +1 or -1",
+    ("strategy/plan.py", "trailed_stop", "candidate > stop", "(candidate >= stop)"): (
+        "where they are equal it is the same level"
+    ),
+    ("strategy/plan.py", "trailed_stop", "candidate < stop", "(candidate <= stop)"): (
+        "where they are equal it is the same level"
+    ),
+    ("backtest/statistics/comparisons.py", "_worth", "last >= 0", "(last > 0)"): (
+        "at its first candle a symbol is worth its first price by its first price, which is 1"
+    ),
     ("backtest/own_trades.py", "_span", "2", "3"): (
         "where no end is given it is one that no candle reaches, and so is this"
     ),

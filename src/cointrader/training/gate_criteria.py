@@ -41,6 +41,10 @@ MEASURES: Mapping[str, tuple[str, str]] = {
     "controls_p": ("how often shuffled labels rank trades as well", "p"),
     "calibration_slope": ("slope of probabilities against scores", "ratio"),
     "brier_gain": ("how much nearer than the share of wins its probabilities come", "ratio"),
+    "calibration_excess": (
+        "mean distance of a probability from what came, beyond what chance makes it",
+        "ratio",
+    ),
     "calibration_error": ("mean distance of a probability from what came", "ratio"),
     "kept_share": ("share of signals that pass", "ratio"),
     "mean_r": ("mean result of a trade", "R"),

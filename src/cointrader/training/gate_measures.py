@@ -15,7 +15,7 @@ from cointrader.backtest.statistics.bootstrap import interval, mean_of
 from cointrader.training.card import Ablation, Calibrated, Card, Controls, Number, Ranking
 from cointrader.training.gate_criteria import GateMethod
 from cointrader.training.gate_play import Judged, Player, Truths
-from cointrader.training.measures import Floats
+from cointrader.training.measures import Floats, calibration_chance
 
 
 def measured(
@@ -147,6 +147,7 @@ def of_findings(
         "calibration_slope": calibrated.slope,
         "brier_gain": _number(calibrated.brier_of_share) - _number(calibrated.brier),
         "calibration_error": _number(calibrated.error),
+        "calibration_excess": _number(calibrated.error) - calibration_chance(calibrated.groups),
     }
 
 

@@ -5,8 +5,11 @@ Arrays in, numbers out; NaN where there is nothing to measure, such as with one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import pi, sqrt
 from statistics import NormalDist
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,7 +81,20 @@ def reliability(label: ArrayLike, probability: ArrayLike, bins: int = 10) -> lis
     ]
 
 
-def calibration_error(groups: list[Bin]) -> float:
+class Foretold(Protocol):
+    """A `Bin`, or what a card keeps of one."""
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def foretold(self) -> float: ...
+
+    @property
+    def came(self) -> float: ...
+
+
+def calibration_error(groups: Sequence[Foretold]) -> float:
     """Mean distance between what was foretold and what came, over rows.
 
     Reference: Naeini, Cooper & Hauskrecht (2015), AAAI: expected calibration error.
@@ -87,6 +103,21 @@ def calibration_error(groups: list[Bin]) -> float:
     if not rows:
         return float("nan")
     return sum(each.rows * abs(each.foretold - each.came) for each in groups) / rows
+
+
+def calibration_chance(groups: Sequence[Foretold]) -> float:
+    """The `calibration_error` that probabilities as good as these could be are expected to have.
+
+    In a group of n rows what comes is off by chance, by sqrt(2/pi) standard deviations of a mean
+    of n coins on average: 0.08 in one of 25 rows. Few rows look ill calibrated whatever they are.
+
+    Reference: Bröcker & Smith (2007), Weather and Forecasting 22, on how far off is still chance.
+    """
+    rows = sum(each.rows for each in groups)
+    if not rows:
+        return float("nan")
+    spread = sum(sqrt(each.rows * each.foretold * (1.0 - each.foretold)) for each in groups)
+    return sqrt(2.0 / pi) * spread / rows
 
 
 def _parts(label: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats]:

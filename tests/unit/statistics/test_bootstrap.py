@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cointrader.backtest.statistics.bootstrap import (
+    between,
     in_runs,
     interval,
     mean_of,
@@ -89,6 +90,14 @@ def test_quantiles_are_numpy_s_inverse_of_the_distribution(n, share):
     (found,) = quantiles(values, [share])
 
     assert found == np.quantile(values, share, method="inverted_cdf")
+
+
+@pytest.mark.parametrize("n", [1, 2, 39, 40, 41, 1_000])
+@pytest.mark.parametrize("share", [0.0, 0.025, 0.3, 0.5, 0.975, 1.0])
+def test_what_lies_between_two_drawn_figures_is_as_numpy_has_it(n, share):
+    values = np.random.default_rng(n).standard_normal(n)
+
+    assert between(values, share) == np.quantile(values, share)
 
 
 def test_every_row_is_drawn_equally_often():

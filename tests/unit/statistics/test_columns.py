@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from cointrader.backtest.statistics.columns import Equity, TradeColumns, joined, no_trades
+from cointrader.backtest.statistics.columns import (
+    Equity,
+    TradeColumns,
+    distinct,
+    joined,
+    no_trades,
+)
 from cointrader.domain.errors import DataError
 from tests.unit.statistics.making import trades_of
 
@@ -61,3 +67,10 @@ def test_no_trades_have_a_length_of_0():
 def test_equity_that_is_no_column_is_refused(times, values):
     with pytest.raises(DataError, match="equity is no column"):
         Equity(np.array(times, np.int64), np.array(values))
+
+
+@pytest.mark.parametrize("values", [[], [3], [3, 1, 3, 2, 1, 3], [2, 2, 2], [5, 4, 4, 4, 1]])
+def test_different_values_come_once_each_and_ascending(values):
+    values = np.array(values, np.int64)
+
+    assert distinct(values).tolist() == np.unique(values).tolist()

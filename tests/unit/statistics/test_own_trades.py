@@ -21,6 +21,7 @@ from cointrader.backtest.own_trades import (
     trade_columns,
 )
 from cointrader.backtest.run import run
+from cointrader.backtest.statistics.comparisons import buy_and_hold
 from cointrader.backtest.statistics.evidence import MEASURES, Method, measured
 from cointrader.backtest.verdict import Answer, Subject, judge
 from cointrader.domain.errors import DataError
@@ -142,6 +143,26 @@ def test_only_what_lies_between_from_and_to_is_played_and_held():
     random = evidence.random(np.random.default_rng(1))
     assert random.entry_ms.min() >= start
     assert random.exit_ms.max() < end
+
+
+def test_a_symbol_without_candles_in_that_time_is_not_held():
+    start = START_MS + 2_000 * BAR_MS
+    stage = a_stage(start_ms=start)
+    frames = dict(stage.market.frames)
+    frames["DOGEUSDT"] = frames["DOGEUSDT"].between(START_MS, START_MS + 1_000 * BAR_MS)
+    gone = stage.signals["DOGEUSDT"]
+    signals = stage.signals | {"DOGEUSDT": gone.after(len(gone))}
+    market = replace(stage.market, frames=frames)
+
+    held = played(market, signals, stage.settings).holding
+
+    prices = [
+        (frame.open_time_ms[2_000:], frame.candles.close[2_000:])
+        for symbol, frame in frames.items()
+        if symbol != "DOGEUSDT"
+    ]
+    assert held is not None
+    assert held.total_ratio == buy_and_hold(prices, 2 * (0.0005 + 0.001)).total_ratio
 
 
 def test_random_entries_are_about_as_many_on_either_side_and_others_each_time():

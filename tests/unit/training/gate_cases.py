@@ -45,7 +45,7 @@ def a_card(*, sha256=SHA, symbol="XRPUSDT", from_ms=1_000, to_ms=2_000, data="d"
         ),
         "calibration": card.Calibrated(
             slope=0.9, intercept=0.0, brier_uncalibrated=0.24, brier=0.23, brier_of_share=0.25,
-            error=0.03, groups=(),
+            error=0.03, groups=(card.Group(rows=400, foretold=0.5, came=0.53),),
         ),
         "threshold": card.Threshold(
             least_share=0.25, least_rows=30, chosen=nothing, tried=(), chosen_before=nothing,

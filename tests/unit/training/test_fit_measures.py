@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from cointrader.training.measures import (
+    Bin,
     auc,
     auc_interval,
     brier,
+    calibration_chance,
     calibration_error,
     reliability,
 )
@@ -59,6 +61,24 @@ def test_rows_of_similar_probability_stand_together():
     assert [each.foretold for each in groups] == pytest.approx([0.2, 0.6])
     assert calibration_error(groups) == pytest.approx(0.1)
     assert reliability([], []) == []
+
+
+@pytest.mark.parametrize("rows", [40, 250, 2_000])
+def test_what_chance_makes_of_right_probabilities_is_expected_of_them(rows):
+    rng = np.random.default_rng(rows)
+    found, expected = [], []
+    for _ in range(400):
+        probability = rng.uniform(0.2, 0.8, rows)
+        groups = reliability(rng.random(rows) < probability, probability)
+        found.append(calibration_error(groups))
+        expected.append(calibration_chance(groups))
+
+    assert np.mean(found) == pytest.approx(np.mean(expected), rel=0.05)
+
+
+def test_chance_makes_nothing_of_probabilities_that_are_sure():
+    assert calibration_chance([Bin(10, 0.0, 0.0), Bin(10, 1.0, 1.0)]) == 0.0
+    assert np.isnan(calibration_chance([]))
 
 
 def test_groups_hold_every_row_once():

@@ -10,6 +10,7 @@ import pytest
 
 from cointrader.domain.errors import ConfigError
 from cointrader.training.alpha import Attempt, level_of
+from cointrader.training.card import Group
 from cointrader.training.gate import judge
 from cointrader.training.gate_criteria import load_gate_criteria, parsed
 from cointrader.training.gate_measures import against_random, chance_of, lower_bound, traded
@@ -112,13 +113,25 @@ def changed(struct, **values):
         ("calibration", {"slope": 0.0}, "calibration_slope"),
         ("calibration", {"brier": 0.25}, "brier_gain"),
         ("calibration", {"brier": None}, "brier_gain"),
-        ("calibration", {"error": 0.2}, "calibration_error"),
+        ("calibration", {"error": 0.2}, "calibration_excess"),
     ],
 )
 def test_a_card_that_speaks_against_its_model_is_heard(part, values, measure):
     card = a_card(**{part: changed(getattr(CARD, part), **values)})
 
     assert measure in failed(judged_as(knowing(), card))
+
+
+def test_few_rows_that_look_ill_calibrated_by_chance_alone_are_no_reason():
+    few = tuple(Group(rows=25, foretold=0.5, came=each) for each in (0.38, 0.62))
+    many = tuple(Group(rows=2_500, foretold=0.5, came=each) for each in (0.38, 0.62))
+
+    def heard(groups):
+        calibrated = changed(CARD.calibration, error=0.12, groups=groups)
+        return failed(judged_as(knowing(), a_card(calibration=calibrated)))
+
+    assert heard(few) == set()
+    assert heard(many) == {"calibration_excess"}
 
 
 def test_a_model_that_only_repeats_the_rule_is_refused():

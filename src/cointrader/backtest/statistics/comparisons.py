@@ -12,6 +12,7 @@ import numpy as np
 from cointrader.backtest.statistics.bootstrap import (
     DRAWS,
     Interval,
+    between,
     mean_of,
     optimal_block_length,
     resampled,
@@ -156,21 +157,11 @@ def market_share(
     series = resampled([x, y], block, draws, rng)
     drawn = np.concatenate([_alphas(*each) for each in series]) * DAYS_PER_YEAR
     outside = (1.0 - confidence) / 2.0
-    low, high = _quantile(drawn, outside), _quantile(drawn, 1.0 - outside)
+    low, high = between(drawn, outside), between(drawn, 1.0 - outside)
     value = float(_alphas(x[None, :].copy(), y[None, :].copy())[0]) * DAYS_PER_YEAR
     beta = float(np.cov(x, y)[0, 1] / np.var(x, ddof=1))
     alpha = Interval(value, low, high, float(drawn.std(ddof=1)))
     return MarketShare(beta, alpha, float(np.corrcoef(x, y)[0, 1]))
-
-
-def _quantile(drawn: Floats, share: float) -> float:
-    """numpy's quantile, without the masked arrays that it loads: between the two nearest."""
-    place = share * (len(drawn) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(drawn) - 1)
-    low, high = np.partition(drawn, (below, above))[[below, above]].tolist()
-    part, step = place - below, high - low
-    return float(low + step * part if part < 0.5 else high - step * (1.0 - part))
 
 
 def _alphas(x: Floats, y: Floats) -> Floats:
