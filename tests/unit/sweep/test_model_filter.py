@@ -167,7 +167,7 @@ def test_a_model_that_may_not_be_used_ends_the_search_before_it_begins(tmp_path,
 def test_the_threshold_of_a_filter_is_searched_where_there_is_a_filter_only(tmp_path):
     published(tmp_path, constant(0.6))
 
-    with pytest.raises(UsageError, match="ML_THRESHOLD is nothing to search over"):
+    with pytest.raises(UsageError, match="say --model"):
         search_space(configured(), ["ml_threshold=0.5,0.7"])
     nothing = ModelFilter(configured(), tmp_path / "nowhere")
     with pytest.raises(ConfigError, match="ML_THRESHOLD changes nothing here"):

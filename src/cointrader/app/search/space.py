@@ -152,7 +152,10 @@ def _axis(base: Config, text: str, *, is_drawn: bool, is_filtered: bool) -> Axis
         )
     setting, symbol = setting_named(base, name)
     reason = NOT_SEARCHED.get(setting.name)
-    is_played = setting.group not in NOT_PLAYED or (is_filtered and setting.name == "ml_threshold")
+    is_of_model = setting.name == "ml_threshold"
+    if is_of_model and not is_filtered:
+        reason = "it counts where a model judges: say --model"
+    is_played = setting.group not in NOT_PLAYED or is_of_model
     if reason is not None or not is_played or setting.name in LIVE_ONLY:
         raise UsageError(
             f"{name} is nothing to search over",
