@@ -23,13 +23,14 @@ ALLOWED: dict[str, frozenset[str]] = {
         "model": "domain market signals",
         "strategy": "domain market signals model",
         "risk": "domain",
-        "exchange": "domain",
+        "web": "",
+        "exchange": "domain web",
         "journal": "domain",
         "bot": "domain market signals model strategy risk",
         "backtest": "domain market signals model strategy risk exchange journal",
         "training": "domain market signals model strategy risk exchange journal backtest",
         "ops": "domain journal",
-        "dashboard": "domain journal",
+        "dashboard": "domain journal web",
         "app": (
             "domain market signals model strategy risk exchange journal bot backtest ops dashboard"
         ),
