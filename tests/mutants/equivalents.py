@@ -15,6 +15,12 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
         "(wanted - held['stop']) * sign",
         "((wanted - held['stop']) / sign)",
     ): "a sign is +1 or -1",
+    ("backtest/kernel.py", "play", "held['payment'] = place", "pass"): (
+        "payments of earlier bars are looked at again, and not paid again"
+    ),
+    ("backtest/bar.py", "trail", "held['best_close'] = best", "pass"): (
+        "what a better close called for is in the stop already, which never moves back"
+    ),
     ("strategy/plan.py", "trailed_stop", "candidate > stop", "(candidate >= stop)"): (
         "where they are equal it is the same level"
     ),

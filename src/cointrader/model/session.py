@@ -1,6 +1,6 @@
 """Feature rows in, probabilities out: the one way in which a model is asked.
 
-Backtests, training reports and live trading all score through this session, so that one row has one
+Backtests, training reports and live trading all score through it, so that one row has one
 probability. The graph has one input ``rows``, float64 of shape (n, n_features), NaN where a value
 is missing, and one output: ``log_odds``, float64 of shape (n, 1), calibrated, of which the
 probability is made here; or ``probability``, float32 or float64 of shape (n,). A graph that ends in
