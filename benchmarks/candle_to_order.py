@@ -58,7 +58,7 @@ from cointrader.journal.sqlite import SqliteJournal
 from cointrader.market.frame import Frame
 from cointrader.risk.manager import RiskManager
 from cointrader.signals.indicators import Indicators
-from cointrader.signals.newest import NewestBar
+from cointrader.signals.newest import Ahead, NewestBar
 from cointrader.signals.rules import WARM_UP_BARS, Signal, Signals
 from cointrader.signals.score import ScoreRule, ScoreSettings
 from cointrader.strategy.decide import FilterAnswer, MarketView
@@ -93,13 +93,17 @@ class Forced:
     def answer(self, bar: NewestBar) -> Signal:
         scored = self._score.answer(bar)
         self._bar += 1
-        group = (self._number // ENTRIES - self._bar // 2) % (self._count // ENTRIES)
-        if group != 0 and scored.side is None:
-            return scored
-        if group != 0:
+        if not self._is_turn(self._bar):
             return Signal(side=None, strength=0, reasons=scored.reasons)
         side = Side.LONG if self._bar % 2 == 0 else Side.SHORT
         return Signal(side=side, strength=3, reasons=("forced",))
+
+    def holds(self, ahead: Ahead, close: float, volume: float) -> bool:
+        self._score.holds(ahead, close, volume)
+        return not self._is_turn(self._bar + 1)
+
+    def _is_turn(self, bar: int) -> bool:
+        return (self._number // ENTRIES - bar // 2) % (self._count // ENTRIES) == 0
 
 
 class LongOnly:

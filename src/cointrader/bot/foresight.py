@@ -30,12 +30,6 @@ class Foresight:
         self._warm_up_bars = warm_up_bars
         self._ahead: Ahead | None = None
         self._opens_ms: int | None = None  # the bar that was looked ahead to
-        self._told: tuple[Candle, Signal] | None = None
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it has looked ahead at all."""
-        return self._ahead is not None
 
     def look(self, window: CandleWindow) -> None:
         """Do what can be done for the bar after those in `window`."""
@@ -43,34 +37,24 @@ class Foresight:
         if self.rule is not None and len(before) >= self._warm_up_bars:
             self._ahead, self._opens_ms = Ahead.of(before, self._periods), window.next_open_time_ms
 
-    def at_once(self, candle: Candle) -> Signal | None:
-        """The signal of a bar that is not in its window yet.
+    def surely_holds(self, candle: Candle) -> bool:
+        """Whether a bar that is not in its window yet has no signal.
 
-        None for any other than the one that was looked ahead to, and of a rule that fails, or asks
-        for what only the window can tell.
+        False in doubt: of any other bar than the one that was looked ahead to, or of a rule that
+        fails.
         """
         if self._ahead is None or self.rule is None or candle.open_time_ms != self._opens_ms:
-            return None
+            return False
         try:
-            bar = NewestBar.after(self._ahead, candle.close, candle.volume, None)
-            signal = self.rule.answer(bar)
-        except Exception:  # it will come again, where somebody answers for it
-            return None
-        self._told = candle, signal
-        return signal
+            return self.rule.holds(self._ahead, candle.close, candle.volume)
+        except Exception:  # it is asked again, where somebody answers for it
+            return False
 
     def latest(self, rule: QuickRule, window: CandleWindow, candle: Candle) -> tuple[Signal, float]:
         """Signal and ATR of `candle`, the newest in `window`; see `signals.rules.latest`."""
-        if self._told is not None and self._told[0] is candle:
-            signal = self._told[1]  # a rule is not asked twice
-            if signal.side is None:
-                return signal, math.nan
-            return signal, self._bar(window, candle).atr
-        bar = self._bar(window, candle)
+        if self._ahead is not None and candle.open_time_ms == self._opens_ms:
+            bar = NewestBar.after(self._ahead, candle.close, candle.volume, window)
+        else:
+            bar = NewestBar(window, self._periods)
         signal = rule.answer(bar)
         return signal, math.nan if signal.side is None else bar.atr
-
-    def _bar(self, window: CandleWindow, candle: Candle) -> NewestBar:
-        if self._ahead is not None and candle.open_time_ms == self._opens_ms:
-            return NewestBar.after(self._ahead, candle.close, candle.volume, window)
-        return NewestBar(window, self._periods)

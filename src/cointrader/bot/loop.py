@@ -188,8 +188,7 @@ class Loop:
         if not (self._stream.awaits(event) and self._may_just_hold):
             return False
         assert isinstance(event, CandleClosed)
-        signal = self._views.at_once(event.candle)
-        if signal is None or signal.side is not None:
+        if not self._views.surely_holds(event.candle):
             return False
         return self._risk.hold(event.candle.close_time_ms, self._symbol)
 

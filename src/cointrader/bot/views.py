@@ -59,9 +59,9 @@ class Views:
         """Do what can be done for the next bar before it closes."""
         self._foresight.look(self._stream.own)
 
-    def at_once(self, candle: Candle) -> Signal | None:
-        """The signal of a candle that is not in the stream yet, where it was looked ahead to."""
-        return self._foresight.at_once(candle) if self._foresight.is_ready else None
+    def surely_holds(self, candle: Candle) -> bool:
+        """Whether a candle that is not in the stream yet has no signal; False in doubt."""
+        return self._foresight.surely_holds(candle)
 
     def atr(self) -> float | None:
         """Of the last closed bar; None while there are too few bars to know it."""

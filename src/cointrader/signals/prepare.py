@@ -29,6 +29,7 @@ def prepare(rule: SignalRule, periods: Periods) -> None:
         quick: QuickRule = rule  # type: ignore[assignment]
         quick.answer(NewestBar(frame.candles, periods))
         quick.answer(NewestBar.after(ahead, 1.0, 1.0, frame.candles))
+        quick.holds(ahead, 1.0, 1.0)
 
 
 def _flat(n_bars: int) -> Frame:

@@ -40,7 +40,7 @@ from cointrader.domain.errors import DataError
 from cointrader.domain.order import Side
 from cointrader.market.frame import Frame
 from cointrader.signals.indicators import DEFAULT_PERIODS, Floats, Indicators, Periods, Signs
-from cointrader.signals.newest import NewestBar
+from cointrader.signals.newest import Ahead, NewestBar
 
 WARM_UP = "warm-up"
 WARM_UP_BARS = 300  # no decision with fewer bars before it: indicators still remember their seed
@@ -155,6 +155,14 @@ class QuickRule(SignalRule, Protocol):
     """
 
     def answer(self, bar: NewestBar) -> Signal: ...
+
+    def holds(self, ahead: Ahead, close: float, volume: float) -> bool:
+        """Whether the bar that follows `ahead`, with this close and volume, is a HOLD for certain.
+
+        True only where `answer` would say so of that bar. Every bot asks it at every close, and
+        orders of all bots wait for it.
+        """
+        ...
 
 
 def is_quick(rule: SignalRule) -> bool:

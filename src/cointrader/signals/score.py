@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from math import isfinite
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from cointrader.domain.order import Side
 from cointrader.market.frame import Frame
 from cointrader.signals.compiled import compiled
 from cointrader.signals.indicators import Indicators, Value, sign_of, stacked
-from cointrader.signals.newest import NewestBar
+from cointrader.signals.newest import Ahead, NewestBar, newest_after
 from cointrader.signals.rules import WARM_UP, WARM_UP_BARS, Signal, Signals
 
 RSI_LOW, RSI_HIGH = 35.0, 65.0
@@ -28,6 +29,7 @@ MAX_SCORE = 6
 PARTS = ("rsi", "macd", "bands", "ema", "stoch")
 GATES = ("", "below-threshold", "volume", "both-sides", "adx", WARM_UP)
 _SIDES = (None, Side.LONG, Side.SHORT)  # by sign
+UNKNOWN_SIDE = 2
 _BELOW_THRESHOLD, _VOLUME, _BOTH_SIDES, _ADX = range(1, 5)
 
 
@@ -99,6 +101,14 @@ class ScoreRule:
         )
         return Signal(_SIDES[side], strength, _reasons(gate, *points))
 
+    def holds(self, ahead: Ahead, close: float, volume: float) -> bool:
+        """As `QuickRule.holds`. ADX is not asked: it lets no side through that has not enough."""
+        settings = self.settings
+        side = _side_after(
+            ahead.known, close, volume, settings.signal_threshold, settings.vol_multiplier
+        )
+        return side == 0
+
     def _seen(self, seen: Indicators) -> tuple[Value, ...]:
         """What `judged` is asked with."""
         settings = self.settings
@@ -149,7 +159,22 @@ def judged(
     return judge(long_score, short_score, loud, threshold, adx < adx_threshold) + points
 
 
+def side_after(
+    known: tuple[Any, ...], close: float, volume: float, threshold: int, vol_multiplier: float
+) -> int:
+    """The side of the bar that follows all that was `known`; see `newest.newest_after`.
+
+    `UNKNOWN_SIDE` where that is spoilt by a number that is not finite.
+    """
+    row = newest_after(known, close, volume)
+    ema_slow, volume_mean = row[7], row[11]
+    if not (isfinite(ema_slow) and isfinite(volume_mean)):
+        return UNKNOWN_SIDE
+    return judged(*row, 0.0, threshold, vol_multiplier, 0.0)[0]  # type: ignore[no-any-return]
+
+
 _judge_one = compiled(judged)
+_side_after = compiled(side_after)
 
 
 def score_points(

@@ -9,7 +9,7 @@ from cointrader.domain.errors import DataError
 from cointrader.market.frame import Columns
 from cointrader.signals.indicators import DEFAULT_PERIODS, Periods
 from cointrader.signals.newest import Ahead, NewestBar, newest_after
-from cointrader.signals.score import ScoreRule
+from cointrader.signals.score import ScoreRule, ScoreSettings
 
 OTHER_PERIODS = Periods(
     rsi=9, macd_fast=5, macd_slow=13, macd_signal=4, band=11, ema_fast=3, ema_mid=8, ema_slow=30,
@@ -46,6 +46,38 @@ def test_every_bar_that_was_looked_ahead_to_is_the_same_to_the_bit(seed, length,
         assert found == full
         assert (found.atr, found.adx) == (full.atr, full.adx)
         assert ScoreRule().answer(found) == ScoreRule().answer(full)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    threshold=st.integers(1, 6),
+    vol_multiplier=st.sampled_from((0.0, 0.5, 1.5)),
+    adx_threshold=st.sampled_from((0.0, 25.0)),
+    periods=st.sampled_from((DEFAULT_PERIODS, OTHER_PERIODS)),
+)
+def test_a_bar_of_which_it_is_said_that_it_holds_has_no_signal(
+    seed, threshold, vol_multiplier, adx_threshold, periods
+):
+    rule = ScoreRule(ScoreSettings(threshold, vol_multiplier, adx_threshold))
+    market = a_market(seed, 440)
+    for start in range(40):
+        window = market.rows(start, start + 400)
+        ahead = Ahead.of(window.rows(0, 399), periods)
+
+        holds = rule.holds(ahead, float(window.close[-1]), float(window.volume[-1]))
+
+        signal = rule.answer(NewestBar(window, periods))
+        refused_by_adx = "adx" in signal.reasons  # which is not asked ahead
+        assert holds == (signal.side is None and not refused_by_adx)
+
+
+def test_a_bar_after_a_close_that_is_no_number_is_not_said_to_hold():
+    market = a_market(6, 400)
+    market.close[200] = np.nan
+    ahead = Ahead.of(market.rows(0, 399), DEFAULT_PERIODS)
+
+    assert not ScoreRule().holds(ahead, 100.0, 1.0)
 
 
 def test_compiled_and_plain_the_step_is_the_same_to_the_bit():
