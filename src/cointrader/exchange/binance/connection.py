@@ -19,7 +19,7 @@ from cointrader.domain.errors import Unreachable
 from cointrader.domain.ports import Clock
 
 STREAMS_PER_CONNECTION = 1_024  # what the exchange allows
-_MESSAGES_IN_A_ROW = 8  # then other tasks have their turn: a bar brings many messages at once
+_MESSAGES_IN_A_ROW = 24  # then other tasks have their turn: a bar brings many messages at once
 _STREAMS_PER_MESSAGE = 100  # keeps a request short; names have about 20 characters
 _CLOSE_TIMEOUT_S = 2.0
 _SECOND_MS = 1_000
