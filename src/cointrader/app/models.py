@@ -6,12 +6,12 @@ because ``NO_ML_FILTER`` says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cointrader.app.config.config import Config, SymbolConfig
 from cointrader.app.config.settings import SETTINGS
+from cointrader.app.model_state import UNFILTERED, ModelState, no_filter
 from cointrader.app.model_words import (
     BROKEN,
     FOLDER,
@@ -31,31 +31,6 @@ from cointrader.model.serving import Nothing
 from cointrader.signals.configured import configured_rule, rule_identity
 from cointrader.signals.rules import SignalRule
 from cointrader.strategy.entry_filter import MLFilter, ModelNews, in_words
-
-UNFILTERED = "every signal trades unfiltered"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelState:
-    """How the filter of one symbol stands.
-
-    Parameters
-    ----------
-    identity : of the model, as `Manifest.identity`; or `NONE`, `BROKEN`, `OFF`
-    words : the same for a person
-    todo : what is to be done where no model serves
-    differences : settings that the model was trained with and that are others now
-    """
-
-    symbol: str
-    identity: str
-    words: str
-    todo: str = ""
-    differences: tuple[str, ...] = ()
-
-    @property
-    def is_served(self) -> bool:
-        return self.identity not in (NONE, BROKEN, OFF)
 
 
 class Models:
@@ -99,8 +74,7 @@ class Models:
         """How the filter of `symbol` stands now. Loads its model."""
         entry_filter = self.filter_of(symbol)
         if entry_filter is None:
-            why = "NO_ML_FILTER" if self.folder is not None else "--no-model"
-            return ModelState(symbol, OFF, f"no filter ({why}): {UNFILTERED}")
+            return no_filter(symbol) if self.folder is None else no_filter(symbol, "NO_ML_FILTER")
         now = entry_filter.look(symbol)
         if isinstance(now, Model):
             passes = self._passes(symbol, now.manifest)
@@ -204,24 +178,6 @@ class Models:
     def _passes(self, symbol: str, manifest: Manifest) -> float:
         own = self._threshold(symbol)
         return manifest.threshold if own is None else own
-
-
-def state_lines(states: Sequence[ModelState]) -> Iterator[str]:
-    """How filters stand, in as few lines as say all of it."""
-    same: dict[str, list[str]] = {}
-    for state in states:
-        same.setdefault(state.words, []).append(state.symbol)
-    everyone = len(same) == 1
-    for words, symbols in same.items():
-        if everyone and words == f"no model: {UNFILTERED}":
-            yield f"no model is loaded: {UNFILTERED}"
-        elif everyone and words.endswith(UNFILTERED):
-            yield words
-        else:
-            yield f"model of {', '.join(symbols)}: {words}"
-    for state in states:
-        if state.differences:
-            yield f"  trained with other settings, {state.symbol}: {'; '.join(state.differences)}"
 
 
 def _names_of(rule: SignalRule | None, own: SymbolConfig) -> tuple[str, ...]:

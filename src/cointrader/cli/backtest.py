@@ -196,7 +196,7 @@ def _play(
 
         judges: list[str] = []
         if models is not None:
-            from cointrader.app.models import state_lines
+            from cointrader.app.model_state import state_lines
 
             judges += state_lines(models.states())
         shown = None
@@ -252,8 +252,8 @@ class _Teller:
         """What was played that the result does not say by itself."""
         if self._quiet:
             return
-        from cointrader.app.config.check import idle
-        from cointrader.app.models import Models, state_lines
+        from cointrader.app.config.idle import idle
+        from cointrader.app.model_state import no_filter, state_lines
 
         lines = [
             f"  {name} = {value} (the profile has {usual or 'none'})"
@@ -267,7 +267,8 @@ class _Teller:
             lines.append(
                 f"{market.doubts} doubt{many} about these candles: see cointrader data check"
             )
-        lines += state_lines((models or Models(config, None, is_paper=True)).states())
+        states = [no_filter(each) for each in config.symbols] if models is None else models.states()
+        lines += state_lines(states)
         self._say("\n".join(lines), ends=True)
 
     def _say(self, text: str, *, ends: bool) -> None:

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import click
 
-from cointrader.app.config.check import idle
-from cointrader.app.models import state_lines
+from cointrader.app.config.idle import idle
+from cointrader.app.model_state import state_lines
 from cointrader.app.narrate import Narrator
 from cointrader.app.paper.run import PaperOutcome, PaperPlan, Progress
 from cointrader.app.summary import Summary

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cointrader.app.config import Config
-from cointrader.app.config.check import idle
+from cointrader.app.config.idle import idle
 from cointrader.app.live.rehearsal import speed_of
 from cointrader.app.live.run import LivePlan, PreflightRefused, Ready, run_live
 from cointrader.app.logs.logs import configure as configure_logs

@@ -95,7 +95,7 @@ def sweep(
     own_size, market = chosen_market(config, asked, range_ms)
     judging = None
     if with_model:
-        from cointrader.app.models import state_lines
+        from cointrader.app.model_state import state_lines
         from cointrader.app.search.model_filter import ModelFilter
 
         judging = ModelFilter(own_size, models)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cointrader.app.config import Config
+from cointrader.app.model_state import state_lines
 from cointrader.app.model_words import begun_with, pairs, served_in_words
-from cointrader.app.models import Models, state_lines
+from cointrader.app.models import Models
 from cointrader.model.errors import ModelBroken, ModelMissing
 from tests.unit.model.making import constant, published
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from cointrader.app.config import Config
-from cointrader.app.models import ModelState
+from cointrader.app.model_state import ModelState
 from cointrader.app.preflight.judge import (
     Check,
     Facts,

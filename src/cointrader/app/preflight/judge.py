@@ -12,8 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from cointrader.app.model_state import ModelState
 from cointrader.app.model_words import BROKEN
-from cointrader.app.models import ModelState
 from cointrader.app.verdict.live import VerdictState
 from cointrader.app.words import moment
 from cointrader.domain.clock import MINUTE_MS

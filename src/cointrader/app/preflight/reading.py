@@ -14,8 +14,9 @@ from typing import TypeVar
 from cointrader.app.config import Config
 from cointrader.app.live.account_lock import account_holder
 from cointrader.app.live.wiring import Access, BinanceDesk, DeskConfig, Place
+from cointrader.app.model_state import ModelState
 from cointrader.app.model_words import BROKEN
-from cointrader.app.models import Models, ModelState
+from cointrader.app.models import Models
 from cointrader.app.preflight.judge import Facts, Machine, Streams, SymbolFacts, Unread
 from cointrader.app.status import writer_of
 from cointrader.app.verdict.live import Asked, verdict_now

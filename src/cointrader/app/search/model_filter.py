@@ -16,7 +16,8 @@ import numpy as np
 
 from cointrader.app.backtest import judged_rules
 from cointrader.app.config import Config
-from cointrader.app.models import Models, ModelState
+from cointrader.app.model_state import ModelState
+from cointrader.app.models import Models
 from cointrader.app.search.cell import (
     Cell,
     Judged,

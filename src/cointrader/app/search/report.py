@@ -76,7 +76,8 @@ def _write(
 ) -> None:
     judges = None
     if models is not None:
-        from cointrader.app.models import Models, state_lines
+        from cointrader.app.model_state import state_lines
+        from cointrader.app.models import Models
 
         judges = Models(config, models, is_paper=True)
         remarks = [*remarks, *state_lines(judges.states())]
