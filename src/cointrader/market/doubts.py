@@ -93,9 +93,9 @@ def lagging(
         norm = float(np.sqrt(np.sum(own**2) * np.sum(others**2)))
         if len(own) < _FEWEST_BARS or norm == 0:
             continue
-        length = 1 << (2 * len(own)).bit_length()
-        spectrum = np.conj(np.fft.rfft(own, length)) * np.fft.rfft(others, length)
         most = min(DAY_MS // interval_ms, len(own) - 1)
+        length = 1 << (len(own) + most).bit_length()  # where no end meets the other one's beginning
+        spectrum = np.conj(np.fft.rfft(own, length)) * np.fft.rfft(others, length)
         together = np.roll(np.fft.irfft(spectrum, length), most)[: 2 * most + 1] / norm
         lag = int(np.argmax(together)) - most
         best, now = float(together[lag + most]), float(together[most])

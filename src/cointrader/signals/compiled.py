@@ -63,7 +63,13 @@ def can_compile() -> bool:
     For what has another way that is as good, only slower.
     """
     is_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-    return not is_off and find_spec("numba") is not None
+    return not is_off and _has_numba()
+
+
+@cache
+def _has_numba() -> bool:
+    """Looked for once: that goes through every folder of packages."""
+    return find_spec("numba") is not None
 
 
 class Compiled(Generic[P, R]):

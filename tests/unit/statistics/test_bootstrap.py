@@ -77,7 +77,7 @@ def test_runs_go_around_and_begin_where_they_are_told():
     out = np.empty(6)
     begins = np.array([True, False, False, True, True, False])
 
-    in_runs(np.array([10.0, 11.0, 12.0]), begins, np.array([1, 0, 2]), out)
+    in_runs(np.array([10.0, 11.0, 12.0] * 2), begins, np.array([1, 0, 2]), out)
 
     assert out.tolist() == [11.0, 12.0, 10.0, 10.0, 12.0, 10.0]
 

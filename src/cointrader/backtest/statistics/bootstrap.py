@@ -122,14 +122,13 @@ def resampled(
     Of each column an array of shape (n_series, n); it holds others when the next ones are made.
     """
     n = len(columns[0])
-    own = [np.array(column, np.float64) for column in columns]
-    around = [np.concatenate((column, column)) for column in own]
+    around = [np.concatenate((column, column), dtype=np.float64) for column in columns]
     room = [np.empty(min(_at_once(n), draws) * n) for _ in columns]
     for begins, first in _runs(n, block, draws, rng):
         count = len(first) if begins is None else len(begins)
         drawn = [each[:count] for each in room]
         if begins is not None and can_compile():
-            for column, out in zip(own, drawn, strict=True):
+            for column, out in zip(around, drawn, strict=True):
                 _in_runs(column, begins, first, out)
         else:
             rows = _rows(begins, first)
@@ -189,17 +188,18 @@ def _rows(begins: Truths | None, first: NDArray[np.int64]) -> NDArray[np.intp]:
     return rows.astype(np.intp, copy=False)
 
 
-def in_runs(values: Floats, begins: Truths, first: NDArray[np.int64], out: Floats) -> None:
-    """Values in runs: the n-th `begins` begins one at the n-th of `first`, which goes around."""
-    run, row = -1, 0
+def in_runs(around: Floats, begins: Truths, first: NDArray[np.int64], out: Floats) -> None:
+    """Values in runs: the n-th `begins` begins one at the n-th of `first`.
+
+    `around` holds all values twice, so that a run finds the first ones again after the last. The
+    start of a run is chosen without a branch, as no processor foresees where chance begins one.
+    """
+    run, ahead = -1, 0
     for place in range(len(begins)):
-        row += 1
-        if row == len(values):
-            row = 0
-        if begins[place]:
-            run += 1
-            row = first[run]
-        out[place] = values[row]
+        run += begins[place]
+        begun = first[run] - place
+        ahead = begun if begins[place] else ahead
+        out[place] = around[place + ahead]
 
 
 _in_runs = compiled(in_runs)

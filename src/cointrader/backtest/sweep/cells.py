@@ -97,7 +97,7 @@ class Sheet:
         """The same of some of the variants, one after the other; and how many each has."""
         figures = np.zeros((len(variants), 1), FIGURES)
         daily = np.zeros((len(variants), self.days))
-        most = int(np.count_nonzero(self._marks[variants] == ALLOWED))
+        most = sum(int(np.count_nonzero(self._marks[each] == ALLOWED)) for each in variants)
         trades, is_later = np.empty(most + 1, TRADE), np.zeros(most + 1, np.int8)
         count = self._play(settings, variants, Windows.whole(), figures, daily, trades, is_later)
         trades, is_later, counts = trades[:count], is_later[:count], figures["trades"][:, 0]
@@ -158,7 +158,8 @@ def _marks(stretch: Stretch, shared: Sequence[SharedSignals]) -> Bytes:
         row = stretch.rows[s]
         begin, end = np.searchsorted(own.all.rows, (row, row + last - first))
         parts.append(own.marks[:, begin:end])
-    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+    return np.ascontiguousarray(whole)  # of one symbol often what it was, not copied
 
 
 def walk(
