@@ -127,6 +127,8 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
             yield from () if node.value is None else (node.value,)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant()):
             return  # a number is mutated as a whole
+        case ast.Call(func=ast.Name("zip")):
+            yield from node.args  # "strict" decides nothing: it asserts that lengths are equal
         case _:
             yield from ast.iter_child_nodes(node)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.equivalents import EQUIVALENT
+from tests.mutants.equivalents import ANYWHERE, EQUIVALENT
 from tests.mutants.mutating import Mutant, chosen, mutants
 from tests.mutants.report import as_markdown, killed_ratio
 from tests.mutants.running import ROOT, AlreadyRed, Outcome, a_copy, found_in, run, seeded
@@ -47,6 +47,7 @@ def changes(text: str) -> list[tuple[str, str]]:
         ("x = a if b else c", [("a if b else c", "c if b else a")]),
         ("for a in b: continue", [("continue", "break")]),
         ('"""3 < 4"""', []),
+        ("x = zip(a, b, strict=True)", []),
         ("x: Literal[3]", []),
         ("raise ValueError(3 < 4)", []),
         ("def f(a: int = 3) -> None: ...", [("3", "4")]),
@@ -103,6 +104,7 @@ def test_what_is_told_to_be_equivalent_is_in_the_source():
     }
 
     assert set(EQUIVALENT) <= found
+    assert set(ANYWHERE) <= {(before, after) for _, _, before, after in found}
 
 
 def test_the_report_counts_what_was_killed_and_names_what_was_not():

@@ -73,7 +73,6 @@ def begin_bar(bar: int, day: int, equity: float, rules: Row, account: Row) -> No
         account["day"] = day
         account["is_latched"] = 0
         account["day_start"] = measure(equity, rules, account)
-    account["high_water"] = max(account["high_water"], equity)
 
 
 def measure(equity: float, rules: Row, account: Row) -> float:
@@ -342,7 +341,7 @@ def count_result(net: float, rules: Row, held: Row, nets: Floats) -> None:
         value = nets[(closed + 1 - known + back) % SLOW_TRADES]
         if value > 0.0:
             gained += value
-        elif value < 0.0:
+        else:
             lost -= value
     if rules["has_kill_fast"] and fast_switch_trips(running):
         held["is_killed_fast"] = 1

@@ -67,7 +67,7 @@ def play(
     opens, times = candles.open, candles.time_ms
     n_symbols, n_bars = opens.shape
     has_account = rules["is_unlimited"] == 0
-    tells = len(out.equity) > 0
+    tells = len(out.equity) == n_bars
     bar = 0
     while bar < n_bars:
         if account["n_open"] == 0:
@@ -81,9 +81,7 @@ def play(
             bar = upcoming
             if bar == n_bars:
                 break
-        equity = 0.0
-        if tells or has_account:
-            equity = equity_at(bar, opens, book, opened, account)
+        equity = equity_at(bar, opens, book, opened, account)
         if tells:
             out.equity[bar] = equity
             out.wallet[bar] = account["wallet"]
@@ -92,7 +90,6 @@ def play(
         has_asked = False
         for s in range(n_symbols):
             held, place = book[s], book[s]["event"]
-            held["wanted"] = 0
             side = 0
             if place < events.start[s + 1] and events.bar[place] == bar - 1:
                 side = int(events.side[place])
@@ -158,7 +155,7 @@ def play(
                 price = slipped(-held["sign"], candles.close[s, bar], rules["slippage"])
                 close(s, bar, price, AT_END, rules, state, out.trades)
         bar += 1
-    if has_account and n_bars > 0:
+    if has_account:
         judge(n_bars - 1, account["wallet"], rules, account)
 
 
@@ -182,7 +179,6 @@ def pass_idle(
     wallet = account["wallet"]
     while bar < upcoming:
         begin_bar(bar, times[bar] // DAY_MS, wallet, rules, account)
-        judge(bar, wallet, rules, account)
         bar = next_day[bar]
 
 
@@ -307,7 +303,7 @@ def enter(
 
 def next_asking(probabilities: Floats, is_probability_first: int, book: Rows) -> int:
     """Who is served next: in the configured order, or the highest probability first; -1: nobody."""
-    best, best_score = -1, 0.0
+    best, best_score = -1, -math.inf
     for s in range(len(book)):
         held = book[s]
         if held["wanted"] == 0:
@@ -317,6 +313,6 @@ def next_asking(probabilities: Floats, is_probability_first: int, book: Rows) ->
         score = probabilities[held["event"] - 1]
         if np.isnan(score):
             score = 0.0
-        if best < 0 or score > best_score:
+        if score > best_score:
             best, best_score = s, score
     return best

@@ -107,7 +107,8 @@ class RandomSignals:
         self._periods = periods or {}
         self._atrs: dict[str, Floats] = {}  # made when first asked for
         self._places = {symbol: self._chances(symbol) for symbol in market.symbols}
-        self._at_once = at_once or self._fitting()
+        moved = sum(len(kept) for _, kept in self._places.values())
+        self._at_once = at_once or plays_that_fit(moved)
 
     def __call__(self, rng: np.random.Generator, /) -> TradeColumns:
         moved = {symbol: self._moved(symbol, rng) for symbol in self._market.symbols}
@@ -129,11 +130,6 @@ class RandomSignals:
         for begin in range(0, len(rngs), self._at_once):
             found += self._r_together(rngs[begin : begin + self._at_once])
         return found
-
-    def _fitting(self) -> int:
-        """Plays whose signals fit into it, and the marks that tell which play has which signal."""
-        each = max(1, sum(len(kept) for _, kept in self._places.values()))
-        return max(1, min(_SIGNALS_AT_ONCE // each, math.isqrt(_MARKS_AT_ONCE // each)))
 
     def _r_together(self, rngs: Sequence[np.random.Generator]) -> list[Floats]:
         symbols, settings = self._market.symbols, self._settings
@@ -183,6 +179,12 @@ class RandomSignals:
         bars = np.arange(first, end - 1, dtype=np.int64)
         is_among_them = (own.rows >= first) & (own.rows < end - 1)
         return bars, np.flatnonzero(is_among_them & _is_free(own))
+
+
+def plays_that_fit(signals: int) -> int:
+    """Plays of so many signals that fit into some memory, beside marks of which play has which."""
+    each = max(1, signals)
+    return max(1, min(_SIGNALS_AT_ONCE // each, math.isqrt(_MARKS_AT_ONCE // each)))
 
 
 def _is_free(own: SymbolSignals) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -174,8 +174,8 @@ def size_entry(
         limits.fixed_notional,
     )
     quantity = instrument.quantity(wanted)
-    if instrument.max_quantity is not None and quantity > instrument.max_quantity:
-        quantity = instrument.quantity(float(instrument.max_quantity))
+    if instrument.max_quantity is not None:
+        quantity = min(quantity, instrument.quantity(float(instrument.max_quantity)))
     is_near = False
     if limits.has_liquidation_rule and quantity > 0:
         level = entry_liquidation_price(

@@ -22,6 +22,7 @@ from tests.markets import BAR_MS, START_MS, Row, TableSource
 from tests.metamorphic.backtests import Limits
 
 ACCOUNT: dict[str, Any] = {"sizing": "account", "margin_decay_rate": 0.0, "max_daily_loss": 1.0}
+MONEY = ("gross", "fee", "funding", "net", "risk")
 
 
 def flat(price: float, bars: int = 1) -> list[Row]:
@@ -44,6 +45,7 @@ def play(
     probability: Mapping[str, Mapping[int, float]] | None = None,
     instrument: Mapping[str, Any] | None = None,
     start_ms: int = START_MS,
+    with_equity: bool = True,
     **limits: Any,
 ) -> BacktestResult:
     """Bars are counted from 0; a signal of bar i is +1 or -1 and filled at the open of bar i + 1.
@@ -74,7 +76,8 @@ def play(
         )
         for s in symbols
     }
-    return run(Market.of(source, symbols), told, settings, compiled=False)
+    market = Market.of(source, symbols)
+    return run(market, told, settings, with_equity=with_equity, compiled=False)
 
 
 def _signals(
@@ -108,8 +111,7 @@ def exits(result: BacktestResult) -> list[tuple]:
 
 def money(result: BacktestResult) -> list[tuple]:
     """Of each trade: gross, fee, funding, net and risk."""
-    names = ("gross", "fee", "funding", "net", "risk")
-    return [tuple(round(row[name].item(), 9) for name in names) for row in result.trades]
+    return [tuple(round(row[name].item(), 9) for name in MONEY) for row in result.trades]
 
 
 def answers(result: BacktestResult) -> list[tuple[str, int, str, str]]:

@@ -5,9 +5,13 @@
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from cointrader.backtest.codes import FILTER
+from cointrader.backtest.columns import ACCOUNT as ACCOUNT_ROW
+from cointrader.backtest.columns import BY_SIGNAL, HELD, RULES, TRADE, State
+from cointrader.backtest.kernel import close
 from cointrader.domain.instrument import LeverageBracket
 from cointrader.risk.switches import Switch
 from tests.markets import BAR_MS, DAY_MS, START_MS
@@ -139,6 +143,16 @@ def test_a_rejected_entry_kept_its_slot_on_its_bar_and_frees_it_for_the_next():
     assert exits(result) == [(A, 1, 3, 100.0, 4, 100.0, "END")]
 
 
+def test_an_entry_that_is_too_small_asks_for_no_margin_and_no_risk():
+    """Half of the money is A's; a whole piece of B would cost more than is left."""
+    rows = {A: flat(100, 4), B: flat(10_000, 4)}
+    limits = {**ACCOUNT, **TIGHT, "instrument": {"min_quantity": Decimal(1)}}
+
+    result = play(rows, {A: {0: 1}, B: {0: 1}}, **limits)
+
+    assert refusals(result) == [(A, 1, ""), (B, 1, "min-quantity")]
+
+
 # ---------------------------------------------------------------------- slots and sides
 
 
@@ -148,6 +162,18 @@ def test_slots_reserved_on_the_same_bar_count():
     result = play(all_flat(A, B, C), signals, **ACCOUNT, max_positions=2)
 
     assert refusals(result) == [(A, 1, ""), (B, 1, ""), (C, 1, "max-positions")]
+
+
+def test_whoever_is_refused_keeps_nobody_else_from_entering():
+    """By the account, which has one slot left on each side; by the exchange, which takes no buy."""
+    signals = {A: {0: 1}, B: {0: 1}, C: {0: -1}}
+    no_buy = {"price_multiplier_up": Decimal("1.01")}
+
+    by_account = play(all_flat(A, B, C), signals, **ACCOUNT, max_same_direction=1)
+    by_exchange = play(all_flat(A, B, C), signals, **ACCOUNT, slippage=0.02, instrument=no_buy)
+
+    assert refusals(by_account) == [(A, 1, ""), (B, 1, "same-direction"), (C, 1, "")]
+    assert refusals(by_exchange) == [(A, 1, "rejected"), (B, 1, "rejected"), (C, 1, "")]
 
 
 def test_slots_of_earlier_bars_count_until_they_are_free():
@@ -211,6 +237,18 @@ def test_the_highest_probability_is_served_first_when_that_is_asked_for(chances,
     assert [row[0] for row in exits(result)] == [given]
     by_order = play(all_flat(A, B, C), signals, **ACCOUNT, max_positions=1, probability=told)
     assert [row[0] for row in exits(by_order)] == [A]
+
+
+def test_what_stays_open_keeps_its_order_when_another_position_ends():
+    """The oldest first: in another order the same money adds up to another last digit."""
+    book, account = np.zeros(4, HELD), np.zeros(1, ACCOUNT_ROW)
+    state = State(book, account, np.array([2, 0, 3, 1]), np.zeros(4, int), np.zeros((4, 15)))
+    account["n_open"] = 4
+
+    for ended, left in [(0, [2, 3, 1]), (1, [2, 3]), (2, [3]), (3, [])]:
+        close(ended, 5, 100.0, BY_SIGNAL, np.zeros(1, RULES)[0], state, np.zeros(4, TRADE))
+
+        assert state.opened[: account["n_open"][0]].tolist() == left
 
 
 # ---------------------------------------------------------------------- margin
@@ -388,6 +426,18 @@ def test_a_drawdown_is_measured_from_the_highest_marked_equity():
     assert refusals(result) == [(A, 1, ""), (A, 4, "drawdown")]
     assert exits(result)[0][4:] == (4, 101.6, "REVERSE")
     assert result.drawdown_halt_ms == START_MS + 3 * BAR_MS
+
+
+def test_what_closing_costs_counts_against_the_entries_of_the_same_bar():
+    """5 and 5 of 1,000 were paid by the open of bar 2: a hundredth, after its close."""
+    signals, limits = {A: {0: 1, 1: -1}}, {**ACCOUNT, "taker_fee": 0.001}
+
+    drawn = play({A: flat(100, 5)}, signals, **limits, max_drawdown=0.01)
+    less = play({A: flat(100, 5)}, signals, **limits, max_drawdown=0.0101)
+
+    assert refusals(drawn) == [(A, 1, ""), (A, 2, "drawdown")]
+    assert drawn.drawdown_halt_ms == START_MS + 2 * BAR_MS
+    assert refusals(less) == [(A, 1, ""), (A, 2, "")]
 
 
 def test_a_smaller_fall_is_no_drawdown():

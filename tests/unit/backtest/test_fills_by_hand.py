@@ -10,7 +10,7 @@ import pytest
 
 from cointrader.backtest.codes import FILTER, LATE, NO_MODEL
 from tests.markets import BAR_MS, START_MS
-from tests.unit.backtest.by_hand import answers, exits, flat, money, play
+from tests.unit.backtest.by_hand import ACCOUNT, MONEY, answers, exits, flat, money, play
 
 AAA, BBB = "AAAUSDT", "BBBUSDT"
 
@@ -170,6 +170,21 @@ def test_nothing_open_means_the_wallet_is_the_equity_until_the_next_fill():
     assert len(result.trades) == 2
 
 
+@pytest.mark.parametrize("limits", [{}, ACCOUNT], ids=["fixed", "account"])
+@pytest.mark.parametrize("bars", [1, 6])
+def test_whoever_asks_for_no_equity_gets_none_and_the_same_trades(limits, bars):
+    plan = {AAA: [*flat(100, 2), (101, 105, 99, 104), *flat(104, 3)][:bars]}, {AAA: {0: 1, 3: -1}}
+
+    without = play(*plan, with_equity=False, **limits)
+    with_it = play(*plan, **limits)
+
+    assert len(without.equity) == len(without.wallet) == 0
+    assert len(with_it.equity) == len(with_it.wallet) == bars
+    assert exits(without) == exits(with_it)
+    assert money(without) == money(with_it)
+    assert without.final_wallet == with_it.final_wallet
+
+
 # ---------------------------------------------------------------------- funding
 
 
@@ -248,6 +263,22 @@ def test_an_open_past_the_moved_stop_closes_there(side, close, opened):
     assert exits(result) == [(AAA, side, 1, 100.0, 3, opened, "SL_GAP")]
 
 
+@pytest.mark.parametrize(("side", "filled"), [(1, 101.9082), (-1, 98.0882)])
+def test_what_is_closed_past_its_moved_stop_slips_and_pays_no_funding_any_more(side, filled):
+    """At the open of bar 3, 4 below (above) the close that its stop stands 1 behind."""
+    close, opened = 100 + 6 * side, 100 + 2 * side
+    rows = [*flat(100, 2), (100, max(close, 100), min(close, 100), close), *flat(opened, 2)]
+    slippage = 0.0009
+    plan = {AAA: rows}, {AAA: {0: side}}
+
+    result = play(*plan, target=50.0, trail=0.01, slippage=slippage, funding={AAA: [(3, 0.5)]})
+
+    assert exits(result) == [
+        (AAA, side, 1, 100 + side * 0.09, 3, pytest.approx(filled), "SL_GAP"),
+    ]
+    assert money(result)[0][2] == 0.0
+
+
 def test_a_stop_that_need_not_move_is_not_past():
     """The close of bar 2 is below the best one; the open of bar 3 reaches the stop of bar 2."""
     rows = [*flat(100, 3), (100, 100, 99.5, 99.5), (99, 99.4, 98.9, 99.2), *flat(99)]
@@ -274,6 +305,22 @@ def test_a_trailing_stop_moves_under_signals_of_its_own_side_too():
     result = play({AAA: rows}, {AAA: {0: 1, 2: 1}}, stop=5.0, target=50.0, trail=0.01)
 
     assert exits(result) == [(AAA, 1, 1, 100.0, 3, 102.96, "SL")]
+
+
+def test_each_position_follows_its_own_best_close():
+    """The first one's was 110; behind that a stop would be past any price of the second."""
+    rows = [*flat(100, 2), (100, 110, 100, 110), *flat(110, 2), *flat(100, 3)]
+    rows[-2] = (100, 102, 100, 102)
+    signals, refused = {0: 1, 2: -1, 4: 1}, {2: FILTER}
+
+    result = play(
+        {AAA: rows}, {AAA: signals}, stop=20.0, target=50.0, trail=0.05, refused={AAA: refused}
+    )
+
+    assert exits(result) == [
+        (AAA, 1, 1, 100.0, 3, 110.0, "REVERSE"),
+        (AAA, 1, 5, 100.0, 7, 100.0, "END"),
+    ]
 
 
 def test_slippage_beyond_the_moved_stop_is_what_makes_it_past():
@@ -329,6 +376,74 @@ def test_without_brackets_nothing_is_liquidated():
     result = play({AAA: rows}, {AAA: {0: 1}}, stop=99.0)
 
     assert exits(result) == [(AAA, 1, 1, 100.0, 3, 91.0, "END")]
+
+
+def test_each_position_has_its_own_margin_to_lose():
+    """The first one paid half of its margin for funding, the second one nothing."""
+    bar = (100, 100, 92.5, 100)
+    rows = [*flat(100, 5), bar, *flat(100)]
+    signals, refused = {0: 1, 2: -1, 3: 1}, {2: FILTER}
+    plan = {AAA: rows}, {AAA: signals}
+
+    result = play(
+        *plan, stop=15.0, instrument=KEPT, refused={AAA: refused}, funding={AAA: [(2, 0.05)]}
+    )
+
+    assert exits(result) == [
+        (AAA, 1, 1, 100.0, 3, 100.0, "REVERSE"),
+        (AAA, 1, 4, 100.0, 6, 100.0, "END"),
+    ]
+    assert [row[2] for row in money(result)] == [-50.0, 0.0]
+
+
+# ---------------------------------------------------------------------- a coin of next to nothing
+
+TINY = 2.0**-17  # a power of two, by which floats are multiplied without rounding
+A_FEW_BARS = {
+    "target": [(101, 104, 99.5, 104)],
+    "stop": [(101, 101, 97, 97)],
+    "gap": [(97, 97.5, 96, 97)],
+    "none": [(101, 102, 99, 101)],
+    "a stop that follows": [(100, 101, 100, 101), (101, 101, 99.6, 100)],
+    "a moved stop that is past": [(100, 103, 100, 103), (100.5, 100.5, 100.5, 100.5)],
+}
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("bars", A_FEW_BARS.values(), ids=A_FEW_BARS)
+def test_a_hundred_thousandth_of_a_coin_as_cheap_as_that_fares_the_same(side, bars):
+    """Prices, quantities and wallets have no natural size: none is held against one of its own."""
+
+    def fare(size):
+        turned = [[100 + side * (price - 100) for price in row] for row in bars]
+        rows = [*flat(100, 2), *((o, max(h, low), min(h, low), c) for o, h, low, c in turned)]
+        return play(
+            {AAA: [tuple(size * price for price in row) for row in [*rows, *flat(100, 2)]]},
+            {AAA: {0: side, len(rows) - 1: side}},
+            **{**ACCOUNT, "max_daily_loss": 0.05, "margin_max_ratio": 0.3},
+            balance=1000.0 * size * size,
+            stop=2.0 * size,
+            target=4.0 * size,
+            trail=0.0125,
+            taker_fee=0.0005,
+            funding={AAA: [(2, 0.001)]},
+            max_drawdown=0.05,
+            liquidation_distance=True,
+            open_risk_bound=True,
+            instrument=KEPT,
+        )
+
+    large, small = fare(1.0), fare(TINY)
+
+    sizes = dict.fromkeys(MONEY, TINY * TINY)
+    sizes |= dict.fromkeys(("entry_price", "exit_price", "quantity"), TINY)
+    for name in large.trades.dtype.names:
+        expected = large.trades[name] * sizes.get(name, 1.0)
+        assert small.trades[name].tolist() == expected.tolist(), name
+    assert small.equity.tolist() == (large.equity * TINY * TINY).tolist()
+    assert answers(small) == answers(large)
+    assert small.halted_days == large.halted_days
+    assert small.drawdown_halt_ms == large.drawdown_halt_ms
 
 
 # ---------------------------------------------------------------------- grids

@@ -51,12 +51,14 @@ def test_without_a_grid_a_level_stays_and_is_never_below_the_lowest_price():
     ("sign", "low", "high", "liquidation", "expected"),
     [
         (1, 90, 101, 95, LIQUIDATED),  # above the stop of 92: it comes first
+        (1, 95, 101, 95, LIQUIDATED),  # the level itself is touched
         (1, 90, 101, 92, STOP),  # at the stop itself
         (1, 90, 101, 91, STOP),
         (1, 90, 101, NOTHING, STOP),
         (1, 93, 101, 92.5, NO_TOUCH),
         (1, 94, 111, 93, TARGET),
         (-1, 99, 110, 105, LIQUIDATED),  # below the stop of 108
+        (-1, 99, 105, 105, LIQUIDATED),
         (-1, 99, 110, 108, STOP),
         (-1, 99, 110, 109, STOP),
         (-1, 99, 104, 105, NO_TOUCH),
@@ -77,6 +79,9 @@ def test_a_bar_liquidates_only_what_it_does_not_stop_before(sign, low, high, liq
         (-1, 100.05, 100.0, 0.1, False),
         (-1, 100.1, 100.0, 0.1, True),
         (1, 99.99999, 100.0, 0.0, True),
+        (1, 100.0, 100.0, 0.0, False),  # at it is not past it
+        (-1, 100.0, 100.0, 0.0, False),
+        (-1, 100.00001, 100.0, 0.0, True),
         (-1, 99.99999, 100.0, 0.0, False),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from cointrader.domain.errors import ConfigError
 from cointrader.risk.limits import (
+    ACCOUNT,
     FIXED,
     REASONS,
     RISK,
@@ -37,12 +39,56 @@ CONTRACT = {
 def test_an_object_with_only_the_contract_gets_every_protection():
     limits = RiskLimits.of(SimpleNamespace(**CONTRACT))
 
-    assert limits.is_loss_marked
-    assert limits.has_open_risk_bound
-    assert limits.max_drawdown == 0.30
-    assert limits.max_entry_delay_ms == 30_000
-    assert limits.slots == 2
-    assert not limits.has_kill_fast
+    assert limits == RiskLimits(
+        symbols=("A", "B"),
+        leverage=10,
+        max_positions=3,
+        max_same_direction=2,
+        max_daily_loss=0.05,
+        margin_max_ratio=0.5,
+        margin_min_ratio=0.2,
+        margin_decay_rate=0.0006,
+        is_decay_relative=False,
+        is_loss_marked=True,
+        has_open_risk_bound=True,
+        max_drawdown=0.30,
+        has_kill_fast=False,
+        has_kill_slow=False,
+        slots=2,
+        has_margin_check=True,
+        has_liquidation_rule=True,
+        max_entry_delay_ms=30_000,
+        is_probability_first=False,
+        auction_deadline_ms=2_000,
+        sizing=ACCOUNT,
+        fixed_notional=0.0,
+        risk_per_trade=0.02,
+        taker_fee=0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"margin_decay": "relative"}, {"is_decay_relative": True}),
+        ({"daily_loss_basis": "realised"}, {"is_loss_marked": False}),
+        ({"open_risk_bound": False}, {"has_open_risk_bound": False}),
+        ({"max_drawdown": None}, {"max_drawdown": None}),
+        ({"kill_fast": True}, {"has_kill_fast": True}),
+        ({"kill_slow": True}, {"has_kill_slow": True}),
+        ({"check_margin": False}, {"has_margin_check": False}),
+        ({"liquidation_distance": False}, {"has_liquidation_rule": False}),
+        ({"tie_break": "probability"}, {"is_probability_first": True}),
+        ({"sizing": "risk"}, {"sizing": RISK}),
+        ({"max_positions": 1}, {"max_positions": 1, "slots": 1}),
+        ({"max_positions": 1, "slots_by": "symbols"}, {"max_positions": 1, "slots": 2}),
+        ({"symbols": []}, {"symbols": (), "slots": 1}),  # nothing to share, and nothing by 0
+    ],
+)
+def test_a_setting_changes_its_own_limit_and_no_other(changed, expected):
+    limits = RiskLimits.of(SimpleNamespace(**CONTRACT))
+
+    assert RiskLimits.of(SimpleNamespace(**CONTRACT | changed)) == replace(limits, **expected)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +117,26 @@ def test_sizing_words():
 
 
 def test_fixed_sizing_turns_every_limit_off():
-    limits = RiskLimits.of(Settings(sizing="fixed:100", kill_fast=True, max_drawdown=0.1))
+    given = CONTRACT | {"kill_fast": True, "kill_slow": True}
+    on = RiskLimits.of(SimpleNamespace(**given))
 
-    assert limits.is_unlimited
-    assert limits.max_positions > 1_000_000
-    assert limits.max_drawdown is None
-    assert not limits.has_kill_fast
+    off = RiskLimits.of(SimpleNamespace(**given, sizing="fixed:100"))
+
+    assert off.is_unlimited
+    assert not on.is_unlimited
+    assert off == replace(
+        on,
+        sizing=FIXED,
+        fixed_notional=100.0,
+        max_positions=off.max_positions,
+        max_same_direction=off.max_positions,
+        has_open_risk_bound=False,
+        max_drawdown=None,
+        has_kill_fast=False,
+        has_kill_slow=False,
+        has_margin_check=False,
+    )
+    assert off.max_positions > 1_000_000
 
 
 def test_unknown_symbols_rank_behind_the_configured_ones():
@@ -107,6 +167,23 @@ def test_open_risk_may_fill_the_limit_but_not_pass_it():
 def test_the_drawdown_is_reached_at_its_limit():
     assert not drawdown_reached(1000.0, 700.01, 0.30)
     assert drawdown_reached(1000.0, 700.0, 0.30)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e9])
+def test_an_amount_is_at_its_limit_to_a_hair_of_itself_whatever_its_size(size):
+    start, hair, more = 1000.0 * size, 1e-10 * size, 1e-6 * size
+
+    def refused(margin: float) -> bool:
+        return first_refusal(*NOTHING[:-2], margin, start) != 0
+
+    assert daily_loss_reached(start, 950.0 * size + hair, 0.05)
+    assert not daily_loss_reached(start, 950.0 * size + more, 0.05)
+    assert not open_risk_exceeded(start, start, 50.0 * size, hair, 0.05)
+    assert open_risk_exceeded(start, start, 50.0 * size, more, 0.05)
+    assert drawdown_reached(start, 700.0 * size + hair, 0.30)
+    assert not drawdown_reached(start, 700.0 * size + more, 0.30)
+    assert not refused(start + hair)
+    assert refused(start + more)
 
 
 def test_risk_to_a_stop_in_profit_is_none():

@@ -50,6 +50,26 @@ def test_larger_entry_is_nearer_to_its_liquidation(side, notional, stop_distance
     assert isinstance(answer, Refusal) is is_refused
 
 
+@pytest.mark.parametrize(
+    ("quantity", "reason"), [("0", "min-quantity"), ("0.1", "liquidation-near")]
+)
+def test_of_no_quantity_no_liquidation_is_asked_and_of_the_smallest_it_is(quantity, reason):
+    answer = size_entry(
+        LONG,
+        price=2.0,
+        stop_distance=0.5,
+        snapshot=1e6,
+        base=1e6,
+        instrument=TIERED,
+        limits=RiskLimits.of(
+            Settings(sizing=f"fixed:{D(quantity) * 2 + D('0.001')}", liquidation_distance=True)
+        ),
+    )
+
+    assert isinstance(answer, Refusal)
+    assert answer.reason == reason
+
+
 @pytest.mark.parametrize("side", [LONG, SHORT])
 @pytest.mark.parametrize("notional", ["9900", "1590000", "7990000"])
 def test_an_entry_expects_to_be_liquidated_where_the_exchange_will_do_it(side, notional):

@@ -62,6 +62,11 @@ def test_a_relative_ratio_without_a_base_stays_at_its_most():
     assert margin_ratio(50.0, 0.0, 0.5, 0.2, 0.0006, True) == 0.5
 
 
+@pytest.mark.parametrize("base", [1e-6, 0.5, 1e9])
+def test_a_relative_ratio_is_the_same_for_any_base(base):
+    assert margin_ratio(1.5 * base, base, 0.5, 0.2, 0.1, True) == pytest.approx(0.45)
+
+
 def test_a_slot_and_a_risk_in_numbers():
     assert slot_notional(900.0, 3, 0.5, 10.0) == 1_500.0
     assert risk_notional(1_000.0, 0.02, 100.0, 2.0) == 1_000.0  # 10 pieces lose 20 at the stop

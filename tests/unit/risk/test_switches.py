@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 
 import pytest
@@ -55,6 +56,35 @@ def test_the_slow_chance_is_seeded_and_grows_with_the_number_of_trades():
 
     assert slow_trip_chance(0.4, 2.0, 30) == few
     assert 0.0 < few < many < 1.0
+
+
+def test_the_slow_chance_of_fifteen_trades_is_that_of_too_few_wins_among_them():
+    """4 wins of 2 are 8, less than 0.75 x 11; 5 are 10 and enough. 0.2173 by the binomial."""
+    assert slow_trip_chance(0.4, 2.0, 15, runs=20_000) == pytest.approx(0.2173, abs=0.01)
+    assert slow_trip_chance(0.0, 2.0, 14) == 0.0
+    assert slow_trip_chance(0.0, 2.0, 15) == 1.0
+    assert slow_trip_chance(1.0, 2.0, 100) == 0.0
+
+
+def test_the_slow_chance_looks_at_the_last_fifteen_trades_at_every_trade():
+    source, tripped = random.Random(5), 0
+    for _ in range(2_000):
+        wins = [source.random() < 0.5 for _ in range(40)]
+        windows = [sum(wins[at - 15 : at]) for at in range(15, 41)]
+        tripped += any(won * 2.0 < 0.75 * (15 - won) for won in windows)
+
+    assert slow_trip_chance(0.5, 2.0, 40) == pytest.approx(tripped / 2_000, abs=0.04)
+
+
+def test_two_thousand_histories_of_the_first_seed_unless_told_otherwise():
+    told = {"runs": 2_000, "seed": 1}
+
+    assert trip_chances(0.4, 2.0, 40) == trip_chances(0.4, 2.0, 40, **told)
+    assert slow_trip_chance(0.4, 2.0, 40) == slow_trip_chance(0.4, 2.0, 40, **told)
+    assert trip_chances(0.4, 2.0, 40).slow == slow_trip_chance(0.4, 2.0, 40)
+    assert trip_chances(0.4, 2.0, 40, runs=10, seed=5).slow == slow_trip_chance(
+        0.4, 2.0, 40, runs=10, seed=5
+    )
 
 
 def test_a_healthy_strategy_trips_the_fast_switch_almost_certainly_within_a_year():

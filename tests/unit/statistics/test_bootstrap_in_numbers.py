@@ -45,6 +45,32 @@ def test_seven_values_tell_nothing_about_their_order_and_eight_do():
     assert optimal_block_length(chained(8, 0.5)) == 3.0
 
 
+def test_a_block_length_does_not_depend_on_the_size_of_the_values():
+    values = chained(200, 0.6)
+    length = optimal_block_length(values)
+
+    assert length > 2.0
+    for size in (2.0**-40, 2.0**40, 1.0 / np.ptp(values)):
+        assert optimal_block_length(values * size) == pytest.approx(length, rel=1e-9)
+
+
+def test_a_series_that_moves_no_more_after_its_start_has_no_memory_beyond_it():
+    """From lag 2 on only zeros are left on one side: nothing to divide by is no correlation.
+
+    So lag 1 alone counts, with -1 of 14: slope -2 / 80, variance of the mean 12 / 80.
+    """
+    values = np.array([2.0, 1.0, -3.0] + [0.0] * 77)
+
+    assert optimal_block_length(values) == pytest.approx(math.cbrt((2 / 12) ** 2 * 80))
+
+
+def test_equal_values_have_no_order_whatever_rounding_makes_of_their_mean():
+    values = np.full(50, 0.1)
+
+    assert (values - values.mean()).any()
+    assert optimal_block_length(values) == 1.0
+
+
 def test_where_correlations_cancel_all_variance_single_rows_are_drawn():
     """Variance of the mean by these lags: exactly 0, by which nothing can be divided."""
     assert optimal_block_length(np.array([2.0, -2.0, 2.0, -2.0, 2.0, 0.0, 0.0, -2.0])) == 1.0
@@ -93,6 +119,7 @@ def test_profit_factors_row_by_row():
     drawn = np.array([[1.0, -2.0, 0.0], [3.0, -1.0, 1.0], [1.0, 1.0, 0.0], [0.0] * 3, [-1.0, 0, 0]])
 
     assert profit_factor_of(drawn).tolist() == [0.5, 4.0, math.inf, 1.0, 0.0]
+    assert profit_factor_of(drawn / 1_000.0).tolist() == [0.5, 4.0, math.inf, 1.0, 0.0]
 
 
 def test_each_series_begins_with_a_run_of_its_own():

@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,26 @@ def test_columns_that_are_no_trades_are_refused_with_the_row(name, values, says)
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("risk", [1e-6, 1e6]), ("exit_ms", [0, 10]), ("funding", [-3.0, 3.0])]
+)
+def test_the_smallest_risk_and_an_exit_at_its_entry_are_trades(name, values):
+    assert len(columns(**{name: np.array(values)})) == 2
+
+
+def test_columns_that_all_lie_on_their_side_are_refused():
+    whole = trades_of([1.0, 2.0])
+
+    with pytest.raises(DataError, match="shape"):
+        TradeColumns(*(getattr(whole, each.name)[None, :] for each in fields(whole)))
+
+
+def test_trades_that_end_together_are_in_order_of_their_entries():
+    trades = columns(entry_ms=np.array([10, 0]), exit_ms=np.array([20, 20]))
+
+    assert trades.in_order().entry_ms.tolist() == [0, 10]
+
+
 def test_joined_symbols_are_in_order_of_their_exits():
     late, early = trades_of([1.0, 2.0], days=[5, 7]), trades_of([3.0, 4.0], days=[2, 6])
 
@@ -63,7 +85,14 @@ def test_no_trades_have_a_length_of_0():
     assert len(no_trades().in_order()) == 0
 
 
-@pytest.mark.parametrize(("times", "values"), [([], []), ([1, 2], [1.0]), ([2, 1], [1.0, 1.0])])
+def test_equity_may_have_two_values_at_one_time():
+    assert len(Equity(np.array([1, 1]), np.array([5.0, 6.0])).value) == 2
+
+
+@pytest.mark.parametrize(
+    ("times", "values"),
+    [([], []), ([1, 2], [1.0]), ([2, 1], [1.0, 1.0]), ([1, 2], [1.0, np.nan])],
+)
 def test_equity_that_is_no_column_is_refused(times, values):
     with pytest.raises(DataError, match="equity is no column"):
         Equity(np.array(times, np.int64), np.array(values))

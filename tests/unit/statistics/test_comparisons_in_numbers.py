@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from cointrader.backtest.statistics.bootstrap import optimal_block_length, resampled
 from cointrader.backtest.statistics.comparisons import (
     RANDOM_PLAYS,
     against_random,
@@ -12,7 +13,8 @@ from cointrader.backtest.statistics.comparisons import (
     market_share,
 )
 from cointrader.backtest.statistics.daily import Daily
-from tests.unit.statistics.making import DAY_MS, START_MS, trades_of
+from cointrader.domain.errors import DataError
+from tests.unit.statistics.making import DAY_MS, START_MS, chained, trades_of
 
 
 def times(n):
@@ -62,6 +64,12 @@ def test_holding_pays_once_falls_and_is_told_by_the_year():
     assert holding.returns.value.tolist() == pytest.approx([0.0, -0.01, -0.2, 0.5])
     mean, deviation = 0.29 / 4, math.sqrt((0.0725**2 + 0.0825**2 + 0.2725**2 + 0.4275**2) / 3)
     assert holding.sharpe == pytest.approx(mean / deviation * math.sqrt(365))
+
+
+def test_one_candle_may_be_held_and_none_may_not():
+    assert buy_and_hold([(times(1), np.array([7.0]))]).total_ratio == 0.0
+    with pytest.raises(DataError, match="nothing to hold"):
+        buy_and_hold([(times(1), np.array([7.0])), (times(0), np.zeros(0))])
 
 
 def test_a_symbol_keeps_its_last_price_after_its_last_candle():
@@ -123,6 +131,41 @@ def test_a_draw_in_which_the_market_stands_still_has_the_mean_as_its_alpha():
     assert share.alpha.low == pytest.approx(365.0)
     assert share.alpha.value == pytest.approx(365.0)
     assert share.alpha.high == pytest.approx(7 * 365.0)  # the moving day alone, three times
+
+
+def test_days_that_differ_by_exactly_1_differ():
+    share = market_share(daily([0.0, 1.0, 0.0]), daily([1.0, 0.0, 0.5]), seed=1, draws=50)
+
+    assert share.beta == pytest.approx(-1.0)
+    assert share.correlation == pytest.approx(-math.sqrt(0.75))
+
+
+@pytest.mark.parametrize(("of_market", "of_strategy"), [(0.9, 0.0), (0.0, 0.9)])
+def test_alpha_is_drawn_in_pairs_in_runs_as_long_as_the_longer_memory_asks_for(
+    of_market, of_strategy
+):
+    """Each draw has a straight line of its own, by numpy."""
+    x, y = chained(120, of_market, seed=2), chained(120, of_strategy, seed=3)
+    block = max(optimal_block_length(x), optimal_block_length(y))
+    pairs = resampled([x, y], block, 400, np.random.default_rng(5))
+    lines = [
+        np.polyfit(a, b, 1)[1] * 365
+        for drawn_x, drawn_y in pairs
+        for a, b in zip(drawn_x, drawn_y, strict=True)
+    ]
+
+    alpha = market_share(daily(y), daily(x), seed=5, confidence=0.9, draws=400).alpha
+
+    assert alpha.value == pytest.approx(np.polyfit(x, y, 1)[1] * 365)
+    assert (alpha.low, alpha.high) == pytest.approx(tuple(np.quantile(lines, [0.05, 0.95])))
+    assert alpha.error == pytest.approx(np.std(lines, ddof=1))
+
+
+def test_a_market_s_share_has_95_of_100_and_ten_thousand_draws_unless_told_otherwise():
+    x, y = daily(chained(10, 0.0, seed=2)), daily(chained(10, 0.0, seed=3))
+
+    told = market_share(x, y, seed=1, confidence=0.95, draws=10_000)
+    assert market_share(x, y, seed=1) == told
 
 
 def test_the_interval_leaves_the_same_share_out_on_either_side():

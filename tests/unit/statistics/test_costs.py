@@ -38,4 +38,5 @@ def test_bearable_costs_below_1_were_not_earned():
 def test_trades_that_cost_nothing_bear_any_costs_if_they_earn():
     assert bearable_costs(trades_of([0.1])) == math.inf
     assert bearable_costs(trades_of([-0.1])) == 0.0
+    assert bearable_costs(trades_of([0.0])) == 0.0
     assert math.isnan(bearable_costs(trades_of([])))

@@ -50,6 +50,13 @@ def test_the_first_day_is_measured_from_the_first_mark():
     assert daily_returns(equity).value.tolist() == pytest.approx([0.1, -0.1])
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e9])
+def test_returns_are_the_same_whatever_the_size_of_the_account(size):
+    returns = daily_returns(equity_of([size, 1.5 * size, 0.75 * size])).value
+
+    assert returns.tolist() == pytest.approx([0.0, 0.5, -0.5])
+
+
 def test_an_account_at_nothing_returns_nothing():
     assert daily_returns(equity_of([0.0, 5.0, 10.0])).value.tolist() == [0.0, 0.0, 1.0]
 

@@ -42,5 +42,9 @@ def test_the_best_month_is_the_one_with_the_highest_sum():
     assert without_best_month(trades) == 2.0
 
 
+def test_a_month_that_won_a_thousandth_is_a_winning_one():
+    assert winning_months(trades_of([0.001, -0.001], days=[0, 31])) == 0.5
+
+
 def test_a_month_that_came_to_nothing_is_no_winning_one():
     assert winning_months(trades_of([1.0, -1.0, 2.0], days=[0, 1, 31])) == 0.5

@@ -44,6 +44,20 @@ def test_a_profit_factor_is_in_money():
     assert profit_factor(np.array([6.0, -1.5, -0.5])) == 3.0
 
 
+@pytest.mark.parametrize("size", [1e-6, 0.1, 1e6])
+def test_figures_of_trades_do_not_depend_on_the_size_of_the_money(size):
+    r = np.array([3.0, -1.0, 1.0, 0.0])
+
+    assert profit_factor(r * size) == pytest.approx(4.0)
+    assert totals(trades_of(r * size)).payoff == pytest.approx(2.0)
+    assert totals(trades_of(r * size)).win_ratio == 0.5
+    assert per_day(np.array([0.0, 1.0, 1.0, 0.0]) * size) == pytest.approx(0.5 * math.sqrt(3.0))
+    fall = drawdown(equity_of(np.array([4.0, 3.0, 4.0]) * size))
+    assert (fall.ratio, fall.longest_days) == (pytest.approx(0.25), 2.0)
+    assert return_over_drawdown(size, 2.0 * size) == 0.5
+    assert return_over_drawdown(size, 0.0) == math.inf
+
+
 def test_a_ratio_needs_two_values_that_differ():
     assert per_day(np.array([1.0, 3.0])) == pytest.approx(2.0 / math.sqrt(2.0))
     assert math.isnan(per_day(np.array([3.0])))

@@ -54,6 +54,22 @@ def test_one_that_never_moves_has_a_ratio_of_0():
     assert found.loss_ratio == 0.0
 
 
+def test_one_that_earns_the_same_each_day_never_moves_whatever_rounding_makes_of_it():
+    found = split([0.1] * 6, [-0.1, -0.3, -0.2, -0.1, -0.3, -0.2])
+
+    assert found.past.tolist() == found.future.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("size", [1e-14, 1e-3, 1e14])
+def test_the_size_of_the_money_does_not_matter(size):
+    columns = [1.0, 3.0, -1.0, -3.0], [0.0, 1.0, 1.0, 2.0]
+
+    found = split(*(np.array(column) * size for column in columns))
+
+    assert found.past == pytest.approx([ROOT, 1.5 * ROOT])
+    assert found.future == pytest.approx([-ROOT, 0.5 * ROOT])
+
+
 def test_blocks_of_different_lengths_count_by_their_days():
     """Five days in two blocks: three and two."""
     found = split([1.0, 2.0, 3.0, 0.0, 4.0], [-1.0, -2.0, -3.0, 0.0, -4.0])

@@ -18,9 +18,11 @@ from cointrader.backtest.own_trades import (
     columns_of,
     marked_equity,
     played,
+    plays_that_fit,
     trade_columns,
 )
 from cointrader.backtest.run import run
+from cointrader.backtest.signals import SymbolSignals
 from cointrader.backtest.statistics.comparisons import buy_and_hold
 from cointrader.backtest.statistics.evidence import MEASURES, Method, measured
 from cointrader.backtest.verdict import Answer, Subject, judge
@@ -181,6 +183,38 @@ def test_random_entries_are_about_as_many_on_either_side_and_others_each_time():
     assert len(shared) < 0.1 * len(own)
 
 
+def with_signals(stage, rows, sides):
+    """The market of `stage` with these signals, each a trade that is over within a few bars."""
+    own = SymbolSignals(np.array(rows), np.array(sides, np.int8), np.full(len(rows), np.nan))
+    near = ExitSettings(mode="pct", stop_loss_pct=1e-4, take_profit_pct=1e-4)
+    settings = replace(stage.settings, exits={"XRPUSDT": near})
+    return RandomSignals(stage.market, {"XRPUSDT": own}, settings)
+
+
+def test_only_signals_of_the_time_played_that_can_be_acted_on_are_moved():
+    """Bars 2,000 to 3,999 are played, and nothing follows the last one: longs alone are left."""
+    start, end = START_MS + 2_000 * BAR_MS, START_MS + 4_000 * BAR_MS
+    stage = a_stage(["XRPUSDT"], start_ms=start, end_ms=end)
+    rows, sides = [500, 1_999, 2_000, 3_000, 3_998, 3_999, 4_000], [-1, -1, 1, 1, 1, -1, -1]
+
+    plays = [with_signals(stage, rows, sides)(np.random.default_rng(seed)) for seed in range(5)]
+
+    assert [trades.side.tolist() for trades in plays] == [[1, 1, 1]] * 5
+
+
+@pytest.mark.parametrize("first", [300, 301, 1_000])
+def test_chance_moves_a_signal_to_any_bar_that_can_be_acted_on_and_to_no_other(first):
+    """Three bars; nothing is decided before bar 300, nor on the last bar that is played."""
+    whole = {"start_ms": START_MS + first * BAR_MS} if first > 300 else {}
+    stage = a_stage(["XRPUSDT"], end_ms=START_MS + (first + 4) * BAR_MS, **whole)
+    play = with_signals(stage, [first, first + 1], [1, 1])
+
+    plays = [play(np.random.default_rng(seed)) for seed in range(30)]
+
+    entered = {(at - START_MS) // BAR_MS - 1 for trades in plays for at in trades.entry_ms.tolist()}
+    assert entered == {first, first + 1, first + 2}
+
+
 def test_random_entries_pay_the_costs_and_earn_nothing_on_a_fair_market():
     stage = a_stage(bars=20_000)
     play = RandomSignals(*stage.play)
@@ -223,6 +257,12 @@ def with_own_stop(stage):
     return stage.signals | {"XRPUSDT": replace(own, stop_distance=0.02 * close[own.rows])}
 
 
+def with_own_target(stage):
+    own = stage.signals["DOGEUSDT"]
+    close = stage.market.frames["DOGEUSDT"].candles.close
+    return stage.signals | {"DOGEUSDT": replace(own, target_distance=0.02 * close[own.rows])}
+
+
 def with_refused(stage):
     own = stage.signals["DOGEUSDT"]
     refused = np.where(np.arange(len(own)) % 3 == 0, FILTER, 0).astype(np.int8)
@@ -245,6 +285,7 @@ def without_any(stage):
         ({"profile": "founding"}, None),
         ({}, with_refused),
         ({}, with_own_stop),
+        ({}, with_own_target),
         ({}, without_any),
         ({"sizing": "account"}, None),
     ],
@@ -280,6 +321,15 @@ def test_plays_that_do_not_fit_into_one_go_are_the_same():
     second = two_by_two.r_of_each(np.random.default_rng(4).spawn(5))
 
     assert [r.tobytes() for r in first] == [r.tobytes() for r in second]
+
+
+@pytest.mark.parametrize(
+    ("signals", "plays"),
+    [(0, 5_000), (1, 5_000), (25, 1_000), (1_000, 100), (9_091, 10), (50_001, 1), (10**9, 1)],
+)
+def test_as_many_plays_go_at_once_as_signals_and_marks_leave_room_for(signals, plays):
+    """100,000 signals in all, and a mark for each of them and each play: 25 million."""
+    assert plays_that_fit(signals) == plays
 
 
 @pytest.mark.slow

@@ -35,6 +35,10 @@ def test_levels_in_percent_follow_the_fill_and_not_the_signal(side, stop, target
     assert exits.levels(side, Decimal(200), FREE) == Levels(Decimal(stop), Decimal(target))
 
 
+def test_exits_unless_told_otherwise():
+    assert ExitSettings() == ExitSettings("atr", 1.5, 3.0, 0.015, 0.045, 0.0)
+
+
 def test_a_rule_may_bring_its_own_distances():
     exits = ExitSettings().exits(atr=1.0, stop_distance=5.0, target_distance=7.0)
 

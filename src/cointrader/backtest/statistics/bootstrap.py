@@ -109,9 +109,9 @@ def profit_factor_of(drawn: Floats) -> Floats:
     some_of: Floats = np.maximum(drawn, 0.0)
     won = some_of.sum(axis=1)
     lost = -np.minimum(drawn, 0.0, out=some_of).sum(axis=1)
-    some = lost > 0.0
-    without = np.where(won > 0.0, math.inf, 1.0)
-    return np.where(some, won / np.where(some, lost, 1.0), without)
+    factors: Floats = np.where(won > 0.0, math.inf, 1.0)
+    np.divide(won, lost, out=factors, where=lost > 0.0)
+    return factors
 
 
 def resampled(
@@ -123,7 +123,7 @@ def resampled(
     """
     n = len(columns[0])
     around = [np.concatenate((column, column), dtype=np.float64) for column in columns]
-    room = [np.empty(min(_at_once(n), draws) * n) for _ in columns]
+    room = [np.empty(_at_once(n) * n) for _ in columns]
     for begins, first in _runs(n, block, draws, rng):
         count = len(first) if begins is None else len(begins)
         drawn = [each[:count] for each in room]
@@ -165,11 +165,11 @@ def _runs(
     None for where: everywhere. A run ends with its series.
     """
     restart = 1.0 / max(1.0, block)
-    most = min(_at_once(n), draws) * n
+    most = _at_once(n) * n
     chances, starts = np.empty(most), np.empty(most, np.bool_)
     for done in range(0, draws, _at_once(n)):
         count = min(_at_once(n), draws - done) * n
-        if restart >= 1.0 and _skip(rng, count):
+        if block <= 1.0 and _skip(rng, count):
             yield None, rng.integers(0, n, count)
             continue
         begins = np.less(rng.random(out=chances[:count]), restart, out=starts[:count])
@@ -180,12 +180,12 @@ def _runs(
 def _rows(begins: Truths | None, first: NDArray[np.int64]) -> NDArray[np.intp]:
     """The row of every place, below 2 n: n stands for row 0 again."""
     if begins is None:
-        return first.astype(np.intp, copy=False)
+        return np.asarray(first, np.intp)
     of_run = np.cumsum(begins, dtype=np.intp)
     of_run -= 1
     rows = np.take(first - np.flatnonzero(begins), of_run, mode="clip")
     rows += np.arange(len(begins))
-    return rows.astype(np.intp, copy=False)
+    return np.asarray(rows, np.intp)
 
 
 def in_runs(around: Floats, begins: Truths, first: NDArray[np.int64], out: Floats) -> None:
@@ -194,7 +194,7 @@ def in_runs(around: Floats, begins: Truths, first: NDArray[np.int64], out: Float
     `around` holds all values twice, so that a run finds the first ones again after the last. The
     start of a run is chosen without a branch, as no processor foresees where chance begins one.
     """
-    run, ahead = -1, 0
+    run = ahead = -1
     for place in range(len(begins)):
         run += begins[place]
         begun = first[run] - place
@@ -253,8 +253,7 @@ def _largest_lag(n: int) -> int:
 def _autocovariance(deviations: Floats, largest: int) -> tuple[Floats, Floats]:
     """Autocovariance at lags 0 to `largest`, and the size of each correlation."""
     n = len(deviations)
-    covariance = np.zeros(largest + 1)
-    correlation = np.zeros(largest + 1)
+    covariance, correlation = np.zeros((2, largest + 1))
     for lag in range(largest + 1):
         product = float(deviations[lag:] @ deviations[: n - lag])
         late, early = deviations[lag + 1 :], deviations[: -(lag + 1)]

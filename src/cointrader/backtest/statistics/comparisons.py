@@ -122,7 +122,7 @@ def buy_and_hold(prices: list[tuple[Integers, Floats]], cost_ratio: float = 0.0)
 def _worth(times: Integers, own: Integers, close: Floats) -> Floats:
     """One unit put into a symbol: 1 before its first candle, then with its price."""
     last = np.searchsorted(own, times, side="right") - 1
-    worth: Floats = np.where(last >= 0, close[np.maximum(last, 0)] / close[0], 1.0)
+    worth: Floats = close[np.maximum(last, 0)] / close[0]
     return worth
 
 
@@ -170,7 +170,6 @@ def _alphas(x: Floats, y: Floats) -> Floats:
     x -= mean_x[:, None]
     y *= x
     together, square = y.sum(axis=1), np.square(x, out=x).sum(axis=1)
-    moves = square > 0.0
-    beta = np.where(moves, together / np.where(moves, square, 1.0), 0.0)
+    beta = np.divide(together, square, out=np.zeros(len(square)), where=square > 0.0)
     alphas: Floats = mean_y - beta * mean_x
     return alphas

@@ -74,8 +74,8 @@ def daily_returns(equity: Equity) -> Daily:
     """
     day, value = _closing(equity)
     before = np.concatenate((equity.value[:1], value[:-1]))
-    alive = before > 0.0
-    return Daily(day, np.where(alive, (value - before) / np.where(alive, before, 1.0), 0.0))
+    returns = np.divide(value - before, before, out=np.zeros(len(day)), where=before > 0.0)
+    return Daily(day, returns)
 
 
 def on_days(series: Daily, days: Integers) -> Floats:

@@ -114,7 +114,8 @@ class _BlockSums:
     def of(cls, value: Floats, blocks: int) -> _BlockSums:
         # In units of each column's size, so that squares of tiny values lose nothing.
         scale = np.abs(value).max(axis=0)
-        parts = np.array_split(value / np.where(scale > 0.0, scale, 1.0), blocks)
+        scaled = np.divide(value, scale, out=np.zeros_like(value), where=scale > 0.0)
+        parts = np.array_split(scaled, blocks)
         return cls(
             np.array([float(len(part)) for part in parts]),
             np.array([part.sum(axis=0) for part in parts]),
