@@ -10,8 +10,20 @@ ANYWHERE: dict[tuple[str, str], str] = {
     for sign in ("sign", "held['sign']", "row['side']")
 }
 
+_NO_COUNT = "no limit: a number of positions that no account comes to"
+
 # (file, function, before, after): why no test can fail.
 EQUIVALENT: dict[tuple[str, str, str, str], str] = {
+    ("risk/limits.py", "", "2 ** 31 - 1", "(2 ** 31 + 1)"): _NO_COUNT,
+    ("risk/limits.py", "", "2", "3"): _NO_COUNT,
+    ("risk/limits.py", "", "31", "32"): _NO_COUNT,
+    ("risk/limits.py", "", "1", "2"): _NO_COUNT,
+    (
+        "risk/switches.py",
+        "_slow_trips",
+        "source.random() < win_ratio",
+        "(source.random() <= win_ratio)",
+    ): "a number drawn is a given one once in 2 to the 53rd",
     ("risk/switches.py", "_slow_trips", "0", "1"): (
         "the bit is shifted out before the fifteenth trade, the first that is looked at"
     ),
@@ -43,14 +55,17 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     ("backtest/statistics/bootstrap.py", "_autocovariance", "product / n", "(product * n)"): (
         "covariances are only ever divided by each other, where it cancels"
     ),
-    ("backtest/bar.py", "trail", "held['best_close'] = best", "pass"): (
-        "what a better close called for is in the stop already, which never moves back"
+    ("backtest/bar.py", "liquidation_of", "level > 0.0", "(level >= 0.0)"): (
+        "a level of 0 is touched by no price"
     ),
     ("strategy/plan.py", "trailed_stop", "candidate > stop", "(candidate >= stop)"): (
         "where they are equal it is the same level"
     ),
     ("strategy/plan.py", "trailed_stop", "candidate < stop", "(candidate <= stop)"): (
         "where they are equal it is the same level"
+    ),
+    ("backtest/own_trades.py", "RandomSignals.__call__", "False", "True"): (
+        "only trades are read, whether or not equity was written down beside them"
     ),
     ("backtest/own_trades.py", "", "25000000", "25000001"): "a bound on memory, to the byte",
     ("backtest/statistics/overfitting.py", "", "512", "513"): "a bound on memory: parts of a whole",

@@ -36,7 +36,6 @@ from cointrader.risk.sizing import (
     wanted_quantity,
 )
 from cointrader.risk.switches import (
-    SLOW_TRADES,
     fast_switch_trips,
     losses_running_after,
     slow_switch_trips,
@@ -54,24 +53,23 @@ def judge(bar: int, equity: float, rules: Row, account: Row) -> None:
     now = measure(equity, rules, account)
     if daily_loss_reached(account["day_start"], now, rules["max_daily_loss"]):
         if rules["is_loss_marked"]:
-            account["is_latched"] = 1
+            account["is_latched"] = True
         if account["last_halted_day"] != account["day"]:
             account["last_halted_day"] = account["day"]
             account["halted_days"] += 1
     if rules["max_drawdown"] <= 0.0 or account["is_drawn_down"]:
         return
     if drawdown_reached(account["high_water"], equity, rules["max_drawdown"]):
-        account["is_drawn_down"] = 1
+        account["is_drawn_down"] = True
         account["drawn_down_bar"] = bar
 
 
 def begin_bar(bar: int, day: int, equity: float, rules: Row, account: Row) -> None:
     """The account before any close of `bar` is the end of the bar before, and may begin a day."""
-    if bar > 0:
-        judge(bar - 1, equity, rules, account)
+    judge(bar - 1, equity, rules, account)
     if day != account["day"]:
         account["day"] = day
-        account["is_latched"] = 0
+        account["is_latched"] = False
         account["day_start"] = measure(equity, rules, account)
 
 
@@ -110,7 +108,7 @@ def entry_size(
         rules["margin_max_ratio"],
         rules["margin_min_ratio"],
         rules["margin_decay_rate"],
-        rules["is_decay_relative"] != 0,
+        rules["is_decay_relative"],
         rules["risk_per_trade"],
         rules["fixed_notional"],
     )
@@ -163,7 +161,7 @@ def entry_refusal(
             account["day_start"],
             rules["max_daily_loss"],
         )
-        is_halted = account["is_latched"] != 0 or daily_loss_reached(start, now, most)
+        is_halted = account["is_latched"] or daily_loss_reached(start, now, most)
         if rules["has_open_risk_bound"]:
             is_exceeded = open_risk_exceeded(start, now, open_risk, fits * stop_distance, most)
     refusal = first_refusal(
@@ -172,9 +170,9 @@ def entry_refusal(
         False,
         is_halted,
         is_exceeded,
-        account["is_drawn_down"] != 0,
-        held["is_killed_fast"] != 0,
-        held["is_killed_slow"] != 0,
+        account["is_drawn_down"],
+        held["is_killed_fast"],
+        held["is_killed_slow"],
         n_held,
         rules["max_positions"],
         False,
@@ -228,7 +226,6 @@ def open_position(
     held["entry_fee"] = fee
     held["funding"] = 0.0
     held["margin"] = quantity * price / rules["leverage"]
-    held["best_close"] = np.nan
     held["liquidation"] = liquidation_of(held, lane, brackets)
 
 
@@ -258,18 +255,15 @@ def liquidation_of(held: Row, lane: Row, brackets: Floats) -> float:
 
 
 def trail(close: float, opened: float, lane: Row, rules: Row, held: Row) -> bool:
-    """Move the stop behind the best close since the fill; whether the next open is past it.
+    """Move the stop behind the last close; whether the next open is past it.
 
-    The exchange takes no such order then: the position is closed at that open.
+    What a better close before called for is in the stop, which never moves back. Past it the
+    exchange takes no such order: the position is closed at that open.
     """
-    sign, best = held["sign"], held["best_close"]
-    if not best * sign >= close * sign:
-        best = close
-    held["best_close"] = best
-    tick = lane["tick"]
+    sign, tick = held["sign"], lane["tick"]
     wanted = trigger_level(
         sign,
-        trailed_stop(sign, held["stop"], best, lane["trail_ratio"]),
+        trailed_stop(sign, held["stop"], close, lane["trail_ratio"]),
         tick,
         lane["tick_over"],
         lane["tick_under"],
@@ -329,21 +323,17 @@ def close_position(
 
 
 def count_result(net: float, rules: Row, held: Row, nets: Floats) -> None:
-    """Kill switches after one more trade of a symbol; `nets` is its ring of the last ones."""
+    """Kill switches after one more trade of a symbol; `nets` are its last ones, oldest first."""
     running = losses_running_after(held["losses_running"], net)
     held["losses_running"] = running
-    closed = held["closed"]
-    nets[closed % SLOW_TRADES] = net
-    held["closed"] = closed + 1
-    known = min(closed + 1, SLOW_TRADES)
+    held["closed"] += 1
+    nets[:-1] = nets[1:]
+    nets[-1] = net
     gained, lost = 0.0, 0.0
-    for back in range(known):  # oldest first
-        value = nets[(closed + 1 - known + back) % SLOW_TRADES]
-        if value > 0.0:
-            gained += value
-        else:
-            lost -= value
+    for value in nets:
+        gained += max(value, 0.0)
+        lost -= min(value, 0.0)
     if rules["has_kill_fast"] and fast_switch_trips(running):
-        held["is_killed_fast"] = 1
-    if rules["has_kill_slow"] and slow_switch_trips(known, gained, lost):
-        held["is_killed_slow"] = 1
+        held["is_killed_fast"] = True
+    if rules["has_kill_slow"] and slow_switch_trips(held["closed"], gained, lost):
+        held["is_killed_slow"] = True

@@ -150,7 +150,6 @@ HELD = np.dtype(  # one row per symbol: its position, and what it has been throu
         ("funding", _F),
         ("margin", _F),  # its isolated wallet
         ("liquidation", _F),  # NaN: none
-        ("best_close", _F),  # since the fill; NaN before the first
         ("losses_running", _I),
         ("closed", _I),  # trades
         ("is_killed_fast", _FLAG),
@@ -189,7 +188,7 @@ class State(NamedTuple):
     account: NDArray[np.void]  # of ACCOUNT
     opened: Longs  # symbols that hold a position, the oldest first
     served: Longs  # symbols whose entries were given on this bar
-    nets: Floats  # (symbols, trades a switch looks at): of the last trades, in a ring
+    nets: Floats  # (symbols, trades a switch looks at): of the last trades, oldest first
 
 
 def new_state(n_symbols: int, balance: float, payments: Payments, events: Events) -> State:

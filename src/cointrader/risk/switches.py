@@ -24,11 +24,11 @@ def fast_switch_trips(losses_running: int) -> bool:
 
 
 def slow_switch_trips(trades: int, gained: float, lost: float) -> bool:
-    """`gained` and `lost`, both positive, over the last SLOW_TRADES trades.
+    """`gained` and `lost`, neither below 0, over the last SLOW_TRADES trades.
 
     Without losses the profit factor is infinite.
     """
-    return trades >= SLOW_TRADES and lost > 0.0 and gained < SLOW_PROFIT_FACTOR * lost
+    return trades >= SLOW_TRADES and gained < SLOW_PROFIT_FACTOR * lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Switch:
         """The switches after one more trade; `fast` and `slow` say which of them are on."""
         running = losses_running_after(self.losses_running, net)
         nets = (*self.nets, net)[-SLOW_TRADES:]
-        gained = sum(value for value in nets if value > 0.0)
-        lost = -sum(value for value in nets if value < 0.0)
+        gained = sum(max(value, 0.0) for value in nets)
+        lost = -sum(min(value, 0.0) for value in nets)
         return Switch(
             running,
             nets,

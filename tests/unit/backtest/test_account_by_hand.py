@@ -61,9 +61,21 @@ def test_a_wallet_that_is_gone_is_no_money():
     assert result.final_wallet == 0.0
 
 
+@pytest.mark.parametrize(("decay", "rate"), [("absolute", 0.001), ("relative", 1.0)])
+def test_a_share_shrinks_by_what_was_won_or_by_its_part_of_what_was_there(decay, rate):
+    """A tenth of 1,000 was won: 0.1 less of a ratio of 0.5."""
+    rows = [*flat(100, 2), (100, 102, 100, 102), *flat(102, 3)]
+    limits = {**ACCOUNT, "margin_decay": decay, "margin_decay_rate": rate}
+
+    result = play({A: rows}, {A: {0: 1, 2: 1}}, **limits, target=2.0)
+
+    assert result.trades["quantity"].tolist() == pytest.approx([50.0, 1_100 * 0.4 * 10 / 102])
+
+
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
+        ({"step_size": Decimal(100), "maintenance_margin_ratio": Decimal("0.01")}, "min-quantity"),
         ({"min_quantity": Decimal("50.1")}, "min-quantity"),
         ({"min_quantity": Decimal(50)}, ""),
         ({"min_notional": Decimal(5001)}, "min-notional"),
@@ -71,22 +83,26 @@ def test_a_wallet_that_is_gone_is_no_money():
     ],
 )
 def test_what_is_too_small_is_not_bumped_up(limits, reason):
-    result = play({A: flat(100, 4)}, {A: {0: 1}}, **ACCOUNT, instrument=limits)
+    result = play(
+        {A: flat(100, 4)}, {A: {0: 1}}, **ACCOUNT, liquidation_distance=True, instrument=limits
+    )
 
     assert refusals(result) == [(A, 1, reason)]
     assert len(result.trades) == (not reason)
 
 
+@pytest.mark.parametrize("balance", [1.0, 1000.0])
 @pytest.mark.parametrize(("side", "stop", "reason"), [
     (1, 4.5, ""), (1, 4.6, "liquidation-near"), (-1, 4.4, ""), (-1, 4.5, "liquidation-near"),
 ])  # fmt: skip
-def test_no_entry_whose_liquidation_is_nearer_than_twice_its_stop(side, stop, reason):
+def test_no_entry_whose_liquidation_is_nearer_than_twice_its_stop(side, stop, reason, balance):
     """Liquidated at 90.909 long and at 108.911 short: 9.09 and 8.91 away."""
     result = play(
         {A: flat(100, 4)},
         {A: {0: side}},
         **ACCOUNT,
         stop=stop,
+        balance=balance,
         liquidation_distance=True,
         instrument={"maintenance_margin_ratio": Decimal("0.01")},
     )
@@ -173,7 +189,9 @@ def test_whoever_is_refused_keeps_nobody_else_from_entering():
     by_exchange = play(all_flat(A, B, C), signals, **ACCOUNT, slippage=0.02, instrument=no_buy)
 
     assert refusals(by_account) == [(A, 1, ""), (B, 1, "same-direction"), (C, 1, "")]
+    assert [symbol for symbol, *_ in exits(by_account)] == [A, C]
     assert refusals(by_exchange) == [(A, 1, "rejected"), (B, 1, "rejected"), (C, 1, "")]
+    assert [symbol for symbol, *_ in exits(by_exchange)] == [C]
 
 
 def test_slots_of_earlier_bars_count_until_they_are_free():

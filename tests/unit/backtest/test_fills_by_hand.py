@@ -13,6 +13,7 @@ from tests.markets import BAR_MS, START_MS
 from tests.unit.backtest.by_hand import ACCOUNT, MONEY, answers, exits, flat, money, play
 
 AAA, BBB = "AAAUSDT", "BBBUSDT"
+TINY = 2.0**-17  # a power of two, by which floats are multiplied without rounding
 
 
 def test_a_long_at_its_target_with_fees_in_trade_wallet_and_equity():
@@ -348,6 +349,15 @@ def test_a_position_is_liquidated_where_its_margin_ends():
     assert money(result) == [(-100.0, 0.0, 0.0, -100.0, 150.0)]
 
 
+@pytest.mark.parametrize("price", [TINY, 1.0, 1e6])
+def test_a_coin_of_any_price_is_liquidated(price):
+    rows = [tuple(price * p for p in row) for row in [*flat(1, 2), (1, 1, 0.905, 0.91), *flat(1)]]
+
+    result = play({AAA: rows}, {AAA: {0: 1}}, stop=0.15 * price, instrument=KEPT)
+
+    assert result.reasons == {"LIQUIDATED": 1}
+
+
 def test_liquidation_of_a_short_leaves_its_fee_in_the_price():
     """109 / 1.01 = 108.91 is its level; at 110 / 1.001 the margin of 100 pays the fee as well."""
     rows = [*flat(100, 2), (100, 109, 100, 108), *flat(108)]
@@ -398,7 +408,6 @@ def test_each_position_has_its_own_margin_to_lose():
 
 # ---------------------------------------------------------------------- a coin of next to nothing
 
-TINY = 2.0**-17  # a power of two, by which floats are multiplied without rounding
 A_FEW_BARS = {
     "target": [(101, 104, 99.5, 104)],
     "stop": [(101, 101, 97, 97)],
@@ -420,7 +429,7 @@ def test_a_hundred_thousandth_of_a_coin_as_cheap_as_that_fares_the_same(side, ba
         return play(
             {AAA: [tuple(size * price for price in row) for row in [*rows, *flat(100, 2)]]},
             {AAA: {0: side, len(rows) - 1: side}},
-            **{**ACCOUNT, "max_daily_loss": 0.05, "margin_max_ratio": 0.3},
+            **{**ACCOUNT, "max_daily_loss": 0.05, "margin_max_ratio": 0.2},
             balance=1000.0 * size * size,
             stop=2.0 * size,
             target=4.0 * size,
@@ -435,6 +444,7 @@ def test_a_hundred_thousandth_of_a_coin_as_cheap_as_that_fares_the_same(side, ba
 
     large, small = fare(1.0), fare(TINY)
 
+    assert len(large.trades) > 0
     sizes = dict.fromkeys(MONEY, TINY * TINY)
     sizes |= dict.fromkeys(("entry_price", "exit_price", "quantity"), TINY)
     for name in large.trades.dtype.names:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cointrader.backtest.bar import distance
 from cointrader.domain.candle import LIQUIDATED, NO_TOUCH, STOP, TARGET, bar_exit
 from cointrader.domain.instrument import (
     Instrument,
@@ -68,6 +69,11 @@ def test_a_bar_liquidates_only_what_it_does_not_stop_before(sign, low, high, liq
     stop, target = (92.0, 110.0) if sign > 0 else (108.0, 90.0)
 
     assert bar_exit(sign, 100.0, high, low, stop, target, liquidation, False) == expected
+
+
+def test_a_distance_is_a_fraction_of_the_fill_or_so_many_units():
+    assert distance(0.02, NOTHING, True, 150.0) == 3.0
+    assert distance(1.5, 4.0, False, 150.0) == 6.0
 
 
 @pytest.mark.parametrize(

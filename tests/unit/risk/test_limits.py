@@ -100,6 +100,7 @@ def test_a_setting_changes_its_own_limit_and_no_other(changed, expected):
         {"slots_by": "max"},
         {"sizing": "all-in"},
         {"sizing": "fixed:0"},
+        {"sizing": "fixed:inf"},
         {"sizing": "fixed:lots"},
     ],
 )
@@ -184,6 +185,13 @@ def test_an_amount_is_at_its_limit_to_a_hair_of_itself_whatever_its_size(size):
     assert not drawdown_reached(start, 700.0 * size + more, 0.30)
     assert not refused(start + hair)
     assert refused(start + more)
+
+
+def test_an_account_of_nothing_has_reached_its_limits_and_may_still_do_what_costs_nothing():
+    assert daily_loss_reached(0.0, 0.0, 0.05)
+    assert drawdown_reached(0.0, 0.0, 0.30)
+    assert not open_risk_exceeded(0.0, 0.0, 0.0, 0.0, 0.05)
+    assert first_refusal(*NOTHING[:-2], 0.0, 0.0) == 0
 
 
 def test_risk_to_a_stop_in_profit_is_none():

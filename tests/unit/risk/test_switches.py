@@ -21,6 +21,8 @@ def test_eight_losses_running_trip_the_fast_switch_and_a_zero_is_a_loss():
     assert not after([-1.0] * 7).is_fast_tripped
     assert after([-1.0] * 7 + [0.0]).is_fast_tripped
     assert not after([-1.0] * 7 + [0.1, -1.0]).is_fast_tripped
+    assert not after([0.1] + [-1.0] * 7).is_fast_tripped
+    assert after([0.1] + [-1.0] * 8).is_fast_tripped
 
 
 def test_the_slow_switch_waits_for_fifteen_trades():

@@ -20,6 +20,9 @@ from tests.unit.statistics.making import chained
     [
         (8, 0.5, 1, 3.0),  # the longest there may be: ceil(8 / 3)
         (9, 0.8, 3, 1.1012132432617534),
+        (9, 0.9, 65, 1.2050137380047072),  # correlations hardly significant, or hardly not
+        (9, -0.3, 10, 1.0729046376061677),
+        (9, -0.3, 8, 1.569227874560159),
         (12, 0.9, 2, 1.4264637336530037),
         (30, 0.9, 5, 4.531428241411552),
         (60, -0.3, 60, 2.8716852066034657),
@@ -33,6 +36,21 @@ from tests.unit.statistics.making import chained
 )
 def test_block_lengths_that_arch_finds(n, memory, seed, length):
     assert optimal_block_length(chained(n, memory, seed)) == pytest.approx(length, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "length"),
+    [
+        ([-2.2, -1.1, 0.8, 0.9, -0.8, -0.4, 0.2, -0.1, 0.9], 2.0295669371765053),
+        ([-4.0, 2.5, -1.7, 0.1, -0.8, 0.1, 0.7, 0.8, 1.9], 1.714048485984814),
+    ],
+)
+def test_a_run_of_insignificant_lags_ends_before_the_last_lag(values, length):
+    """Of seven lags a run of five begins at the first or the second: here at neither.
+
+    `arch` has an eighth lag, of one value by nothing, and so tries the third one too.
+    """
+    assert optimal_block_length(np.array(values)) == pytest.approx(length, rel=1e-9)
 
 
 def test_blocks_are_no_longer_than_three_roots_or_a_third_of_the_series():

@@ -20,7 +20,7 @@ TICKED = Instrument("XRPUSDT", tick_size=Decimal("0.01"))
     [(Side.LONG, "98.5", "103.0"), (Side.SHORT, "101.5", "97.0")],
 )
 def test_levels_stand_in_multiples_of_the_atr_from_the_fill(side, stop, target):
-    exits = ExitSettings(atr_sl_mult=1.5, atr_tp_mult=3.0).exits(atr=1.0)
+    exits = ExitSettings(atr_sl_mult=0.75, atr_tp_mult=1.5).exits(atr=2.0)
 
     assert exits.levels(side, Decimal(100), FREE) == Levels(Decimal(stop), Decimal(target))
 
