@@ -11,6 +11,7 @@ ANYWHERE: dict[tuple[str, str], str] = {
 }
 
 _NO_COUNT = "no limit: a number of positions that no account comes to"
+_ZEROS = "a sum is the same with zeros in it"
 
 # (file, function, before, after): why no test can fail.
 EQUIVALENT: dict[tuple[str, str, str, str], str] = {
@@ -68,6 +69,14 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
         "only trades are read, whether or not equity was written down beside them"
     ),
     ("backtest/own_trades.py", "", "25000000", "25000001"): "a bound on memory, to the byte",
+    ("backtest/statistics/metrics.py", "profit_factor", "net > 0.0", "(net >= 0.0)"): _ZEROS,
+    ("backtest/statistics/metrics.py", "profit_factor", "net < 0.0", "(net <= 0.0)"): _ZEROS,
+    (
+        "backtest/statistics/overfitting.py",
+        "_BlockSums.sharpe",
+        "square > 1e-24",
+        "(square >= 1e-24)",
+    ): "a bound between rounding and results, from which both are far away",
     ("backtest/statistics/overfitting.py", "", "512", "513"): "a bound on memory: parts of a whole",
     ("backtest/own_trades.py", "_span", "2", "3"): (
         "where no end is given it is one that no candle reaches, and so is this"

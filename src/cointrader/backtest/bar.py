@@ -327,7 +327,8 @@ def count_result(net: float, rules: Row, held: Row, nets: Floats) -> None:
     running = losses_running_after(held["losses_running"], net)
     held["losses_running"] = running
     held["closed"] += 1
-    nets[:-1] = nets[1:]
+    for place in range(1, len(nets)):
+        nets[place - 1] = nets[place]
     nets[-1] = net
     gained, lost = 0.0, 0.0
     for value in nets:

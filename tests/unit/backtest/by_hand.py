@@ -45,13 +45,14 @@ def play(
     probability: Mapping[str, Mapping[int, float]] | None = None,
     instrument: Mapping[str, Any] | None = None,
     start_ms: int = START_MS,
+    bars: int | None = None,
     with_equity: bool = True,
     **limits: Any,
 ) -> BacktestResult:
     """Bars are counted from 0; a signal of bar i is +1 or -1 and filled at the open of bar i + 1.
 
     `first` is the bar on which a symbol's own candles begin; its signals are counted from there.
-    `funding` has (bar, rate) or (bar, rate, mark price).
+    `funding` has (bar, rate) or (bar, rate, mark price). The first `bars` are played; None: all.
     """
     symbols = list(rows)
     source = TableSource(
@@ -69,6 +70,7 @@ def play(
         instruments={s: Instrument(s, **(instrument or {})) for s in symbols},
         balance=balance,
         slippage=slippage,
+        end_ms=None if bars is None else start_ms + bars * BAR_MS,
     )
     told = {
         s: _signals(

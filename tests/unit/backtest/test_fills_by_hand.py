@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from cointrader.backtest.codes import FILTER, LATE, NO_MODEL
+from cointrader.domain.order import Leg, Side, client_order_id
+from cointrader.domain.position import CloseReason, Trade
 from tests.markets import BAR_MS, START_MS
 from tests.unit.backtest.by_hand import ACCOUNT, MONEY, answers, exits, flat, money, play
 
@@ -450,6 +452,7 @@ def test_a_hundred_thousandth_of_a_coin_as_cheap_as_that_fares_the_same(side, ba
     for name in large.trades.dtype.names:
         expected = large.trades[name] * sizes.get(name, 1.0)
         assert small.trades[name].tolist() == expected.tolist(), name
+    assert small.r_multiples.tolist() == large.r_multiples.tolist()
     assert small.equity.tolist() == (large.equity * TINY * TINY).tolist()
     assert answers(small) == answers(large)
     assert small.halted_days == large.halted_days
@@ -502,6 +505,52 @@ def test_a_signal_of_the_last_bar_is_not_asked_and_one_before_it_is_filled():
 
     assert exits(result) == [(AAA, 1, 2, 100.0, 2, 100.0, "END")]
     assert len(result.decisions) == 1
+
+
+def test_a_symbol_without_candles_in_the_time_played_decides_nothing():
+    rows = {AAA: flat(100, 8), BBB: flat(50, 3)}
+
+    result = play(rows, {AAA: {0: 1}, BBB: {0: 1}}, first={BBB: 5}, bars=4)
+
+    assert exits(result) == [(AAA, 1, 1, 100.0, 3, 100.0, "END")]
+    assert len(result.decisions) == 1
+    assert result.bars == 3
+
+
+def test_trades_are_written_down_as_a_running_bot_does_it():
+    rows = [*flat(100, 2), (100, 100, 96, 96), *flat(96)]
+    told = {AAA: [(2, 0.001)]}
+
+    result = play({AAA: rows}, {AAA: {0: -1}}, funding=told, taker_fee=0.001, sizing="fixed:250")
+
+    assert result.trade_list() == [
+        Trade(
+            symbol=AAA,
+            side=Side.SHORT,
+            entry_time_ms=START_MS + BAR_MS,
+            exit_time_ms=START_MS + 2 * BAR_MS,
+            entry_price=Decimal("100.0"),
+            exit_price=Decimal("96.0"),
+            quantity=Decimal("2.5"),
+            reason=CloseReason.TARGET,
+            gross=Decimal("10.0"),
+            fee=Decimal("0.49"),
+            funding=Decimal("0.25"),
+            net=Decimal("9.76"),
+            trade_id=client_order_id(AAA, START_MS, Leg.ENTRY),
+        )
+    ]
+    assert result.r_multiples.tolist() == pytest.approx([9.76 / 5.0])
+
+
+def test_reasons_and_refusals_are_counted_the_most_frequent_first():
+    rows = [*flat(100, 2), (100, 100, 98, 100), *[(100, 104, 100, 100)] * 4, *flat(100, 3)]
+    signals, refused = {0: 1, 2: 1, 3: 1, 6: 1, 7: 1, 8: 1}, {6: FILTER, 7: LATE, 8: LATE}
+
+    result = play({AAA: rows}, {AAA: signals}, refused={AAA: refused})
+
+    assert list(result.reasons.items()) == [("TP", 2), ("SL", 1)]
+    assert list(result.refusals.items()) == [("late", 2), ("filter", 1)]
 
 
 def test_results_without_trades_are_empty_and_whole():

@@ -5,6 +5,7 @@ import pytest
 
 from cointrader.backtest.statistics.columns import Equity
 from cointrader.backtest.statistics.daily import (
+    DAYS_PER_YEAR,
     Daily,
     daily_changes,
     daily_r,
@@ -24,6 +25,16 @@ def test_trades_of_the_days_played_and_of_no_other(day, is_inside):
     else:
         with pytest.raises(DataError, match="outside of the time"):
             play()
+
+
+@pytest.mark.parametrize("days", [[-1, 1], [1, 3]])
+def test_one_trade_outside_of_the_days_played_is_enough_to_refuse_all(days):
+    with pytest.raises(DataError, match="outside of the time"):
+        daily_r(trades_of([1.0, 1.0], days=days), START_MS, START_MS + 3 * DAY_MS)
+
+
+def test_a_market_that_never_closes_has_365_days_a_year():
+    assert DAYS_PER_YEAR == 365
 
 
 def test_several_trades_of_one_day_add_up():

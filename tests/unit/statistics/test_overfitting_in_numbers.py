@@ -54,10 +54,12 @@ def test_one_that_never_moves_has_a_ratio_of_0():
     assert found.loss_ratio == 0.0
 
 
-def test_one_that_earns_the_same_each_day_never_moves_whatever_rounding_makes_of_it():
-    found = split([0.1] * 6, [-0.1, -0.3, -0.2, -0.1, -0.3, -0.2])
+def test_what_moves_by_a_trillionth_of_its_largest_day_has_not_moved():
+    """As rounding leaves it; a thousand times as much is a move."""
+    other = [0.0, 1.0, 0.0, -1.0]
 
-    assert found.past.tolist() == found.future.tolist() == [0.0, 0.0]
+    assert split([1.0, 3.0, 1e-13, 3e-13], other).future[0] == 0.0
+    assert split([1.0, 3.0, 1e-10, 3e-10], other).future[0] == pytest.approx(ROOT, rel=1e-3)
 
 
 @pytest.mark.parametrize("size", [1e-14, 1e-3, 1e14])
