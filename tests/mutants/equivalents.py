@@ -52,7 +52,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
         "_significant_lags",
         "correlation < 2.0 * math.sqrt(math.log10(n) / n)",
         "(correlation <= 2.0 * math.sqrt(math.log10(n) / n))",
-    ): "the bound is irrational but where n is 10,000 or the like: no correlation is exactly there",
+    ): "a bound that is irrational but for n = 10,000 and the like: no correlation is exactly it",
     ("backtest/statistics/bootstrap.py", "_autocovariance", "product / n", "(product * n)"): (
         "covariances are only ever divided by each other, where it cancels"
     ),
@@ -76,7 +76,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
         "_BlockSums.sharpe",
         "square > 1e-24",
         "(square >= 1e-24)",
-    ): "a bound between rounding and results, from which both are far away",
+    ): "a bound far above what rounding leaves and far below any result: neither is exactly it",
     ("backtest/statistics/overfitting.py", "", "512", "513"): "a bound on memory: parts of a whole",
     ("backtest/own_trades.py", "_span", "2", "3"): (
         "where no end is given it is one that no candle reaches, and so is this"

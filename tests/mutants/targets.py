@@ -54,7 +54,7 @@ def _of_statistics(name: str, share: int, *, is_random: bool = True) -> Target:
 
 TARGETS = (
     _in_kernel("backtest/kernel.py", 16),
-    _in_kernel("backtest/bar.py", 16),
+    _in_kernel("backtest/bar.py", 16, f"{_BACKTEST}/test_rules_in_numbers.py"),
     Target("backtest/run.py", 3, _BY_HAND, _KERNEL),
     Target("backtest/result.py", 2, _BY_HAND, _KERNEL),
     Target(

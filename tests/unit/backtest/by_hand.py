@@ -103,11 +103,11 @@ def _signals(
 
 def exits(result: BacktestResult) -> list[tuple]:
     """Of each trade: symbol, side, bar and price of its entry, bar and price of its exit, why."""
-    names = ("side", "entry_bar", "entry_price", "exit_bar", "exit_price")
+    names = ("entry_bar", "entry_price", "exit_bar", "exit_price")
     listed = []
     for row, trade in zip(result.trades, result.trade_list(), strict=True):
         numbers = [round(row[name].item(), 9) for name in names]
-        listed.append((trade.symbol, *numbers, trade.reason.value))
+        listed.append((trade.symbol, trade.side.sign, *numbers, trade.reason.value))
     return listed
 
 

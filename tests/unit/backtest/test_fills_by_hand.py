@@ -148,6 +148,7 @@ def test_a_symbol_that_begins_later_trades_on_the_others_bars():
     ]
     assert result.entry_ms.tolist() == [START_MS + 3 * BAR_MS, START_MS + 4 * BAR_MS]
     assert result.exit_ms.tolist() == [START_MS + 4 * BAR_MS, START_MS + 5 * BAR_MS]
+    assert result.bars == 5 + 2
 
 
 def test_of_three_open_positions_the_middle_one_ends_and_the_others_are_still_marked():

@@ -25,6 +25,7 @@ from cointrader.strategy.plan import ExitSettings
 from tests.full import only_in_full
 from tests.markets import TableSource, random_rows
 from tests.metamorphic.backtests import Limits, Scene
+from tests.unit.backtest import by_hand
 
 SOURCE = Path(__file__).parents[3] / "src"
 SYMBOLS = ["XRPUSDT", "BTCUSDT", "DOGEUSDT"]
@@ -78,6 +79,24 @@ def test_compiled_and_uncompiled_are_the_same_to_the_bit(limits):
     assert compiled.decisions.refusal.tobytes() == plain.decisions.refusal.tobytes()
     assert compiled.final_wallet == plain.final_wallet
     assert compiled.halted_days == plain.halted_days
+
+
+def python_functions_in(call):
+    names = set()
+    sys.setprofile(lambda frame, *_: names.add(frame.f_code.co_name))
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return names
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled here")
+def test_python_plays_the_bars_only_where_somebody_wants_to_look_inside():
+    scene = Scene.random(3)
+
+    assert "next_entry" not in python_functions_in(scene.play)
+    assert "next_entry" in python_functions_in(lambda: by_hand.play({"AAAUSDT": [(1.0,) * 4]}, {}))
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled here")
