@@ -263,6 +263,15 @@ def with_own_target(stage):
     return stage.signals | {"DOGEUSDT": replace(own, target_distance=0.02 * close[own.rows])}
 
 
+def with_own_targets(stage):
+    return {
+        symbol: replace(
+            own, target_distance=0.02 * stage.market.frames[symbol].candles.close[own.rows]
+        )
+        for symbol, own in stage.signals.items()
+    }
+
+
 def with_refused(stage):
     own = stage.signals["DOGEUSDT"]
     refused = np.where(np.arange(len(own)) % 3 == 0, FILTER, 0).astype(np.int8)
@@ -286,6 +295,7 @@ def without_any(stage):
         ({}, with_refused),
         ({}, with_own_stop),
         ({}, with_own_target),
+        ({}, with_own_targets),
         ({}, without_any),
         ({"sizing": "account"}, None),
     ],
