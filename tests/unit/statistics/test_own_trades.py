@@ -263,6 +263,19 @@ def with_own_target(stage):
     return stage.signals | {"DOGEUSDT": replace(own, target_distance=0.02 * close[own.rows])}
 
 
+def with_own_stops(stage):
+    return (
+        stage.signals
+        | with_own_stop(stage)
+        | {
+            "DOGEUSDT": replace(
+                stage.signals["DOGEUSDT"],
+                stop_distance=np.full(len(stage.signals["DOGEUSDT"]), 0.002),
+            )
+        }
+    )
+
+
 def with_own_targets(stage):
     return {
         symbol: replace(
@@ -296,6 +309,7 @@ def without_any(stage):
         ({}, with_own_stop),
         ({}, with_own_target),
         ({}, with_own_targets),
+        ({}, with_own_stops),
         ({}, without_any),
         ({"sizing": "account"}, None),
     ],
