@@ -74,6 +74,7 @@ def test_compiled_and_uncompiled_are_the_same_to_the_bit(limits):
     assert len(compiled.trades) > 20
     for name in compiled.trades.dtype.names:
         assert compiled.trades[name].tobytes() == plain.trades[name].tobytes(), name
+    assert len(compiled.equity) == len(compiled.time_ms)
     assert compiled.equity.tobytes() == plain.equity.tobytes()
     assert compiled.decisions.action.tobytes() == plain.decisions.action.tobytes()
     assert compiled.decisions.refusal.tobytes() == plain.decisions.refusal.tobytes()
