@@ -8,6 +8,7 @@ import pytest
 
 from cointrader.app.config import Config
 from cointrader.domain.order import Leg, leg_of
+from cointrader.journal.reader import JournalReader
 from tests.full import some
 from tests.markets import BAR_MS, START_MS, Scripted, TableSource, random_rows
 from tests.parity.faulty import Faults, FaultyExchange, longest_naked_ms
@@ -58,6 +59,16 @@ def play(seed, chance, journal, fates=()):
     return world, summary_of(journal, SYMBOLS), naked[0], faults
 
 
+def bars_decided(journal):
+    """Of each symbol its bars in order, counted from the first one."""
+    with JournalReader(journal) as reader:
+        first_ms = START_MS + WARM_UP * BAR_MS
+        return {
+            symbol: sorted((d.bar_open_ms - first_ms) // BAR_MS for d in reader.decisions(symbol))
+            for symbol in SYMBOLS
+        }
+
+
 def assert_in_order(world, summary, naked_ms, *, longest_ms):
     entries = [f.client_order_id for f in world.fill_log if leg_of(f.client_order_id) is Leg.ENTRY]
     assert max(Counter(entries).values()) == 1  # none twice
@@ -83,6 +94,18 @@ def test_through_a_bad_network_nothing_is_doubled_naked_or_lost(seed, tmp_path):
     assert len(faults.told) > 5
     assert len(summary.trades) >= 2
     assert_in_order(world, summary, naked_ms, longest_ms=6_000)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_bar_is_answered_once_though_bots_crash_while_they_answer(seed, tmp_path):
+    play(seed, 0.3, tmp_path / "j.db")
+
+    with JournalReader(tmp_path / "j.db") as reader:
+        crashes = [alert for alert in reader.alerts() if "crashed" in alert.text]
+    assert len(crashes) > 3
+    for bars in bars_decided(tmp_path / "j.db").values():
+        assert bars == list(range(BARS))[bars[0] : bars[-1] + 1]
+        assert bars[-1] >= BARS - 2  # the last may close while its bot is waiting to be restarted
 
 
 @pytest.mark.parametrize("seed", some(range(3), 2))

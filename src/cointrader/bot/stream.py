@@ -88,10 +88,15 @@ class BarStream:
         return self._own
 
     async def warm_up(self, feed: MarketFeed, before_ms: int) -> None:
-        """Fill the windows with the stored candles that opened before `before_ms`."""
-        for name in self.symbols:
+        """Begin anew, with the stored candles that opened before `before_ms` and no others.
+
+        A run that failed may have left a bar in the windows that it took and never answered.
+        """
+        self._pending, self._own_ended, self._awaited = None, False, set(self._others)
+        for name, window in self._by_symbol.items():
             history = await feed.history(name, before_ms=before_ms, limit=WINDOW_BARS)
-            self.buffers[name.lower()].extend(history)
+            window.clear()
+            window.extend(history)
 
     @property
     def bars_stored(self) -> int:

@@ -128,6 +128,12 @@ class CandleWindow:
         self._next_ms = candle.open_time_ms + self.interval_ms
         return True
 
+    def clear(self) -> None:
+        """Let go of all candles; whatever candle comes next is the first."""
+        self._renew_buffer()  # the old one is left to its readers
+        self._start = self._stop = 0
+        self._next_ms = None
+
     def extend(self, candles: Iterable[Candle]) -> int:
         """Append one after the other; how many were new. Stops at the first that is refused."""
         return sum(self.append(candle) for candle in candles)

@@ -288,6 +288,25 @@ def test_missed_bars_show_no_candle_of_a_later_one():
     assert in_virtual_time(main) == [(3, 3), (4, 4), (5, 5), (6, 6)]
 
 
+def test_warmed_up_again_the_windows_hold_no_bar_that_is_to_be_answered_again():
+    watched = Watched()
+    watched.play((3, 50, tells((BTC, 3), (XRP, 3))), (4, 50, tells((XRP, 4))))  # 4 waits for BTC
+    feed = FakeFeed({name: [candle(name, i) for i in range(8)] for name in (XRP, BTC)})
+
+    async def again(clock):
+        await watched.stream.warm_up(feed, before_ms=opens(3))
+        return [bar async for bar in watched.stream.missed(feed, until_ms=opens(6))]
+
+    bars = in_virtual_time(again, opens(6))
+
+    assert [(bar_of(bar.candle.open_time_ms), bar.complete) for bar in bars] == [
+        (3, True),
+        (4, True),
+        (5, True),
+    ]
+    assert watched.times(XRP) == watched.times(BTC) == [0, 1, 2, 3, 4, 5]
+
+
 def test_an_absence_longer_than_a_window_is_refused():
     stream = BarStream(XRP, (), BAR_MS)
     feed = FakeFeed({XRP: [candle(XRP, i) for i in range(3)]})

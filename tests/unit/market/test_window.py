@@ -43,6 +43,18 @@ def test_a_full_window_forgets_the_oldest():
     assert rows_of(window.columns())[0] == (112.0, 114.0, 110.0, 113.0, 22.0)
 
 
+def test_a_cleared_window_begins_with_whatever_comes_next_and_its_readers_keep_what_they_saw():
+    window = a_window(range(5))
+    seen = window.close
+    before = seen.copy()
+
+    window.clear()
+    window.extend(a_candle(bar) for bar in range(2, 4))
+
+    assert window.open_time_ms.tolist() == [START_MS + bar * BAR_MS for bar in (2, 3)]
+    assert seen.tolist() == before.tolist()
+
+
 def test_a_gap_is_refused_with_both_times():
     with pytest.raises(MissingCandles) as caught:
         a_window(range(2)).append(a_candle(3))
