@@ -21,7 +21,9 @@ What must never happen:
 ``limit``      an entry above the number of positions, above those of its direction, or with which
                the day's loss and all open risk exceed the day's limit. Each is measured as the
                exchange sees it at the fill; `_SLACK` of the day's start is left for fees, slippage
-               and the time between the reading of the account and the fill.
+               and the time between the reading of the account and the fill. A gap injected within
+               that time (`_READING_MS`), into a position that was opened with this one, nobody can
+               know of: the day's loss is not looked at then.
 ``failure``    the trader ended by itself.
 """
 
@@ -42,6 +44,7 @@ LATER_MS = 37_000
 ORPHAN_MS = 60_000
 _CENT = Decimal("0.01")
 _SLACK = Decimal("0.003")
+_READING_MS = 1_000
 _LONGEST_CLOSED_MS = 10_000  # every call refused for longer: such a run is listed apart
 
 Window = tuple[int, int]
@@ -216,9 +219,16 @@ def _beyond_limits(seen: Seen) -> Iterable[Violation]:
         if same > config.max_same_direction:
             yield _above(entered, f"{same} {side} positions, {config.max_same_direction} allowed")
         most = entered.start * (Decimal(str(config.max_daily_loss)) + _SLACK)
-        if entered.loss + entered.at_risk > most:
+        if entered.loss + entered.at_risk > most and not _is_gapped(seen, entered):
             text = f"lost {entered.loss:.2f} today and {entered.at_risk:.2f} at risk: above {most}"
             yield _above(entered, text)
+
+
+def _is_gapped(seen: Seen, entered: Entered) -> bool:
+    return any(
+        bite.fault == "price-gap" and 0 <= entered.at_ms - bite.at_ms <= _READING_MS
+        for bite in seen.injections
+    )
 
 
 def _of_most(entered: Entered) -> tuple[Side, int]:
