@@ -16,7 +16,7 @@ from tests.campaign.report import as_markdown
 from tests.campaign.running import Campaign, replay, run, run_all
 from tests.campaign.stage import DAY_BARS, Scenario
 
-_AT_ONCE = 3  # on one processor: a run waits for the disk for two thirds of its time
+_AT_ONCE = 3  # on one processor: a run waits for the disk for more than half of its time
 
 
 def main() -> int:
