@@ -215,14 +215,13 @@ class Booking:
         if not 0 < holding.entered_ms <= event.at_ms:
             return False
         late_ms = event.at_ms % HOUR_MS
-        is_on_the_hour = late_ms <= _SETTLES_WITHIN_MS
-        settled_ms = event.at_ms - late_ms if is_on_the_hour else event.at_ms
+        settled_ms = event.at_ms - late_ms if late_ms <= _SETTLES_WITHIN_MS else event.at_ms
         before = self._before
         if before is not None and event.at_ms in before.settled:
             return False
         if holding.entered_ms == event.at_ms:
-            # Who enters on the hour pays nothing; at any other moment nobody else is known.
-            return not is_on_the_hour if before is None else before.exited_ms < event.at_ms
+            # Who enters on the very hour pays nothing; a moment later nobody else is known.
+            return late_ms > 0 if before is None else before.exited_ms < event.at_ms
         return holding.entered_ms < settled_ms or before is None or before.exited_ms <= settled_ms
 
     # -- booked ------------------------------------------------------------------------------

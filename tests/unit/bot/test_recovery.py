@@ -356,6 +356,20 @@ def test_funding_at_the_moment_of_an_entry_off_the_hour_is_its_own():
     assert play(scenario) == (-7, [BAR_MS])
 
 
+def test_funding_at_the_moment_of_an_entry_just_after_the_hour_is_its_own():
+    """Nobody is known to have held before it, and the hour itself is over."""
+
+    async def scenario(world):
+        life = await world.a_life()
+        await world.clock.sleep_until_ms(opens(1) + 125)
+        await life.enter(0)
+        world.exchange.events.put_nowait(world.exchange.fund(opens(1) + 125, "-7"))
+        await asyncio.sleep(0.01)
+        return await paid_for(world, life)
+
+    assert play(scenario) == (-7, [125])
+
+
 def test_funding_after_the_entry_is_counted_once_however_often_it_is_heard_of():
     async def scenario(world):
         world.exchange.fund(opens(1), "-7")
