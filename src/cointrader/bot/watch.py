@@ -226,7 +226,10 @@ class Watch:
             if not standing.is_whole or self._is_through:
                 by_ms = None if seen is None else seen.by_ms
                 await self._mend(holding, standing, confirm_by_ms=by_ms)
-            elif not is_too_soon:
+            elif seen is not None:
+                if not is_too_soon:
+                    self._is_as_it_should_be()
+            elif await self._is_still_open(holding):  # its orders outlive it
                 self._is_as_it_should_be()
 
     def _is_as_it_should_be(self) -> None:

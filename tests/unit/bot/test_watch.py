@@ -323,6 +323,19 @@ def test_a_position_that_is_gone_without_a_word_is_asked_for_until_its_result_is
     assert play(scenario, is_remote=True) == "est"  # nothing was sent blindly
 
 
+def test_a_position_that_ended_without_a_word_while_its_stop_rests_is_found_out_by_the_next_look():
+    async def scenario(life):
+        await asyncio.sleep(40)
+        life.exchange.is_silent = True
+        life.exchange.execute("web_1", SELL, life.keeper.holding.quantity)
+        assert resting(life) == {STOP, TARGET}
+        await asyncio.sleep(30)
+        assert life.risk.open_positions == {}
+        return resting(life), legs(life)
+
+    assert play(scenario, is_remote=True) == (set(), "est")
+
+
 async def asked(life, bar):
     await life.clock.sleep_until_ms(opens(bar + 1))
     await life.risk.begin_bar(opens(bar + 1))

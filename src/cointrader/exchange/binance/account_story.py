@@ -91,6 +91,7 @@ class AccountStory:
         self._origins: Recent[OrderKey, str | None] = Recent(_REMEMBERED)  # None: no child
         self._held: dict[OrderKey, list[OrderTrade]] = {}
         self._trades: Recent[tuple[str, int], None] = Recent(_REMEMBERED)
+        self._executed_ms: dict[str, int] = {}  # by symbol: the newest execution heard of
         self._others: Recent[tuple[object, ...], None] = Recent(_REMEMBERED)
 
     # -- from the stream ----------------------------------------------------------------------
@@ -99,6 +100,8 @@ class AccountStory:
         """A plain order's message; nothing yet where it may be a child: see `holds`."""
         order = update.order
         key = (order.symbol, order.order_id)
+        if order.last_quantity:
+            self._heard_execution(order.symbol, order.at_ms)
         if key in self._origins:
             return self._of_order(order, self._origins.get(key))
         known = self._seen.get((order.symbol, order.client_order_id))
@@ -143,6 +146,13 @@ class AccountStory:
             and self._is_new(reason, at_ms, balance.asset, balance.change, balance.wallet)
         ]
 
+    def lacks_execution(self, symbol: str, at_ms: int) -> bool:
+        """Whether the newest execution heard of is older than a position that changed then."""
+        return self._executed_ms.get(symbol, 0) < at_ms
+
+    def _heard_execution(self, symbol: str, at_ms: int) -> None:
+        self._executed_ms[symbol] = max(at_ms, self._executed_ms.get(symbol, 0))
+
     def on_config(self, update: ConfigUpdate) -> list[Told]:
         at_ms = update.happened_ms
         told: list[Told] = []
@@ -185,6 +195,7 @@ class AccountStory:
     # -- from a look at the exchange ----------------------------------------------------------
 
     def on_fill(self, fill: Fill) -> list[Told]:
+        self._heard_execution(fill.symbol, fill.at_ms)
         is_new = self._trades.is_new((fill.symbol, fill.trade_id), None)
         return [OrderFilled(fill)] if is_new else []
 

@@ -36,7 +36,7 @@ class Executions:
 
     async def since(self, symbol: str, since_ms: int) -> list[BinanceFill]:
         """All executions of `symbol` at or after `since_ms`, oldest first."""
-        now_ms = await self._api.futures.now_ms()
+        now_ms = await self._api.futures.now_ms(or_nearly=True)  # a stop may wait for the answer
         start_ms = max(since_ms, now_ms - _KEPT_MS)
         # A minute ahead: what just happened may be stamped after our idea of now.
         trades = await self._api.user_trades(symbol, start_ms=start_ms, end_ms=now_ms + MINUTE_MS)

@@ -129,9 +129,10 @@ class RestClient:
             session, self._session = self._session, None
             await session.close()
 
-    async def now_ms(self) -> int:
-        """The exchange's time, measured now and then."""
-        await self._know_the_time()
+    async def now_ms(self, *, or_nearly: bool = False) -> int:
+        """The exchange's time, measured now and then; `or_nearly` waits for no measurement that is
+        merely due."""
+        await self._know_the_time(or_nearly=or_nearly)
         return self.server_clock.now_ms()
 
     async def call(

@@ -92,7 +92,7 @@ class CatchUpRules:
 
     keep_alive_ms: int = 20 * MINUTE_MS  # a key lasts 60 minutes
     keep_alive_again_ms: int = MINUTE_MS  # after a failure
-    hold_ms: int = 1_000  # a child's message, until the exchange names its parent
+    hold_ms: int = 1_000  # a message, until the one it belongs with has come
     overlap_ms: int = MINUTE_MS  # asked for before the last event heard: clocks and stamps differ
     books_lag_ms: int = 3_000  # by which an execution can be asked for at the latest
     timeout_ms: int = 5_000  # of one look at the exchange; new messages wait as long
@@ -270,6 +270,11 @@ class UserDataStream:
             for symbol in named or self._subscribed():
                 work = self._confirm_funding(symbol, update.happened_ms)
                 self._tasks.create_task(work, name=f"funding:{symbol}")
+        if update.account.reason == "ORDER" and self._tasks is not None:
+            for symbol in {position.symbol for position in update.account.positions}:
+                if self._story.lacks_execution(symbol, update.happened_ms):
+                    work = self._await_execution(symbol, update.happened_ms)
+                    self._tasks.create_task(work, name=f"execution:{symbol}")
 
     # -- telling ------------------------------------------------------------------------------
 
@@ -427,6 +432,17 @@ class UserDataStream:
                     return None
                 return await self._history.order(key[0], booked.client_order_id)
         raise Unreachable("a fill is not booked yet", where=key[0])
+
+    async def _await_execution(self, symbol: str, at_ms: int) -> None:
+        """A position changed: ask for the execution that did it, when that is not told in time.
+
+        Whoever holds the position could not know of it otherwise: neither that it needs a stop,
+        nor that it is over.
+        """
+        await self._clock.sleep_ms(self._rules.hold_ms)
+        if self._story.lacks_execution(symbol, at_ms):
+            log.warning("account.execution_missing", symbol=symbol, at_ms=at_ms)
+            self._catch_up([symbol])
 
     async def _confirm_funding(self, symbol: str, at_ms: int) -> None:
         """Tell a payment as the exchange books it: the message knows no rate and no exact time.

@@ -30,6 +30,18 @@ async def test_fills_carry_the_client_id_of_their_order_which_is_asked_for_once(
         assert len(scene.server.requests("GET", ORDER)) == 1
 
 
+async def test_fills_are_asked_for_without_waiting_for_a_measurement_of_time_that_is_due():
+    async with a_scene() as scene:
+        scene.server.on("GET", TRADES, [])
+        executions = Executions(scene.api, OrderIds())
+        await executions.since("XRPUSDT", NOW_MS - 1_000)
+        scene.clock.at_ms += 3_600_000
+
+        await executions.since("XRPUSDT", NOW_MS - 1_000)
+
+        assert len(scene.server.requests("GET", "/fapi/v1/time")) == 3
+
+
 async def test_fills_of_a_triggered_stop_carry_the_id_of_the_stop():
     async with a_scene() as scene:
         scene.server.on("GET", TRADES, [CHILD_TRADE])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import aiohttp
+import pytest
 
 from cointrader.domain.clock import HOUR_MS, MINUTE_MS
 from cointrader.domain.errors import Rejected, Unreachable
@@ -393,6 +394,35 @@ async def test_fill_without_its_fee_is_asked_about():
         await visit.say(message)
 
         assert trade_ids(await told(s.events, 2)) == [7001]
+
+
+def a_position_change(*, at_ms: int = T0) -> dict:
+    balance = {"a": "USDT", "wb": "1000", "cw": "1000", "bc": "0"}
+    account = {"m": "ORDER", "B": [balance], "P": [{"s": "XRPUSDT", "pa": "10"}]}
+    return {"e": "ACCOUNT_UPDATE", "E": at_ms, "T": at_ms, "a": account}
+
+
+async def test_position_that_changed_without_a_fill_being_told_is_asked_about():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        await visit.say(a_position_change())
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+
+
+@pytest.mark.parametrize("is_fill_first", [True, False])
+async def test_position_whose_fill_is_told_before_or_after_it_is_not_asked_about(is_fill_first):
+    async with a_setup() as s:
+        visit = await s.up()
+        asked = len(s.books.asked)
+        messages = an_order_update(), a_position_change()
+        for message in messages if is_fill_first else messages[::-1]:
+            await visit.say(message)
+
+        assert trade_ids(await told(s.events, 2)) == [7001]
+        assert await hears_nothing(s.events, for_s=2 * RULES.hold_ms / 1000)
+        assert len(s.books.asked) == asked
 
 
 async def test_messages_of_unknown_kinds_are_ignored():
