@@ -7,7 +7,7 @@ so a restart is an ordinary start.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 
@@ -77,7 +77,6 @@ class Loop:
         self._filter: EntryFilter = entry_filter or Unfiltered()
         self._inputs = inputs
         self._postponed: FeedEvent | None = None  # its HOLD is told, and not written down yet
-        self._catch_up: Callable[[], object] = bool  # what is put off
         self._decided: tuple[MarketView, Side | None, Decision] | None = None  # the last one
         self._recovered = asyncio.Event()  # what is open is known; or the run is over
         self._acting = asyncio.Lock()  # a bar is being answered, or the position closed on demand
@@ -153,7 +152,6 @@ class Loop:
     async def _follow(self, candles: AsyncIterator[FeedEvent]) -> None:
         """Answer every bar that closes, until the feed ends."""
         if isinstance(candles, Attentive):  # most bars need no more than this
-            self._catch_up = partial(self._caught_up, candles)
             candles.attend(partial(self._answered_at_once, candles))
         async for bar in self._stream.bars(candles, self._feed, self._clock):
             self._risk.join(self._symbol)
@@ -166,13 +164,11 @@ class Loop:
         it can be, a HOLD is told first and the rest of it done a little later: entries of other
         bots wait for the last one to say what it wants.
         """
-        if self._postponed is not None and not self._caught_up(candles):
-            return False
-        if self._acting.locked() or not self._keeper.is_at_rest:
+        if not self._caught_up(candles) or self._acting.locked() or not self._keeper.is_at_rest:
             return False
         if self._surely_holds(event):
             self._postponed = event
-            put_off(self._catch_up)
+            put_off(partial(self._caught_up, candles))
             return True
         return self._taken(candles, event)
 

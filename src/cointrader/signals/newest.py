@@ -80,7 +80,7 @@ class NewestBar(_Row):
     Needs more candles than every window has. Raises `DataError` as `Indicators` does.
     """
 
-    _known: Candles | None
+    _candles: Candles
     _periods: Periods
 
     def __new__(cls, candles: Candles, periods: Periods) -> Self:
@@ -93,27 +93,18 @@ class NewestBar(_Row):
         return cls._of(row, candles, periods)
 
     @classmethod
-    def after(cls, ahead: Ahead, close: float, volume: float, candles: Candles | None) -> Self:
-        """The same of `candles`, the last of which, with this close and volume, follows `ahead`.
-
-        Without them, what `ahead` does not tell (ATR, ADX) raises `LookupError`.
-        """
+    def after(cls, ahead: Ahead, close: float, volume: float, candles: Candles) -> Self:
+        """The same of `candles`, the last of which, with this close and volume, follows `ahead`."""
         return cls._of(_newest_after(ahead.known, close, volume), candles, ahead.periods)
 
     @classmethod
-    def _of(cls, row: tuple[Any, ...], candles: Candles | None, periods: Periods) -> Self:
+    def _of(cls, row: tuple[Any, ...], candles: Candles, periods: Periods) -> Self:
         self = tuple.__new__(cls, row)
-        self._known, self._periods = candles, periods
+        self._candles, self._periods = candles, periods
         if not (math.isfinite(self.ema_slow) and math.isfinite(self.volume_mean)):
             require_finite(self._candles.close, "close")  # an EMA carries it to the end
             require_finite(self._candles.volume[-periods.volume :], "volume")
         return self
-
-    @property
-    def _candles(self) -> Candles:
-        if self._known is None:
-            raise LookupError("the candle of this bar is not among the others yet")
-        return self._known
 
     @lazy
     def atr(self) -> float:

@@ -95,19 +95,9 @@ def test_one_look_ahead_answers_for_any_close_and_as_often_as_it_is_asked():
     close, volume = float(market.close[-1]), float(market.volume[-1])
     first = NewestBar.after(ahead, close, volume, market)
 
-    NewestBar.after(ahead, close * 1.5, volume * 9, None)
+    NewestBar.after(ahead, close * 1.5, volume * 9, market)
 
     assert NewestBar.after(ahead, close, volume, market) == first
-
-
-def test_what_only_the_candles_tell_cannot_be_had_without_them():
-    market = a_market(5, 400)
-    ahead = Ahead.of(market.rows(0, 399), DEFAULT_PERIODS)
-    bar = NewestBar.after(ahead, 100.0, 1.0, None)
-
-    assert 0.0 <= bar.rsi <= 100.0
-    with pytest.raises(LookupError):
-        _ = bar.atr
 
 
 def test_a_close_that_is_no_number_is_refused_as_in_a_run_over_the_window():
