@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import queue
@@ -45,7 +46,7 @@ from cointrader.app.config import Config
 from cointrader.app.dashboard.child import ChildPlan, DashboardChild, Up
 from cointrader.app.live.looking_ahead import look_ahead
 from cointrader.app.live.run import FLUSH_AFTER_S
-from cointrader.app.live.settled_memory import settle_memory
+from cointrader.app.live.settled_memory import settled_memory
 from cointrader.app.live.thread_turns import take_short_turns
 from cointrader.app.live.wiring import Access, BinanceDesk
 from cointrader.bot.bot import TradingBot
@@ -295,12 +296,13 @@ class _Scene:
             tasks = [group.create_task(bot.run()) for bot in bots]
             await _until(lambda: all(bot.stream.bars_stored for bot in bots))
             await asyncio.sleep(2)
-            settle_memory()  # as `cointrader run` does in the middle of its first bar
             take_short_turns()
+            stack.enter_context(settled_memory())  # as `cointrader run` does in its first bar
             round_trips = []
             for bar in range(self.bars):
                 bar_ms = now_ms + bar * BAR_MS
                 clock.start_at(bar_ms + BAR_MS)
+                gc.collect()  # as it does in the middle of every later one
                 await look_ahead(bots)
                 await self._control(owner, "step")
                 await _until(lambda bar_ms=bar_ms: decided.get(bar_ms, 0) >= len(self.names))

@@ -23,7 +23,7 @@ from cointrader.app.ending import ended_politely
 from cointrader.app.live.account_lock import holding_account
 from cointrader.app.live.looking_ahead import keep_looking_ahead
 from cointrader.app.live.rehearsal import clock_of, is_rehearsal, loop_factory
-from cointrader.app.live.settled_memory import settle_memory_once
+from cointrader.app.live.settled_memory import keep_memory_settled
 from cointrader.app.live.thread_turns import take_short_turns
 from cointrader.app.live.told_context import ToldContext
 from cointrader.app.live.transfers_since import Anchor, transfers_anchor
@@ -345,7 +345,7 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
         take_short_turns()
         bar_ms = bots[0].settings.interval_ms
         courses = {
-            "memory": settle_memory_once(clock, bar_ms),
+            "memory": keep_memory_settled(clock, bar_ms),
             "ahead": keep_looking_ahead(bots, clock, bar_ms),
             "vitals": vitals.pulse(heart),
         }
