@@ -210,15 +210,28 @@ class Protection:
 
         Those that rest, and those that may yet: an order may show up after it was given up. What
         still rests afterwards, or cannot be asked for, is tried again at the next sweep.
+
+        A failure keeps nothing else from being cancelled; the last one is raised in the end.
         """
         self._is_unsure = True
-        may_rest = self._execution.may_rest
+        may_rest, failure = self._execution.may_rest, None
         meant = set(may_rest)  # as of now: what is placed while we look is none of our business
-        for order in await self._own_resting():
+        try:
+            resting = await self._own_resting()
+        except ExchangeError as error:
+            resting, failure = [], error
+        for order in resting:
             may_rest.setdefault(order.client_order_id, self._clock.now_ms())
             meant.add(order.client_order_id)
-        cancelled = [await self._cancel(order_id) for order_id in sorted(meant - {self.spared})]
-        if any(cancelled):
+        is_any_gone = False
+        for order_id in sorted(meant - {self.spared}):
+            try:
+                is_any_gone |= await self._cancel(order_id)
+            except ExchangeError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        if is_any_gone:
             for order in await self._own_resting():  # acknowledged is not gone
                 if order.client_order_id in meant:
                     may_rest.setdefault(order.client_order_id, self._clock.now_ms())

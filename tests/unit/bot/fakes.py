@@ -187,6 +187,7 @@ class FakeExchange:
     script: list[Exception | None] = field(default_factory=list)
     look_ups: list[Exception | None] = field(default_factory=list)
     looks: list[Exception | None] = field(default_factory=list)  # at the open orders
+    cancels: list[Exception | None] = field(default_factory=list)
     position_looks: list[Exception | None] = field(default_factory=list)
     is_remote: bool = False
     funding_looks: list[Exception] = field(default_factory=list)  # raised, one after the other
@@ -312,6 +313,9 @@ class FakeExchange:
         return payment
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        error = self.cancels.pop(0) if self.cancels else None
+        if error is not None:
+            raise error
         report = self.resting.pop(client_order_id, None)
         if report is None:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -343,18 +344,35 @@ async def asked(life, bar):
     return await life.risk.submit(opens(bar + 1), XRP, wanted)
 
 
-def test_orders_that_could_not_be_swept_are_swept_later():
+def left_around_the_stop_that_closed(
+    *, looks: Sequence[Exception | None] = (), cancels: Sequence[Exception | None] = ()
+) -> tuple[set[str], set[str]]:
+    """Orders that rest at once after a stop has closed the position, and two seconds later."""
+
     async def scenario(life):
         await asyncio.sleep(100)
-        life.exchange.looks = [DOWN]
+        life.exchange.looks, life.exchange.cancels = list(looks), list(cancels)
         life.exchange.trigger(STOP)
         await asyncio.sleep(0.01)
         assert life.keeper.held is None
-        assert resting(life) == {TARGET}
+        at_once = resting(life)
         await asyncio.sleep(2)
-        return resting(life)
+        return at_once, resting(life)
 
-    assert play(scenario) == set()
+    found: tuple[set[str], set[str]] = play(scenario)
+    return found
+
+
+def test_orders_that_could_not_be_swept_are_swept_later():
+    assert left_around_the_stop_that_closed(cancels=[DOWN, DOWN]) == ({TARGET}, set())
+
+
+def test_an_order_that_is_known_is_swept_though_nobody_can_see_what_is_open():
+    assert left_around_the_stop_that_closed(looks=[DOWN]) == (set(), set())
+
+
+def test_a_cancel_that_fails_keeps_no_other_order_from_being_swept():
+    assert left_around_the_stop_that_closed(cancels=[DOWN]) == (set(), set())
 
 
 # ---------------------------------------------------------------------- moved
