@@ -9,7 +9,8 @@ bar were on their way is told apart.
 
 A machine that does other things as well shows in the delay. So the processor time that the bots
 used in the same span is measured too, and beside it what the same machine takes for one bare
-request to the same exchange and one bare RSI.
+request to the same exchange, one bare RSI, a page of a file brought safely to the disk, and a loop
+of plain arithmetic that does the same every time: its spread is the machine's own.
 
 `python -m benchmarks.candle_to_order --symbols 100 --bars 60 [--model] [--watched]`: watched is
 with the dashboard beside the bots, as `cointrader run` has it, and a page that is open on it.
@@ -32,6 +33,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -140,7 +142,8 @@ class Measured:
 
     `delays`: last final candle written, to entry read. `cpu`: processor time of the bots in that
     span. `spans`: first to last final candle of a bar written. `round_trips`: one bare request to
-    the same exchange. `rsi`: one RSI over 1,000 bars. `requests`: other requests in the span.
+    the same exchange. `rsi`: one RSI over 1,000 bars. `to_disk`: one page written and flushed.
+    `loop`: always the same arithmetic. `requests`: other requests in the span.
     """
 
     delays: Sequence[float]
@@ -148,6 +151,8 @@ class Measured:
     spans: Sequence[float]
     round_trips: Sequence[float]
     rsi: Sequence[float]
+    to_disk: Sequence[float]
+    loop: Sequence[float]
     requests: Sequence[int]
     bars: int
 
@@ -159,6 +164,8 @@ class Measured:
             "candles_span_ms": self.spans,
             "bare_request_ms": self.round_trips,
             "bare_rsi_ms": self.rsi,
+            "bare_to_disk_ms": self.to_disk,
+            "bare_loop_ms": self.loop,
             "requests": self.requests,
         }
         return {name: _quantiles(values) for name, values in named.items()}
@@ -211,6 +218,7 @@ def _read(told: dict[str, Any], bars: int, round_trips: Sequence[float]) -> Meas
     bar_of = np.searchsorted(last[:, 0], entries[:, 0]) - 1
     passed = (entries - last[bar_of]) * 1000
     asked = np.array(told["asked"])
+    close = 100 + np.random.default_rng(1).normal(size=1_000).cumsum()
     requests = [
         int(np.sum((asked > left) & (asked < arrived)))
         for left, arrived in zip(last[bar_of, 0], entries[:, 0], strict=True)
@@ -220,18 +228,34 @@ def _read(told: dict[str, Any], bars: int, round_trips: Sequence[float]) -> Meas
         cpu=passed[:, 1].tolist(),
         spans=((last - first)[:, 0] * 1000).tolist(),
         round_trips=round_trips,
-        rsi=_rsi_ms(),
+        rsi=_timed_often(partial(talib.RSI, close, 14), 200),
+        to_disk=_to_disk_ms(),
+        loop=_timed_often(_same_arithmetic, 100, apart_s=0.01),
         requests=requests,
         bars=bars,
     )
 
 
-def _rsi_ms() -> list[float]:
-    close = 100 + np.random.default_rng(1).normal(size=1_000).cumsum()
+def _to_disk_ms() -> list[float]:
+    with tempfile.TemporaryFile() as file:
+
+        def write() -> None:
+            os.pwrite(file.fileno(), bytes(4096), 0)
+            os.fsync(file.fileno())
+
+        return _timed_often(write, 100, apart_s=0.01)
+
+
+def _same_arithmetic() -> int:
+    return sum(number * number for number in range(100_000))
+
+
+def _timed_often(work: Callable[[], object], times: int, *, apart_s: float = 0.0) -> list[float]:
     found = []
-    for _ in range(200):
+    for _ in range(times):
+        time.sleep(apart_s)
         begun = time.perf_counter()
-        talib.RSI(close, 14)
+        work()
         found.append((time.perf_counter() - begun) * 1000)
     return found
 
