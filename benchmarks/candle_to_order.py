@@ -327,13 +327,12 @@ class _Scene:
                 bar_ms = now_ms + bar * BAR_MS
                 clock.start_at(bar_ms + BAR_MS)
                 gc.collect()  # as it does in the middle of every later one
+                await desk.connect_ahead()
                 await look_ahead(bots)
                 await self._control(owner, "step")
                 await _until(lambda bar_ms=bar_ms: decided.get(bar_ms, 0) >= len(self.names))
                 await asyncio.sleep(_CALM_S)
                 round_trips.append(await _timed(desk.api.server_time))
-                desk.api.futures.server_clock.doubt()  # or every second bar would measure it
-                await desk.api.futures.now_ms()
             for task in tasks:
                 task.cancel()
             await self._control(owner, "stop")

@@ -21,6 +21,7 @@ from cointrader.app.config import Config
 from cointrader.app.control import Controls, commanded
 from cointrader.app.ending import ended_politely
 from cointrader.app.live.account_lock import holding_account
+from cointrader.app.live.connecting_ahead import keep_connecting_ahead
 from cointrader.app.live.looking_ahead import keep_looking_ahead
 from cointrader.app.live.rehearsal import clock_of, is_rehearsal, loop_factory
 from cointrader.app.live.settled_memory import keep_memory_settled
@@ -346,6 +347,7 @@ async def _trade(plan: LivePlan, ports: LivePorts, on_ready: Callable[[Ready], N
         bar_ms = bots[0].settings.interval_ms
         courses = {
             "memory": keep_memory_settled(clock, bar_ms),
+            "connections": keep_connecting_ahead(desk, clock, bar_ms),
             "ahead": keep_looking_ahead(bots, clock, bar_ms),
             "vitals": vitals.pulse(heart),
         }

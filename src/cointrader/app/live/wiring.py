@@ -31,6 +31,7 @@ from cointrader.exchange.binance.transfers import Transfers
 from cointrader.exchange.binance.user_feed import PRIVATE_LIMITS, UserDataStream
 
 QUOTE_ASSET = "USDT"
+_ASKED_AT_ONCE = 8  # by three entries on one bar
 
 
 class Place(StrEnum):
@@ -235,6 +236,10 @@ class BinanceDesk:
             oldest=oldest,
         )
         return BinanceDesk(access, clock, api, exchange, feed, user, inputs, prices, oldest)
+
+    async def connect_ahead(self) -> None:
+        """Entries that are asked for soon will wait for no connection. Raises `ExchangeError`."""
+        await self.api.futures.connect_ahead(_ASKED_AT_ONCE)
 
     async def ready(self) -> None:
         """Return once every stream is up. `Unreachable` when that takes too long."""

@@ -49,6 +49,7 @@ class Asked:
     path: str
     raw_query: str
     headers: Mapping[str, str]
+    port: int  # the other end of the connection it came by
 
     @property
     def query(self) -> dict[str, str]:
@@ -99,7 +100,13 @@ class ScriptedServer:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(
-            Asked(request.method, request.path, request.rel_url.raw_query_string, request.headers)
+            Asked(
+                request.method,
+                request.path,
+                request.rel_url.raw_query_string,
+                request.headers,
+                _port(request),
+            )
         )
         replies = self.script.get((request.method, request.path))
         if not replies:
@@ -114,6 +121,12 @@ class ScriptedServer:
             request.transport.close()
         text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
         return web.Response(text=text, status=reply.status, headers=reply.headers)
+
+
+def _port(request: web.Request) -> int:
+    assert request.transport is not None
+    port: int = request.transport.get_extra_info("peername")[1]
+    return port
 
 
 @asynccontextmanager

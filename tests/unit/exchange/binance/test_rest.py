@@ -137,6 +137,36 @@ async def test_what_is_vital_does_not_wait_for_a_measurement_that_is_merely_due(
         assert len(scene.server.requests("GET", "/fapi/v1/time")) == 3
 
 
+async def test_calls_after_a_connection_ahead_wait_for_no_connection_and_no_measurement():
+    async with a_scene() as scene:
+        scene.server.on("GET", PATH, THING)
+        await scene.rest.now_ms()
+        scene.clock.at_ms += 3_600_000
+
+        await scene.rest.connect_ahead(4)
+        ahead = {asked.port for asked in scene.server.asked}
+        asked_before = len(scene.server.asked)
+        calls = [scene.rest.call("GET", PATH, Thing, access="signed") for _ in range(4)]
+        await asyncio.gather(*calls)
+
+        assert len(ahead) == 4
+        assert {asked.port for asked in scene.server.requests("GET", PATH)} == ahead
+        assert len(scene.server.asked) == asked_before + 4
+
+
+async def test_a_connection_ahead_that_fails_leaves_the_time_as_it_was_known():
+    async with a_scene() as scene:
+        scene.server.ahead_ms = 700
+        await scene.rest.now_ms()
+        scene.server.on("GET", "/fapi/v1/time", refusal(-1001))
+
+        with pytest.raises(Unreachable):
+            await scene.rest.connect_ahead(2)
+
+        clock = scene.rest.server_clock
+        assert (clock.is_known, clock.offset_ms) == (True, 700)
+
+
 @pytest.mark.parametrize(
     "trouble",
     [CUT, Reply("Bad gateway", 502), refusal(-1001), Reply("<html>", 200)],
