@@ -244,6 +244,8 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=60)
     parser.add_argument("--out", type=Path, default=Path("build/soak"), help="a new folder")
     asked = parser.parse_args()
+    if asked.out.exists():
+        parser.error(f"{asked.out} is there already: move it away, or name another with --out")
     result = soak(asked.minutes, asked.out, SoakPlan(pace=asked.pace))
     table = as_markdown(result)
     (asked.out / "soak.json").write_bytes(msgspec.json.encode(result))
