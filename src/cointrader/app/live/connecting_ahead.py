@@ -9,10 +9,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
+from cointrader.app.live.before_close import until_before_close
 from cointrader.domain.clock import Clock
 from cointrader.domain.errors import CointraderError
 
-_BEFORE_CLOSE_MS = 3_000  # later than an idle connection's life before the close; then bots prepare
+_BEFORE_CLOSE_MS = 3_000  # an idle connection lives 15 s; a second later bots prepare
 
 
 class Connects(Protocol):
@@ -24,7 +25,6 @@ class Connects(Protocol):
 async def keep_connecting_ahead(desk: Connects, clock: Clock, bar_ms: int) -> None:
     """Shortly before every bar's close, until cancelled. A failure is left to who asks next."""
     while True:
-        next_ms = (clock.now_ms() + _BEFORE_CLOSE_MS) // bar_ms * bar_ms + bar_ms
-        await clock.sleep_until_ms(next_ms - _BEFORE_CLOSE_MS)
+        await until_before_close(clock, bar_ms, _BEFORE_CLOSE_MS)
         with suppress(CointraderError):
             await desk.connect_ahead()

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from cointrader.app.live.before_close import until_before_close
 from cointrader.domain.ports import Clock
 
 _BEFORE_CLOSE_MS = 2_000  # done by then in any case; and what was looked at is still near
@@ -25,8 +26,7 @@ async def keep_looking_ahead(bots: Iterable[Ahead], clock: Clock, bar_ms: int) -
     """Shortly before every bar's close, one bot after another, until cancelled."""
     bots = list(bots)
     while True:
-        next_ms = (clock.now_ms() + _BEFORE_CLOSE_MS) // bar_ms * bar_ms + bar_ms
-        await clock.sleep_until_ms(next_ms - _BEFORE_CLOSE_MS)
+        await until_before_close(clock, bar_ms, _BEFORE_CLOSE_MS)
         await look_ahead(bots)
 
 

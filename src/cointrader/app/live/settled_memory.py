@@ -11,6 +11,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cointrader.app.live.before_close import until_before_close
 from cointrader.domain.ports import Clock
 
 _MANY_OBJECTS = 50_000  # made since the last look; a bar of a hundred bots makes about a thousand
@@ -18,10 +19,10 @@ _MANY_OBJECTS = 50_000  # made since the last look; a bar of a hundred bots make
 
 async def keep_memory_settled(clock: Clock, bar_ms: int) -> None:
     """Settle it in the middle of a bar, then collect in the middle of each, until cancelled."""
-    await _middle(clock, bar_ms)
+    await until_before_close(clock, bar_ms, bar_ms // 2)
     with settled_memory():
         while True:
-            await _middle(clock, bar_ms)
+            await until_before_close(clock, bar_ms, bar_ms // 2)
             gc.collect()
 
 
@@ -40,8 +41,3 @@ def settled_memory() -> Iterator[None]:
     finally:
         gc.set_threshold(threshold, *others)
         gc.unfreeze()
-
-
-async def _middle(clock: Clock, bar_ms: int) -> None:
-    half_ms = bar_ms // 2
-    await clock.sleep_until_ms((clock.now_ms() + half_ms) // bar_ms * bar_ms + half_ms)
