@@ -22,6 +22,7 @@ from cointrader.domain.records import BotState
 
 BLOCKED, LIFTED = "unprotected", "protected"  # states of a bot in the journal
 _SEEN_WITHIN_MS = 5_000
+_REMOVALS = 8  # of one probe
 _FAR = 0.5  # of the mark price
 _FIRST_PAUSE_MS = 1_000
 _LONGEST_PAUSE_MS = 300_000
@@ -104,8 +105,19 @@ class Probe:
         if await self._protection.place_and_see(intent, see_by_ms=by_ms) is Placed.SEEN:
             await self._clock.sleep_ms(CONFIRMED_AFTER_MS)
             is_kept = await self._protection.rests(order_id)
-        is_gone = await self._protection.remove(order_id)
+        is_gone = await self._removed(order_id)
         return is_kept and is_gone
+
+    async def _removed(self, order_id: str) -> bool:
+        """Tried a few times: the next probe may be minutes away, and it must not rest till then."""
+        for remaining in range(_REMOVALS - 1, -1, -1):
+            try:
+                return await self._protection.remove(order_id)
+            except ExchangeError:
+                if not remaining:
+                    raise
+                await self._clock.sleep_ms(_FIRST_PAUSE_MS)
+        raise AssertionError("unreachable: the last try returns or raises")
 
     async def _trigger_price(self) -> Decimal:
         await self._booking.learn_filters()

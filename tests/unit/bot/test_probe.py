@@ -119,6 +119,21 @@ def test_a_probe_that_cannot_be_sent_is_sent_later(error):
     assert play(scenario) == ""
 
 
+def test_a_probe_that_cannot_be_cancelled_at_once_is_cancelled_before_another_is_sent():
+    async def scenario(world, life):
+        await asyncio.sleep(200)
+        world.exchange.loses_stops = False
+        sent_before = len(world.probes)
+        world.exchange.cancels = [DOWN, DOWN, DOWN]
+        while life.keeper.why_blocked:
+            await asyncio.sleep(1)
+        assert world.exchange.cancels == []
+        assert world.exchange.resting == {}
+        return len(world.probes) - sent_before
+
+    assert play(scenario) == 1
+
+
 def test_the_block_outlives_the_process():
     async def scenario(world, life):
         await asyncio.sleep(10)
