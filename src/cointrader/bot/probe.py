@@ -22,7 +22,6 @@ from cointrader.domain.records import BotState
 
 BLOCKED, LIFTED = "unprotected", "protected"  # states of a bot in the journal
 _SEEN_WITHIN_MS = 5_000
-_REMOVALS = 8  # of one probe
 _FAR = 0.5  # of the mark price
 _FIRST_PAUSE_MS = 1_000
 _LONGEST_PAUSE_MS = 300_000
@@ -79,14 +78,16 @@ class Probe:
     async def _passes(self) -> bool:
         if self._booking.holding is not None:
             return False
+        has_passed = False
         try:
-            return await self._try()
+            has_passed = await self._try()
         except (ExchangeError, TimeoutError) as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             log.warning("probe.failed", symbol=self._booking.symbol, reason=reason)
-            return False
         finally:
-            self._protection.spared = ""  # whatever is left of it, the next sweep takes
+            self._protection.spared = ""
+        await self._booking.settled()  # whatever is left of it is swept, until nothing is
+        return has_passed
 
     async def _try(self) -> bool:
         bar_ms = self._booking.bar_now_ms()
@@ -105,19 +106,8 @@ class Probe:
         if await self._protection.place_and_see(intent, see_by_ms=by_ms) is Placed.SEEN:
             await self._clock.sleep_ms(CONFIRMED_AFTER_MS)
             is_kept = await self._protection.rests(order_id)
-        is_gone = await self._removed(order_id)
+        is_gone = await self._protection.remove(order_id)
         return is_kept and is_gone
-
-    async def _removed(self, order_id: str) -> bool:
-        """Tried a few times: the next probe may be minutes away, and it must not rest till then."""
-        for remaining in range(_REMOVALS - 1, -1, -1):
-            try:
-                return await self._protection.remove(order_id)
-            except ExchangeError:
-                if not remaining:
-                    raise
-                await self._clock.sleep_ms(_FIRST_PAUSE_MS)
-        raise AssertionError("unreachable: the last try returns or raises")
 
     async def _trigger_price(self) -> Decimal:
         await self._booking.learn_filters()

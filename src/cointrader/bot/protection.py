@@ -137,7 +137,8 @@ class Protection:
             await self._exchange.cancel(self.symbol, order.client_order_id)
         placed = await self.establish(holding, levels, bar_open_ms, see_by_ms=see_by_ms)
         if placed is Placed.SEEN and bridge:
-            await self._cancel_all(o for o in await self._look() if is_same(o, bridge))
+            bridges = [o.client_order_id for o in await self._look() if is_same(o, bridge)]
+            await self._cancel_all(bridges)
         return placed
 
     def _is_others(self, order: OrderReport, holding: Holding, bar_open_ms: int) -> bool:
@@ -167,8 +168,9 @@ class Protection:
         placed = await self.place_and_see(intent, see_by_ms=see_by_ms)
         if placed is Placed.SEEN:
             with suppress(ExchangeError):  # the next move, or the sweep, finds them
-                moved = [o for o in await self._look() if leg_of(o.client_order_id) is Leg.TRAIL]
-                await self._cancel_all(o for o in moved if not is_same(o, intent.client_order_id))
+                seen = [o for o in await self._look() if leg_of(o.client_order_id) is Leg.TRAIL]
+                older = [o for o in seen if not is_same(o, intent.client_order_id)]
+                await self._cancel_all(o.client_order_id for o in older)
         return placed
 
     # -- looked at ---------------------------------------------------------------------------
@@ -211,27 +213,20 @@ class Protection:
         Those that rest, and those that may yet: an order may show up after it was given up. What
         still rests afterwards, or cannot be asked for, is tried again at the next sweep.
 
-        A failure keeps nothing else from being cancelled; the last one is raised in the end.
+        What is known is cancelled though nobody can see what is open. Raises `ExchangeError`.
         """
         self._is_unsure = True
-        may_rest, failure = self._execution.may_rest, None
+        may_rest = self._execution.may_rest
         meant = set(may_rest)  # as of now: what is placed while we look is none of our business
         try:
             resting = await self._own_resting()
-        except ExchangeError as error:
-            resting, failure = [], error
+        except ExchangeError:
+            await self._cancel_all(meant - {self.spared})
+            raise
         for order in resting:
             may_rest.setdefault(order.client_order_id, self._clock.now_ms())
             meant.add(order.client_order_id)
-        is_any_gone = False
-        for order_id in sorted(meant - {self.spared}):
-            try:
-                is_any_gone |= await self._cancel(order_id)
-            except ExchangeError as error:
-                failure = error
-        if failure is not None:
-            raise failure
-        if is_any_gone:
+        if await self._cancel_all(meant - {self.spared}):
             for order in await self._own_resting():  # acknowledged is not gone
                 if order.client_order_id in meant:
                     may_rest.setdefault(order.client_order_id, self._clock.now_ms())
@@ -253,12 +248,23 @@ class Protection:
         may_rest = self._execution.may_rest
         return not (self._is_unsure or (may_rest and may_rest.keys() - {self.spared}))
 
-    async def _cancel_all(self, orders: Iterable[OrderReport]) -> None:
-        for order in orders:
-            await self._cancel(order.client_order_id)
+    async def _cancel_all(self, order_ids: Iterable[str]) -> bool:
+        """Cancel orders; whether any of them certainly is not open any more.
+
+        A failure keeps no other from being cancelled; the last one is raised in the end.
+        """
+        is_any_gone, failure = False, None
+        for order_id in sorted(order_ids):
+            try:
+                is_any_gone |= await self._cancel(order_id)
+            except ExchangeError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return is_any_gone
 
     async def _cancel(self, order_id: str) -> bool:
-        """Cancel an order; whether it was there, or can still come."""
+        """Cancel an order; whether it certainly is not open any more."""
         is_gone = await self._execution.cancel(order_id)
         since_ms = self._execution.may_rest.get(order_id, 0)
         if is_gone or self._clock.now_ms() - since_ms > _FORGET_AFTER_MS:
@@ -267,9 +273,9 @@ class Protection:
 
     async def remove(self, order_id: str) -> bool:
         """Cancel all attempts at an order, seen or not; whether none of them is seen any more."""
-        for each in sorted(o for o in self._execution.may_rest if is_same_intent(o, order_id)):
-            await self._cancel(each)
-        await self._cancel_all(o for o in await self._look() if is_same(o, order_id))
+        await self._cancel_all(o for o in self._execution.may_rest if is_same_intent(o, order_id))
+        seen = [o.client_order_id for o in await self._look() if is_same(o, order_id)]
+        await self._cancel_all(seen)
         for _ in range(_LOOKS_FOR_GONE):
             if not any(is_same(order, order_id) for order in await self._look()):
                 return True
