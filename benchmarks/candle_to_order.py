@@ -5,7 +5,8 @@ moment at which the last final candle of a bar is handed to the socket, to the m
 request of an entry has been read from one. So decoding, deciding all symbols, the auction, what is
 asked of the exchange before an entry, the commit to disk and the way over two sockets are in it,
 and so is the time that the simulated exchange takes for its answers. How long the candles of one
-bar were on their way is told apart.
+bar were on their way is told apart. What bots do shortly before every close (connections are
+opened three seconds before it, bots look ahead two) is done directly before it.
 
 A machine that does other things as well shows in the delay. So the processor time that the bots
 used in the same span is measured too, and beside it what the same machine takes for one bare

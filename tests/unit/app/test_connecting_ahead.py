@@ -1,11 +1,9 @@
-import asyncio
-from contextlib import suppress
-
 import pytest
 
 from cointrader.app.live.connecting_ahead import keep_connecting_ahead
-from cointrader.app.virtual_time import LoopClock, VirtualLoop
+from cointrader.app.virtual_time import LoopClock
 from cointrader.domain.errors import RateLimited, Unreachable
+from tests.unit.app.courses import watched
 
 BAR_MS = 900_000
 
@@ -26,15 +24,7 @@ class Desk:
 def asked_between(start_ms: int, end_ms: int, failure: Exception | None = None) -> list[int]:
     clock = LoopClock(start_ms)
     desk = Desk(clock, failure)
-
-    async def main() -> None:
-        clock.start_at(start_ms)
-        with suppress(TimeoutError):
-            async with asyncio.timeout((end_ms - start_ms) / 1000):
-                await keep_connecting_ahead(desk, clock, BAR_MS)
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(main())
+    watched(keep_connecting_ahead(desk, clock, BAR_MS), clock, start_ms, end_ms)
     return desk.asked_ms
 
 

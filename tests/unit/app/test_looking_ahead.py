@@ -1,8 +1,6 @@
-import asyncio
-from contextlib import suppress
-
 from cointrader.app.live.looking_ahead import keep_looking_ahead
-from cointrader.app.virtual_time import LoopClock, VirtualLoop
+from cointrader.app.virtual_time import LoopClock
+from tests.unit.app.courses import watched
 
 BAR_MS = 900_000
 
@@ -19,15 +17,7 @@ class Looker:
 def looks_between(start_ms: int, end_ms: int) -> list[int]:
     clock = LoopClock(start_ms)
     lookers = [Looker(clock), Looker(clock)]
-
-    async def main() -> None:
-        clock.start_at(start_ms)
-        with suppress(TimeoutError):
-            async with asyncio.timeout((end_ms - start_ms) / 1000):
-                await keep_looking_ahead(lookers, clock, BAR_MS)
-
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(main())
+    watched(keep_looking_ahead(lookers, clock, BAR_MS), clock, start_ms, end_ms)
     assert lookers[0].looked_ms == lookers[1].looked_ms
     return lookers[0].looked_ms
 
