@@ -121,8 +121,10 @@ def _confirmed(seen: Seen) -> Iterable[int]:
     confirmed_ms = seen.door.confirmed_ms
     for trip in seen.witness.trips:
         times = [confirmed_ms[order_id] for order_id in trip.stop_ids & confirmed_ms.keys()]
-        if trip.is_own and times:
-            yield min(times) - trip.opened_ms
+        # An answer may be so old that it shows a stop whose position is closed already.
+        while_open = [at_ms for at_ms in times if at_ms <= (trip.closed_ms or at_ms)]
+        if trip.is_own and while_open:
+            yield min(while_open) - trip.opened_ms
 
 
 # -- what must not happen -------------------------------------------------------------------------

@@ -96,6 +96,7 @@ class Watch:
             if holding is None or holding.is_closed:
                 return
             self._booking.note_position()
+            self._pause_ms = _FIRST_PAUSE_MS
             await self._establish(
                 holding,
                 levels,
@@ -135,7 +136,7 @@ class Watch:
         `is_through`: because of the price, or because it was to be closed anyway; the exchange
         keeps stops as ever.
         """
-        booking = self._booking
+        booking, self._unconfirmed = self._booking, None
         if booking.state is State.OPEN or not self._is_closing:
             self._is_closing = True
             text = f"protection of {booking.symbol} was not confirmed: closing at market"
@@ -216,21 +217,29 @@ class Watch:
         elif booking.state is State.UNPROTECTED:
             await self._mend(holding, None, confirm_by_ms=None)
         elif booking.state is State.OPEN:
-            seen, self._unconfirmed = self._unconfirmed, None
-            now_ms = self._clock.now_ms()
-            standing = await self._standing(holding, None if seen is None else seen.by_ms)
-            is_too_soon = seen is not None and now_ms < seen.again_ms
-            if seen is not None and is_too_soon and standing.has_stop:
-                self._unconfirmed = seen  # this look does not count
-                self._look_at(seen.again_ms)
-            if not standing.is_whole or self._is_through:
-                by_ms = None if seen is None else seen.by_ms
-                await self._mend(holding, standing, confirm_by_ms=by_ms)
-            elif seen is not None:
-                if not is_too_soon:
-                    self._is_as_it_should_be()
-            elif await self._is_still_open(holding):  # its orders outlive it
-                self._is_as_it_should_be()
+            try:
+                await self._look_at_protection(holding)
+            finally:
+                self._see_again()
+
+    async def _look_at_protection(self, holding: Holding) -> None:
+        seen, now_ms = self._unconfirmed, self._clock.now_ms()
+        by_ms = None if seen is None else seen.by_ms
+        standing = await self._standing(holding, by_ms)
+        counts = seen is None or now_ms >= seen.again_ms
+        if counts and standing.has_stop:
+            self._unconfirmed = None
+        if not standing.is_whole or self._is_through:
+            await self._mend(holding, standing, confirm_by_ms=by_ms)
+        elif counts and (seen is not None or await self._is_still_open(holding)):
+            self._is_as_it_should_be()  # a position that is gone may leave its orders behind
+
+    def _see_again(self) -> None:
+        """A stop that was seen once is due a second time, whatever came of this look."""
+        seen, now_ms = self._unconfirmed, self._clock.now_ms()
+        if seen is not None and now_ms < seen.by_ms:
+            is_due_later = now_ms < seen.again_ms
+            self._look_at(seen.again_ms if is_due_later else now_ms + _LOOK_AGAIN_MS)
 
     def _is_as_it_should_be(self) -> None:
         self._pause_ms = _FIRST_PAUSE_MS

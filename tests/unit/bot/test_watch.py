@@ -151,6 +151,23 @@ def test_a_look_that_comes_too_soon_confirms_nothing():
     play(scenario)
 
 
+def test_a_look_that_comes_too_soon_and_sees_nothing_does_not_put_off_the_one_that_counts():
+    async def scenario(life):
+        await asyncio.sleep(1)
+        life.exchange.shows_after_ms = 60_000  # of an older state
+        life.exchange.position_looks = [DOWN]
+        tell(life, TARGET, OrderStatus.CANCELED)
+        await asyncio.sleep(0.5)
+        assert life.exchange.position_looks == []
+        life.exchange.shows_after_ms = 0
+        await asyncio.sleep(1)  # looked at again meanwhile: the stop is there
+        life.exchange.drop(STOP, OrderStatus.EXPIRED)
+        await asyncio.sleep(2)
+        assert_closed(life)
+
+    play(scenario)
+
+
 def test_a_stop_that_nobody_could_look_for_again_is_not_confirmed():
     async def scenario(life):
         life.exchange.looks = [DOWN] * 5
@@ -167,6 +184,20 @@ def test_a_second_look_that_fails_once_is_repeated():
         assert_open(life, STOP, TARGET)
 
     play(scenario)
+
+
+def test_a_second_look_that_finds_nothing_at_all_is_repeated_while_there_is_time():
+    async def scenario(life):
+        await asyncio.sleep(2.9)
+        held, life.exchange.held = life.exchange.held, Decimal(0)  # of an older state
+        life.exchange.shows_after_ms = 60_000
+        await asyncio.sleep(0.2)
+        life.exchange.held, life.exchange.shows_after_ms = held, 0
+        await asyncio.sleep(1)
+        assert_open(life, STOP, TARGET)
+        return [at_ms - opens(1) for at_ms in looks_of(life)]
+
+    assert play(scenario) == [0, 3_000, 3_500]
 
 
 def test_the_bot_goes_on_while_its_stop_is_being_confirmed():
