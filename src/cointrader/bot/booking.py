@@ -244,9 +244,9 @@ class Booking:
         pause_ms = _FIRST_PAUSE_MS
         while not await self._knows_funding():
             self.result_unknown()
-            if pause_ms == _FIRST_PAUSE_MS:
+            if pause_ms == _FIRST_PAUSE_MS or not self._protection.is_swept:
                 await self._sweep()  # what protected the position waits for no payment
-            elif pause_ms == _LONGEST_PAUSE_MS:
+            if pause_ms == _LONGEST_PAUSE_MS:
                 await self._tell_unknown()
             await self._clock.sleep_ms(pause_ms)
             pause_ms = min(2 * pause_ms, _LONGEST_PAUSE_MS)

@@ -75,6 +75,10 @@ class Closing:
             if self._unverified is not None and self._booking.holding is None:
                 await self._verify_flat(*self._unverified)
 
+    def forget(self) -> None:
+        """Another position began: whoever entered it saw that the one before was gone."""
+        self._unverified = None
+
     async def _close(self, bar_open_ms: int, leg: Leg) -> None:
         booking = self._booking
         booking.step(Step.EXIT_SENT)

@@ -22,6 +22,8 @@ from cointrader.risk.manager import Reservation
 from cointrader.strategy.plan import Exits, Levels
 from cointrader.strategy.state import State, Step
 
+_SWEEPS, _SWEEP_AGAIN_MS = 4, 500  # before an entry, of what the position before left
+_UNSWEPT = "unswept"  # our own refusal code
 _ANSWER_AFTER_FILL_S = 0.5  # the answer to an order whose fill was told is not waited for longer
 
 
@@ -57,7 +59,9 @@ class Entry:
     ) -> Rejected | None:
         """Open the reserved position and protect it; the refusal when there will be none."""
         booking = self._booking
-        await booking.settled()  # a sweep that is still under way must not see the new orders
+        if not await self._is_swept():
+            reservation.release()
+            return Rejected("orders of the position before may still rest", code=_UNSWEPT)
         side = reservation.side
         intent = self._execution.market_intent(
             bar_open_ms, Leg.ENTRY, side.entry, reservation.quantity, exits.to_text()
@@ -75,6 +79,16 @@ class Entry:
             reservation.commit(booking.bought, booking.holding.entry_price, levels.stop)
             await self._protect_or_book(levels)
         return None
+
+    async def _is_swept(self) -> bool:
+        """Whether no order of the position before is left to close the new one, or to keep its
+        stop from being placed."""
+        for _ in range(_SWEEPS):
+            await self._booking.settled()
+            if not self._booking.is_unsettled:
+                return True
+            await self._clock.sleep_ms(_SWEEP_AGAIN_MS)
+        return False
 
     async def _send(self, intent: Intent, decision: Decision) -> None:
         """Send the order. A fill that is told says that it arrived, whatever its answer does."""
@@ -180,6 +194,7 @@ class Entry:
         position = await self._exchange.position(booking.symbol)
         if position is None:
             return False
+        await booking.settled()
         intent = self._execution.market_intent(
             bar_open_ms,
             Leg.ADOPTED,

@@ -86,7 +86,7 @@ class Probe:
             log.warning("probe.failed", symbol=self._booking.symbol, reason=reason)
         finally:
             self._protection.spared = ""
-        await self._booking.settled()  # whatever is left of it is swept, until nothing is
+        await self._booking.settled()  # whatever is left of it is swept, by the watch if not here
         return has_passed
 
     async def _try(self) -> bool:

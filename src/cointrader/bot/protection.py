@@ -137,8 +137,9 @@ class Protection:
             await self._exchange.cancel(self.symbol, order.client_order_id)
         placed = await self.establish(holding, levels, bar_open_ms, see_by_ms=see_by_ms)
         if placed is Placed.SEEN and bridge:
-            bridges = [o.client_order_id for o in await self._look() if is_same(o, bridge)]
-            await self._cancel_all(bridges)
+            with suppress(ExchangeError):  # the sweep finds it
+                bridges = [o.client_order_id for o in await self._look() if is_same(o, bridge)]
+                await self._cancel_all(bridges)
         return placed
 
     def _is_others(self, order: OrderReport, holding: Holding, bar_open_ms: int) -> bool:
@@ -224,8 +225,9 @@ class Protection:
             await self._cancel_all(meant - {self.spared})
             raise
         for order in resting:
-            may_rest.setdefault(order.client_order_id, self._clock.now_ms())
-            meant.add(order.client_order_id)
+            if order.client_order_id not in may_rest:
+                may_rest[order.client_order_id] = self._clock.now_ms()
+                meant.add(order.client_order_id)
         if await self._cancel_all(meant - {self.spared}):
             for order in await self._own_resting():  # acknowledged is not gone
                 if order.client_order_id in meant:

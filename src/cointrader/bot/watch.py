@@ -39,6 +39,7 @@ _LONGEST_PAUSE_MS = 60_000
 _LONGEST_NAKED_PAUSE_MS = 5_000  # while a position is open that should be closed
 _LOOK_AGAIN_MS = 500
 _ASKING_S = 5.0  # one question to the exchange, at the longest
+_ASKING_IN_A_HURRY_S = 1.0
 
 log = structlog.get_logger()
 
@@ -95,14 +96,19 @@ class Watch:
             holding = self._booking.holding
             if holding is None or holding.is_closed:
                 return
+            self._forget_the_one_before()
             self._booking.note_position()
-            self._pause_ms = _FIRST_PAUSE_MS
             await self._establish(
                 holding,
                 levels,
                 confirm_by_ms=self._booking.filled_ms + DEADLINE_MS,
                 is_taken_over=is_taken_over,
             )
+
+    def _forget_the_one_before(self) -> None:
+        self._is_through, self._is_closing, self._unconfirmed = False, False, None
+        self._pause_ms = _FIRST_PAUSE_MS
+        self._closing.forget()
 
     async def _establish(
         self, holding: Holding, levels: Levels, *, confirm_by_ms: int, is_taken_over: bool
@@ -174,11 +180,15 @@ class Watch:
         self._look_at(self._clock.now_ms())
 
     def look_later(self) -> None:
-        """Something could not be done: look again after a pause that grows."""
-        self._look_at(self._clock.now_ms() + self._pause_ms)
-        is_naked = self._booking.state is State.UNPROTECTED
+        """Something could not be done: look again after a pause that grows.
+
+        Nothing is put off: where a look is due sooner, that one is the next.
+        """
+        is_naked = self._booking.state is State.UNPROTECTED or self._unconfirmed is not None
         longest_ms = _LONGEST_NAKED_PAUSE_MS if is_naked else _LONGEST_PAUSE_MS
-        self._pause_ms = min(2 * self._pause_ms, longest_ms)
+        pause_ms = min(self._pause_ms, longest_ms)
+        if self._look_at(self._clock.now_ms() + pause_ms):
+            self._pause_ms = 2 * pause_ms
 
     async def run(self) -> None:
         """Look whenever it is due, until cancelled."""
@@ -203,11 +213,13 @@ class Watch:
                 async with asyncio.timeout(left_s):
                     await self._woken.wait()
 
-    def _look_at(self, at_ms: int) -> None:
-        """Look at `at_ms`, or sooner where that was due already."""
-        if self._due_ms is None or at_ms < self._due_ms:
+    def _look_at(self, at_ms: int) -> bool:
+        """Look at `at_ms`; False where a look was due no later already."""
+        is_next = self._due_ms is None or at_ms < self._due_ms
+        if is_next:
             self._due_ms = at_ms
             self._woken.set()
+        return is_next
 
     async def _look(self) -> None:
         booking = self._booking
@@ -223,10 +235,10 @@ class Watch:
                 self._see_again()
 
     async def _look_at_protection(self, holding: Holding) -> None:
-        seen, now_ms = self._unconfirmed, self._clock.now_ms()
+        seen = self._unconfirmed
+        counts = seen is None or self._clock.now_ms() >= seen.again_ms  # by when the look begins
         by_ms = None if seen is None else seen.by_ms
         standing = await self._standing(holding, by_ms)
-        counts = seen is None or now_ms >= seen.again_ms
         if counts and standing.has_stop:
             self._unconfirmed = None
         if not standing.is_whole or self._is_through:
@@ -237,9 +249,12 @@ class Watch:
     def _see_again(self) -> None:
         """A stop that was seen once is due a second time, whatever came of this look."""
         seen, now_ms = self._unconfirmed, self._clock.now_ms()
-        if seen is not None and now_ms < seen.by_ms:
-            is_due_later = now_ms < seen.again_ms
-            self._look_at(seen.again_ms if is_due_later else now_ms + _LOOK_AGAIN_MS)
+        if seen is None:
+            return
+        if now_ms < max(seen.again_ms, seen.by_ms):
+            self._look_at(max(seen.again_ms, now_ms + _LOOK_AGAIN_MS))
+        else:
+            self.look_later()
 
     def _is_as_it_should_be(self) -> None:
         self._pause_ms = _FIRST_PAUSE_MS
@@ -277,21 +292,29 @@ class Watch:
 
         `standing` is None where a close or a protection did not succeed: it is tried again.
         """
-        if not await self._is_still_open(holding):
+        in_a_hurry = (
+            standing is None
+            or self._is_through
+            or not (standing.has_stop or self._can_be_confirmed(confirm_by_ms))
+        )
+        if not await self._is_still_open(holding, in_a_hurry=in_a_hurry):
             return
-        now_ms = self._clock.now_ms()
-        by_ms = now_ms + DEADLINE_MS if confirm_by_ms is None else confirm_by_ms
         if standing is None or self._is_through:
             await self._get_out(is_through=True)
         elif standing.has_stop:
             await self._complete(holding, standing)
-        elif now_ms + CONFIRMED_AFTER_MS > by_ms:
+        elif not self._can_be_confirmed(confirm_by_ms):
             await self._get_out(is_through=False)
         else:
             log.warning("stop.lost", symbol=self._booking.symbol)
             self._booking.step(Step.STOP_LOST)
             assert holding.levels is not None  # it was protected
+            by_ms = confirm_by_ms or self._clock.now_ms() + DEADLINE_MS
             await self._establish(holding, holding.levels, confirm_by_ms=by_ms, is_taken_over=True)
+
+    def _can_be_confirmed(self, by_ms: int | None) -> bool:
+        """Whether a stop that is placed now can be confirmed by then; None: there is no hurry."""
+        return by_ms is None or self._clock.now_ms() + CONFIRMED_AFTER_MS <= by_ms
 
     async def _complete(self, holding: Holding, standing: Standing) -> None:
         """A stop is there, and something else is not: no reason to close, but to go on trying."""
@@ -316,14 +339,23 @@ class Watch:
         else:
             self.look_later()
 
-    async def _is_still_open(self, holding: Holding) -> bool:
-        """Whether the exchange shows the position; where it does not, its end is asked for."""
+    async def _is_still_open(self, holding: Holding, *, in_a_hurry: bool = False) -> bool:
+        """Whether the exchange shows the position; where it does not, its end is asked for.
+
+        `in_a_hurry` to close it: what is not answered soon counts as open, for a close can only
+        reduce.
+        """
         booking = self._booking
-        async with asyncio.timeout(_ASKING_S):
-            position = await self._exchange.position(booking.symbol)
-        if position is None or position.side is not holding.side:
-            await self._learn_the_end(holding)
-            return False
+        try:
+            async with asyncio.timeout(_ASKING_IN_A_HURRY_S if in_a_hurry else _ASKING_S):
+                position = await self._exchange.position(booking.symbol)
+        except (ExchangeError, TimeoutError):
+            if not in_a_hurry:
+                raise
+        else:
+            if position is None or position.side is not holding.side:
+                await self._learn_the_end(holding)
+                return False
         return booking.held is holding.side and booking.state in (State.OPEN, State.UNPROTECTED)
 
     async def _learn_the_end(self, holding: Holding) -> None:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from cointrader.bot.probe import BLOCKED
 from cointrader.domain.errors import RateLimited, Rejected, Unreachable
-from cointrader.domain.events import OrderUpdated
 from cointrader.domain.order import Leg, OrderKind, OrderReport, OrderStatus, leg_of
-from cointrader.domain.records import Alert, BotState, TradeClosed
+from cointrader.domain.records import Alert, TradeClosed
 from cointrader.risk.manager import EntryRequest, Refusal, Reservation
 from cointrader.strategy.state import State
 from tests.unit.bot.fakes import (
     LONG,
     SELL,
     XRP,
-    FakeExchange,
-    FakeJournal,
-    a_life,
-    in_virtual_time,
     opens,
     order_id,
+)
+from tests.unit.bot.watched import (
+    a_moved_stop,
+    assert_closed,
+    assert_open,
+    is_blocked,
+    legs,
+    play,
+    reasons,
+    resting,
+    tell,
 )
 
 ENTRY, STOP, TARGET = order_id(Leg.ENTRY), order_id(Leg.STOP), order_id(Leg.TARGET)
@@ -33,59 +37,6 @@ STOP_AGAIN, TARGET_AGAIN = order_id(Leg.STOP, attempt=1), order_id(Leg.TARGET, a
 TRAIL = order_id(Leg.TRAIL, 1)
 THROUGH = Rejected("the order would trigger at once", code="-2021")
 DOWN = Unreachable("no route")
-
-
-def play(scenario, **exchange):
-    """Run `scenario` with a process that enters long at 100 at the close of bar 0."""
-
-    async def main(clock):
-        life = await a_life(clock, FakeExchange(**exchange), FakeJournal())
-        await life.enter(0)
-        result = await scenario(life)
-        await life.end()
-        return result
-
-    return in_virtual_time(main, opens(1))
-
-
-def tell(life, order, status):
-    """The resting order ends, and the account's stream says so."""
-    report = life.exchange.resting[order]
-    life.exchange.drop(order, status)
-    told = replace(report, status=status, updated_ms=life.clock.now_ms())
-    life.exchange.events.put_nowait(OrderUpdated(told))
-
-
-def legs(life):
-    """Legs of the orders placed, probes left out."""
-    found = [leg_of(request.client_order_id) for request in life.exchange.placed]
-    return "".join(leg.value for leg in found if leg not in (None, Leg.PROBE))
-
-
-def resting(life):
-    return {each for each in life.exchange.resting if leg_of(each) is not Leg.PROBE}
-
-
-def reasons(life):
-    return [record.trade.reason.value for record in life.journal.written(TradeClosed)]
-
-
-def is_blocked(life):
-    return any(record.state == BLOCKED for record in life.journal.written(BotState))
-
-
-def assert_open(life, *orders):
-    assert (life.keeper.held, life.keeper.state) == (LONG, State.OPEN)
-    assert resting(life) == set(orders)
-    assert not is_blocked(life)
-
-
-def assert_closed(life):
-    assert (life.keeper.held, life.keeper.state) == (None, State.FLAT)
-    assert life.exchange.held == 0
-    assert resting(life) == set()
-    assert life.risk.open_positions == {}
-    assert reasons(life) == ["UNPROTECTED"]
 
 
 # ---------------------------------------------------------------------- seen twice
@@ -407,19 +358,6 @@ def test_a_cancel_that_fails_keeps_no_other_order_from_being_swept():
 
 
 # ---------------------------------------------------------------------- moved
-
-
-def trail(life):
-    return life.keeper.trail(103.0, opens(1), 0.01)
-
-
-def a_moved_stop(scenario, **exchange):
-    async def moved(life):
-        await life.clock.sleep_until_ms(opens(2))
-        await trail(life)
-        return await scenario(life)
-
-    return play(moved, **exchange)
 
 
 def test_a_moved_stop_that_is_gone_is_placed_again_at_its_level():
