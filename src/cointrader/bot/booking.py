@@ -17,7 +17,7 @@ import structlog
 from cointrader.bot.holding import Holding
 from cointrader.bot.protection import Protection
 from cointrader.domain.clock import HOUR_MS, MINUTE_MS
-from cointrader.domain.errors import ExchangeError, RateLimited, Unreachable
+from cointrader.domain.errors import CointraderError, ExchangeError, RateLimited, Unreachable
 from cointrader.domain.events import FundingSettled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Fill, Side
@@ -37,6 +37,7 @@ from cointrader.strategy.state import State, Step, after
 
 ASK_AGAIN_S = 1.0  # how long fills may stay away before they are asked for
 FILL_PATIENCE = 10  # times
+_REFRESHING_S = 0.5  # what the exchange allows, where something is known already
 _ASKING_S = 5.0  # one question to the exchange, at the longest
 _FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 500, 32_000  # before funding is asked for again
 _SETTLES_WITHIN_MS = MINUTE_MS  # of the full hour: so late may a payment be booked
@@ -99,6 +100,10 @@ class Booking:
     def bought(self) -> Decimal:
         return Decimal(0) if self.holding is None else self.holding.bought
 
+    def holds(self, holding: Holding) -> bool:
+        """Whether this very position is still there, and no later one."""
+        return self.holding is not None and self.holding.trade_id == holding.trade_id
+
     def step(self, step: Step) -> None:
         self.state = after(self.state, step)
 
@@ -118,6 +123,12 @@ class Booking:
     async def learn_filters(self) -> None:
         """Learn what the exchange allows for this symbol; that may change while we run."""
         self.instrument = await self._exchange.instrument(self.symbol)
+
+    async def refresh_filters(self, *, within_s: float = _REFRESHING_S) -> None:
+        """`learn_filters` for what must not wait: it goes by what is known where asking fails."""
+        with suppress(CointraderError, TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.learn_filters()
 
     def bar_now_ms(self) -> int:
         return self._clock.now_ms() // self.bar_ms * self.bar_ms
@@ -165,13 +176,15 @@ class Booking:
         return False
 
     async def catch_up(self, *, within_s: float = _ASKING_S) -> None:
-        """Count funding and fills that the event stream may have missed.
+        """Count fills that the event stream may have missed, and funding before them: the last
+        fill books the trade. A remote exchange is asked for funding then, and no fill waits for it.
 
-        Funding first: the last fill books the trade. `Unreachable` when the answers stay away.
+        `Unreachable` when the answers stay away.
         """
         try:
             async with asyncio.timeout(within_s):
-                if self.holding is not None and self.holding.entered_ms:
+                is_held = self.holding is not None and self.holding.entered_ms
+                if is_held and not self._exchange.is_remote:
                     await self.count_funding()
                 fills = await self._fills_so_far()
         except TimeoutError:

@@ -49,25 +49,26 @@ class Closing:
         A position above what one market order may be is closed in parts. Raises `OutcomeUnknown`
         and other `ExchangeError` where it may still be open: its state is UNPROTECTED then.
         """
+        meant = self._booking.holding  # and no position that follows it while we wait
         async with self._lock:
-            if self._booking.holding is not None:
-                await self._close(bar_open_ms, leg)
+            if meant is not None and self._booking.holds(meant):
+                await self._close(meant, bar_open_ms, leg)
 
-    async def close_for_good(self, bar_open_ms: int, leg: Leg) -> None:
+    async def close_for_good(self, meant: Holding, bar_open_ms: int, leg: Leg) -> None:
         """`close`, and the exchange itself shows that nothing is left, several times running.
 
         What is left all the same, an entry's late fill, is closed again. Raises as `close` does.
+        A position that follows the one that is `meant` is left alone.
         """
         async with self._lock:
-            side = self._booking.held
-            if side is None:
+            if not self._booking.holds(meant):
                 return
             with suppress(ExchangeError):  # fills of the entry that nobody has told yet
                 await self._booking.catch_up(within_s=_LATE_FILLS_S)
-            self._unverified = side, bar_open_ms, leg
-            if self._booking.holding is not None:
-                await self._close(bar_open_ms, leg)
-            await self._verify_flat(side, bar_open_ms, leg)
+            if self._booking.holds(meant):
+                self._unverified = meant.side, bar_open_ms, leg
+                await self._close(meant, bar_open_ms, leg)
+            await self._verify_flat(meant.side, bar_open_ms, leg)
 
     async def verify_flat(self) -> None:
         """Go on with what `close_for_good` could not bring to its end. Raises as it does."""
@@ -79,30 +80,32 @@ class Closing:
         """Another position began: whoever entered it saw that the one before was gone."""
         self._unverified = None
 
-    async def _close(self, bar_open_ms: int, leg: Leg) -> None:
+    async def _close(self, meant: Holding, bar_open_ms: int, leg: Leg) -> None:
         booking = self._booking
         booking.step(Step.EXIT_SENT)
         failure: ExchangeError | None = None
         try:
-            await self._close_parts(bar_open_ms, leg)
-        except ExchangeError as error:
-            failure = error
-        await booking.settled()  # flat is when the trade is booked and its orders are swept
-        if booking.holding is None:
-            return
-        booking.step(Step.EXIT_FAILED)
-        booking.result_unknown()
-        raise failure or OutcomeUnknown(
-            "a close was sent, the position is still open", where=booking.symbol
-        )
+            try:
+                await self._close_parts(meant, bar_open_ms, leg)
+            except ExchangeError as error:
+                failure = error
+            await booking.settled()  # flat is when the trade is booked and its orders are swept
+        finally:  # also where whoever asked for it has given up
+            is_left = booking.holds(meant)
+            if is_left:
+                booking.step(Step.EXIT_FAILED)
+                booking.result_unknown()
+        if is_left:
+            raise failure or OutcomeUnknown(
+                "a close was sent, the position is still open", where=booking.symbol
+            )
 
-    async def _close_parts(self, bar_open_ms: int, leg: Leg) -> None:
+    async def _close_parts(self, meant: Holding, bar_open_ms: int, leg: Leg) -> None:
         booking = self._booking
-        with suppress(ExchangeError):  # an exit goes by what is known, when asking fails
-            await booking.learn_filters()
+        await booking.refresh_filters()
         for part in range(MOST_PARTS):
             holding = booking.holding
-            if holding is None:
+            if holding is None or not booking.holds(meant):
                 return
             await self._close_part(holding, bar_open_ms, leg, part)
             if booking.left == holding.quantity:

@@ -23,6 +23,7 @@ from cointrader.strategy.plan import Exits, Levels
 from cointrader.strategy.state import State, Step
 
 _SWEEPS, _SWEEP_AGAIN_MS = 4, 500  # before an entry, of what the position before left
+_CLOCKS_DIFFER_MS = 1_000
 _UNSWEPT = "unswept"  # our own refusal code
 _ANSWER_AFTER_FILL_S = 0.5  # the answer to an order whose fill was told is not waited for longer
 
@@ -70,9 +71,10 @@ class Entry:
         try:
             await self._send(intent, decision)
         except Rejected as refused:
-            booking.abandon()
-            reservation.release()
-            return refused
+            if not booking.bought:
+                booking.abandon()
+                reservation.release()
+                return refused
         await self._filled(reservation.quantity)
         levels = self._planned(exits)
         if booking.holding is not None:
@@ -155,7 +157,7 @@ class Entry:
         booking = self._booking
         kept = self._kept = self._journal.open_position(booking.symbol)
         if entry.leg is Leg.ADOPTED and kept is not None:
-            booking.holding = self._count_adopted(entry, kept.entry_price)
+            booking.holding = await self._counted_again(entry, kept.entry_price)
         await booking.count_fills()
         booking.filled_ms = self._clock.now_ms()
         if booking.bought:
@@ -163,8 +165,10 @@ class Entry:
         else:
             await self._filled(None)
         await booking.count_funding()
+        if booking.holding is None:  # its stop was filled meanwhile
+            return
         levels = self._planned(Exits.from_text(entry.exits))
-        if booking.holding is not None and not booking.holding.is_closed:
+        if not booking.holding.is_closed:
             booking.tell_size()
         await self._protect_or_book(levels, is_taken_over=True)
 
@@ -217,6 +221,13 @@ class Entry:
         booking.step(Step.ENTRY_FILLED)
         await self._protect_or_book(levels, is_taken_over=True)
         return booking.state is State.OPEN
+
+    async def _counted_again(self, entry: Intent, entry_price: Decimal) -> Holding:
+        """After a restart: the holding taken over, without what had made it what it was."""
+        taken = self._count_adopted(entry, entry_price)
+        fills = await self._exchange.fills(entry.symbol, since_ms=taken.entered_ms)
+        before = {fill.trade_id for fill in fills if fill.at_ms < entry.at_ms - _CLOCKS_DIFFER_MS}
+        return replace(taken, seen=taken.seen | before)
 
     def _free_attempt(self, bar_open_ms: int) -> int:
         """Two positions may be taken over within one bar: the second has an id of its own."""

@@ -14,8 +14,11 @@ attempt.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
+from enum import Enum, auto
+from typing import TypeVar
 
 from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected, Unreachable
 from cointrader.domain.order import (
@@ -31,6 +34,8 @@ from cointrader.domain.order import (
 from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.records import Decision, Intent, OrderSeen
 
+Answer = TypeVar("Answer")
+
 TOO_LATE = "late"  # our own refusal code: the entry's time was over before it could be sent
 RECEIVE_WINDOW_MS = 5_000  # so long may a request that left still be carried out
 INVISIBLE_MS = 2_000  # so long may an order that was carried out not be found
@@ -43,6 +48,14 @@ _RETRIES = 4
 _RETRY_PAUSE_MS = 250
 _LONGEST_WAIT_MS = 1_000  # of a stop or a close, whatever the exchange asks for
 _BEFORE_INTENT_MS = 60_000  # clocks and stamps differ
+
+
+class _Attempt(Enum):
+    """What became of one id."""
+
+    THERE = auto()
+    ENDED = auto()  # without effect
+    LOST = auto()  # it left, and cannot be found
 
 
 class Execution:
@@ -60,6 +73,7 @@ class Execution:
         self._bar_ms = bar_ms
         self._started_ms = clock.now_ms()
         self._carried_out: set[str] = set()  # of the newest bar, by this process
+        self._ended: set[str] = set()  # of these, those that ended without effect
         self._newest_bar_ms = 0
         self._exchange = exchange
         self._journal = journal
@@ -155,41 +169,49 @@ class Execution:
         ]
 
     async def _carry_out_one(
-        self, intent: Intent, *, perhaps_sent: bool, not_after_ms: int | None, lost: int = 0
+        self, intent: Intent, *, perhaps_sent: bool, not_after_ms: int | None
     ) -> str:
-        """`lost` attempts before this one left and cannot be found."""
-        if perhaps_sent:
-            until_ms = self._settled_ms(not_after_ms) if intent.leg is Leg.ENTRY else 0
-            report = await self.look_up(intent.client_order_id, until_ms=until_ms)
-            if report is not None:
-                if intent.leg is Leg.ENTRY or not report.status.is_final:
-                    return intent.client_order_id
-                return await self._carry_out_next(intent, not_after_ms, lost)
-            if intent.leg is Leg.ENTRY and await self._left_traces(intent):
+        """Under this id, or under a later one, where an order ended without effect or is lost."""
+        lost = 0
+        while True:
+            attempt = await self._attempt(
+                intent, perhaps_sent, not_after_ms, may_lose=lost < _RETRIES
+            )
+            if attempt is _Attempt.THERE:
                 return intent.client_order_id
+            lost += attempt is _Attempt.LOST
+            intent = replace(
+                intent,
+                client_order_id=next_attempt(intent.client_order_id),
+                at_ms=self._clock.now_ms(),
+            )
+            perhaps_sent = self._is_known(intent)
+            if not perhaps_sent:
+                await self._journal.commit(intent)
+
+    async def _attempt(
+        self, intent: Intent, perhaps_sent: bool, not_after_ms: int | None, *, may_lose: bool
+    ) -> _Attempt:
+        order_id, is_entry = intent.client_order_id, intent.leg is Leg.ENTRY
+        if order_id in self._ended:
+            return _Attempt.ENDED
+        if perhaps_sent:
+            until_ms = self._settled_ms(not_after_ms) if is_entry else 0
+            report = await self.look_up(order_id, until_ms=until_ms)
+            if report is not None:
+                if is_entry or not report.status.is_final:
+                    return _Attempt.THERE
+                self._ended.add(order_id)
+                return _Attempt.ENDED
+            if is_entry and await self._left_traces(intent):
+                return _Attempt.THERE
         try:
-            is_there = await self._send(intent, not_after_ms, may_lose=lost < _RETRIES)
+            is_there = await self._send(intent, not_after_ms, may_lose=may_lose)
         except Rejected:
-            self.may_rest.pop(intent.client_order_id, None)
+            self.may_rest.pop(order_id, None)
             await self._journal.commit(OrderSeen(_refused(intent, self._clock.now_ms())))
             raise
-        if is_there:
-            return intent.client_order_id
-        return await self._carry_out_next(intent, not_after_ms, lost + 1)
-
-    async def _carry_out_next(self, intent: Intent, not_after_ms: int | None, lost: int) -> str:
-        """The same under the next id: this one ended without effect, or cannot be found."""
-        again = replace(
-            intent,
-            client_order_id=next_attempt(intent.client_order_id),
-            at_ms=self._clock.now_ms(),
-        )
-        is_known = self._is_known(again)
-        if not is_known:
-            await self._journal.commit(again)
-        return await self._carry_out_one(
-            again, perhaps_sent=is_known, not_after_ms=not_after_ms, lost=lost
-        )
+        return _Attempt.THERE if is_there else _Attempt.LOST
 
     def _is_known(self, intent: Intent) -> bool:
         """Whether this order was meant before, by this process or by one before it."""
@@ -197,6 +219,7 @@ class Execution:
         if bar_ms > self._newest_bar_ms:
             self._newest_bar_ms = bar_ms
             self._carried_out.clear()
+            self._ended.clear()
         if order_id in self._carried_out:
             return True
         self._carried_out.add(order_id)
@@ -266,7 +289,7 @@ class Execution:
         while True:
             is_last = self._clock.now_ms() >= until_ms
             try:
-                report = await self._exchange.order(self.symbol, order_id)
+                report = await _answered(self._exchange.order(self.symbol, order_id))
             except (Unreachable, RateLimited):
                 if is_last:
                     raise
@@ -287,10 +310,18 @@ class Execution:
     async def _left_traces(self, entry: Intent) -> bool:
         """Whether an entry that cannot be found was executed all the same."""
         since_ms = entry.bar_open_ms + self._bar_ms - _BEFORE_INTENT_MS
-        fills = await self._exchange.fills(self.symbol, since_ms=since_ms)
+        fills = await _answered(self._exchange.fills(self.symbol, since_ms=since_ms))
         if any(fill.client_order_id == entry.client_order_id for fill in fills):
             return True
-        return await self._exchange.position(self.symbol) is not None
+        return await _answered(self._exchange.position(self.symbol)) is not None
+
+
+async def _answered(question: Awaitable[Answer]) -> Answer:
+    """A question that is refused is not answered: only an order that is refused is none."""
+    try:
+        return await question
+    except Rejected as refused:
+        raise Unreachable(refused.what, where=refused.where, todo=refused.todo) from refused
 
 
 def _refused(intent: Intent, at_ms: int) -> OrderReport:

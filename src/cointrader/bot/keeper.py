@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from decimal import Decimal
 
 from cointrader.bot.booking import Booking
@@ -20,7 +19,7 @@ from cointrader.bot.holding import Holding
 from cointrader.bot.probe import Probe
 from cointrader.bot.protection import Placed, Protection
 from cointrader.bot.watch import Watch
-from cointrader.domain.errors import ExchangeError, OutcomeUnknown, Rejected, StaleData
+from cointrader.domain.errors import OutcomeUnknown, Rejected, StaleData
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import Leg, Side
@@ -118,6 +117,10 @@ class PositionKeeper:
         """Learn what the exchange allows for this symbol; that may change while we run."""
         await self._booking.learn_filters()
 
+    async def refresh_filters(self, *, within_s: float) -> None:
+        """`learn_filters` for what must not wait; see `Booking.refresh_filters`."""
+        await self._booking.refresh_filters(within_s=within_s)
+
     # -- beside the bot ----------------------------------------------------------------------
 
     async def follow(self, events: AsyncIterator[AccountEvent]) -> None:
@@ -196,14 +199,19 @@ class PositionKeeper:
 
         Raises an `ExchangeError` where that could not be done yet: it is tried again by itself.
         """
+        holding = self._booking.holding
+        if holding is not None:
+            await self._flatten(holding)
+        await self._booking.settled()
+
+    async def _flatten(self, holding: Holding) -> None:
         if self.state is State.ENTERING:  # whoever sent it ended before it was known
             raise OutcomeUnknown("an entry is under way and not known yet", where=self.symbol)
         try:
-            await self._closing.close_for_good(self._booking.bar_now_ms(), Leg.FLATTEN)
-        except ExchangeError:
+            await self._closing.close_for_good(holding, self._booking.bar_now_ms(), Leg.FLATTEN)
+        except BaseException:  # whoever asked may have given up: the watch does not
             self._watch.look_later()
             raise
-        await self._booking.settled()
 
     async def trail(self, close: float, bar_open_ms: int, trail_ratio: float) -> None:
         """After a bar's close: move the stop behind the best close since the fill.
@@ -219,8 +227,7 @@ class PositionKeeper:
         best = max(known, close, key=lambda c: c * sign) if known else close
         booking.best_close = best
         now = float(holding.levels.stop)
-        with suppress(ExchangeError):
-            await booking.learn_filters()
+        await booking.refresh_filters()
         wanted = booking.instrument.stop_price(
             trailed_stop(sign, now, best, trail_ratio), position=holding.side
         )
@@ -233,8 +240,7 @@ class PositionKeeper:
             bar_open_ms,
             quantity=booking.instrument.covering(holding.quantity),
         )
-        held_now = booking.holding
-        if held_now is None or held_now.trade_id != holding.trade_id:
+        if not booking.holds(holding):
             return  # it was closed meanwhile
         if placed is Placed.SEEN:
             booking.stop_moved(levels)

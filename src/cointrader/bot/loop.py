@@ -19,7 +19,7 @@ from cointrader.bot.recovery import Recovery
 from cointrader.bot.settings import BotSettings
 from cointrader.bot.stream import Attentive, Bar, BarStream
 from cointrader.bot.views import Views
-from cointrader.domain.errors import DataError, ExchangeError
+from cointrader.domain.errors import DataError, ExchangeError, OutcomeUnknown
 from cointrader.domain.events import CandleClosed, FeedEvent
 from cointrader.domain.order import Side
 from cointrader.domain.ports import BestPrices, Clock, Exchange, InputAges, Journal, MarketFeed
@@ -78,7 +78,8 @@ class Loop:
         self._inputs = inputs
         self._postponed: FeedEvent | None = None  # its HOLD is told, and not written down yet
         self._decided: tuple[MarketView, Side | None, Decision] | None = None  # the last one
-        self._recovered = asyncio.Event()  # what is open is known; or the run is over
+        self._recovered = asyncio.Event()  # what is open is known
+        self._flattening: set[asyncio.Task[None]] = set()  # on demand
         self._acting = asyncio.Lock()  # a bar is being answered, or the position closed on demand
         self._exchange = exchange
         self._feed = feed
@@ -119,7 +120,8 @@ class Loop:
                 await self._trade(candles)
                 follower.cancel()
         finally:
-            self._recovered.set()
+            for flattening in self._flattening:  # whoever runs next has the position
+                flattening.cancel()
             self._risk.leave(self._symbol)
             self._postponed = None  # not answered, so it is asked for by whoever comes next
 
@@ -235,7 +237,22 @@ class Loop:
         return now_bar_ms if started_ms is None else started_ms // self._bar_ms * self._bar_ms
 
     async def flatten(self) -> None:
-        """Close what is open, and what the bar that is being answered may open yet."""
+        """Close what is open, and what the bar that is being answered may open yet.
+
+        `OutcomeUnknown` where this run ends before that is done: the next one goes on from there.
+        """
+        flattening = asyncio.create_task(self._flatten(), name=f"flatten:{self._symbol}")
+        self._flattening.add(flattening)
+        try:
+            await asyncio.wait([flattening])
+        finally:
+            self._flattening.discard(flattening)
+            flattening.cancel()  # whoever asked is gone
+        if flattening.cancelled():
+            raise OutcomeUnknown("the bot ended before it had closed", where=self._symbol)
+        flattening.result()
+
+    async def _flatten(self) -> None:
         await self._recovered.wait()
         if self._keeper.state is State.OPEN:  # at once, whatever else is being waited for
             await self._keeper.flatten()

@@ -14,6 +14,8 @@ from cointrader.domain.ports import Clock, Exchange, Journal
 from cointrader.domain.records import Intent
 from cointrader.risk.manager import RiskManager
 
+_FILTERS_WITHIN_S = 5.0  # a position waits for its stop, whose levels are in the journal
+
 
 class Recovery:
     """Brings one bot's keeper up to date after a start."""
@@ -51,17 +53,18 @@ class Recovery:
     def _has_ended(self, order_id: str) -> bool:
         """Whether the entry was refused, or became a trade that is booked."""
         seen = self._journal.last_order(order_id)
-        if seen is not None and seen.report.status.is_final and not seen.report.filled_quantity:
+        if seen is not None and seen.report.status.is_final and not self._was_seen_filled(order_id):
             return True
         return self._journal.has_trade(order_id)
 
     async def finish(self) -> None:
         """Find out what became of that entry and put everything in order."""
         keeper = self._keeper
-        await keeper.learn_filters()
         if self._entry is None:
+            await keeper.learn_filters()
             await self._begin_flat()
             return
+        await keeper.refresh_filters(within_s=_FILTERS_WITHIN_S)
         if self._entry.leg is not Leg.ADOPTED and not await self._entry_exists(self._entry):
             keeper.abandon()
             await self._begin_flat()

@@ -83,6 +83,7 @@ class Watch:
         self._pause_ms = _FIRST_PAUSE_MS
         self._woken = asyncio.Event()
         self._acting = asyncio.Lock()  # protection is being put in place, or looked at
+        self._looking: asyncio.Timeout | None = None  # while it is looked at
         booking.on_unswept = self.look_later
 
     # -- first -------------------------------------------------------------------------------
@@ -92,6 +93,9 @@ class Watch:
 
         `is_taken_over`: other orders may be around it, the guard's or those of whoever opened it.
         """
+        if self._looking is not None and self._looking.when() is None:
+            # At the position before, or at what it left: nothing that a new one could wait for.
+            self._looking.reschedule(asyncio.get_running_loop().time())
         async with self._acting:
             holding = self._booking.holding
             if holding is None or holding.is_closed:
@@ -125,7 +129,7 @@ class Watch:
             )
         else:
             placed = await self._protection.establish(holding, levels, bar_ms, see_by_ms=see_by_ms)
-        if booking.holding is None or booking.state is State.EXITING:
+        if not booking.holds(holding) or booking.state is State.EXITING:
             return  # somebody else ended it, or is about to
         if placed is Placed.SEEN:
             if booking.state is State.UNPROTECTED:
@@ -134,15 +138,16 @@ class Watch:
             self._unconfirmed = _Unconfirmed(again_ms, confirm_by_ms)
             self._look_at(again_ms)
             return
-        await self._get_out(is_through=placed is Placed.TOO_LATE)
+        await self._get_out(holding, is_through=placed is Placed.TOO_LATE)
 
-    async def _get_out(self, *, is_through: bool) -> None:
+    async def _get_out(self, holding: Holding, *, is_through: bool) -> None:
         """Close at market, verified; what fails is tried again until it is done.
 
         `is_through`: because of the price, or because it was to be closed anyway; the exchange
         keeps stops as ever.
         """
         booking, self._unconfirmed = self._booking, None
+        bar_ms = booking.entry_bar_ms
         if booking.state is State.OPEN or not self._is_closing:
             self._is_closing = True
             text = f"protection of {booking.symbol} was not confirmed: closing at market"
@@ -150,7 +155,7 @@ class Watch:
         if not is_through:
             self._on_unprotected("its stop was not confirmed in time")
         try:
-            await self._closing.close_for_good(booking.entry_bar_ms, Leg.EMERGENCY)
+            await self._closing.close_for_good(holding, bar_ms, Leg.EMERGENCY)
             self._is_closing = False
         except (ExchangeError, TimeoutError) as error:
             log.error("close.failed", symbol=booking.symbol, reason=_words(error))
@@ -195,11 +200,13 @@ class Watch:
         while True:
             await self._wait()
             try:
-                async with self._acting:
+                async with self._acting, asyncio.timeout(None) as self._looking:
                     await self._look()
             except (ExchangeError, TimeoutError) as error:
                 log.warning("watch.failed", symbol=self._booking.symbol, reason=_words(error))
                 self.look_later()
+            finally:
+                self._looking = None
 
     async def _wait(self) -> None:
         while True:
@@ -299,12 +306,12 @@ class Watch:
         )
         if not await self._is_still_open(holding, in_a_hurry=in_a_hurry):
             return
-        if standing is None or self._is_through:
-            await self._get_out(is_through=True)
+        if standing is None or self._is_through or self._booking.state is State.UNPROTECTED:
+            await self._get_out(holding, is_through=True)
         elif standing.has_stop:
             await self._complete(holding, standing)
         elif not self._can_be_confirmed(confirm_by_ms):
-            await self._get_out(is_through=False)
+            await self._get_out(holding, is_through=False)
         else:
             log.warning("stop.lost", symbol=self._booking.symbol)
             self._booking.step(Step.STOP_LOST)
@@ -330,10 +337,10 @@ class Watch:
             placed = await self._protection.establish(
                 holding, levels, booking.entry_bar_ms, see_by_ms=now_ms + DEADLINE_MS
             )
-        if booking.holding is None or booking.state is not State.OPEN:
+        if not booking.holds(holding) or booking.state is not State.OPEN:
             return
         if placed is Placed.TOO_LATE:
-            await self._get_out(is_through=True)
+            await self._get_out(holding, is_through=True)
         elif placed is Placed.SEEN:
             self._look_at(self._clock.now_ms() + CONFIRMED_AFTER_MS)
         else:
@@ -356,15 +363,14 @@ class Watch:
             if position is None or position.side is not holding.side:
                 await self._learn_the_end(holding)
                 return False
-        return booking.held is holding.side and booking.state in (State.OPEN, State.UNPROTECTED)
+        return booking.holds(holding) and booking.state in (State.OPEN, State.UNPROTECTED)
 
     async def _learn_the_end(self, holding: Holding) -> None:
         """The position is gone, and its fills do not say so yet. No entry until they do."""
         booking = self._booking
         with suppress(ExchangeError):
             await booking.catch_up()
-        now = booking.holding
-        if now is None or now.trade_id != holding.trade_id or now.is_closed:
+        if booking.holding is None or not booking.holds(holding) or booking.holding.is_closed:
             return
         booking.result_unknown()
         if self._told_unknown != holding.trade_id:
