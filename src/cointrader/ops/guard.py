@@ -6,7 +6,7 @@ nothing of whoever opened them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from cointrader.domain.order import OrderKind, OrderReport, OrderStatus, Side
 from cointrader.domain.position import Position
 
 STOPS_TRIED = 2  # then the position is closed at market
+MOST_PARTS = 50  # orders that one close may take; the next look asks for the rest
 _STOPS = (OrderKind.STOP_MARKET, OrderKind.TRAILING_STOP_MARKET)
 _WAITING = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 
@@ -51,9 +52,14 @@ class Watch:
     grace_ms: int
     naked: Mapping[str, Naked] = field(default_factory=dict)  # by symbol
 
-    def look(self, now_ms: int, seen: Iterable[Seen]) -> tuple[Watch, list[Deed]]:
-        """The watch after this look, and what it asks for."""
-        naked: dict[str, Naked] = {}
+    def look(
+        self, now_ms: int, seen: Iterable[Seen], unseen: Collection[str] = ()
+    ) -> tuple[Watch, list[Deed]]:
+        """The watch after this look, and what it asks for.
+
+        A symbol in `unseen` could not be looked at. That is no cover: what was known of it stays.
+        """
+        naked = {symbol: self.naked[symbol] for symbol in unseen if symbol in self.naked}
         deeds: list[Deed] = []
         for each in seen:
             position = each.position
@@ -97,3 +103,14 @@ def stop_level(position: Position, mark: Decimal, ratio: float) -> float:
     if liquidation is not None and (level - float(liquidation)) * position.side.sign <= 0:
         return (float(mark) + float(liquidation)) / 2
     return level
+
+
+def parts(quantity: Decimal, largest: Decimal | None) -> list[Decimal]:
+    """`quantity` in orders that are no larger than one may be; None: than it wants to be."""
+    if not largest:
+        return [quantity]
+    orders: list[Decimal] = []
+    while quantity > 0 and len(orders) < MOST_PARTS:
+        orders.append(min(quantity, largest))
+        quantity -= largest
+    return orders

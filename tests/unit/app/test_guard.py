@@ -129,18 +129,21 @@ async def test_its_own_stop_goes_with_the_position_and_nobody_elses_does():
 
 
 async def test_whatever_goes_wrong_it_goes_on_and_says_so_once_and_again_when_it_lasts():
-    exchange = FakeExchange(positions={XRP: a_position()})
+    exchange = FakeExchange()
     exchange.silences = [Unreachable("away"), *[RuntimeError("a bug") for _ in range(14)]]
     post = Post(exchange)
 
-    results = await post.rounds(16)
-
-    assert results == [False] * 15 + [True]
-    assert [(alert.level, alert.text) for alert in post.alerts] == [
+    results = await post.rounds(20)
+    assert results == [False] * 15 + [True] * 5
+    told = [(alert.level, alert.text) for alert in post.alerts]
+    assert told == [
         ("warning", "the guard cannot do its work: away"),
         ("critical", "the guard cannot do its work: RuntimeError"),
-        ("info", "the guard does its work again"),
     ]
+
+    await post.rounds(5)
+    (_, _, over) = post.alerts
+    assert (over.level, over.text) == ("info", "the guard does its work again")
 
 
 async def test_it_runs_until_it_is_cancelled_and_reports_every_round():

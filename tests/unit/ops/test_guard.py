@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from cointrader.domain.order import OrderKind, OrderSide, OrderStatus, Side
-from cointrader.ops.guard import Deed, Seen, Watch, stop_level, uncovered
+from cointrader.ops.guard import Deed, Seen, Watch, parts, stop_level, uncovered
 from tests.unit.app.exchange_fakes import XRP, a_position, an_order
 
 LONG_50 = a_position(quantity="50")
@@ -53,6 +53,35 @@ def test_a_stop_in_between_starts_the_grace_anew():
     assert deeds == []
 
 
+def test_a_look_that_failed_changes_nothing():
+    watch = Watch(grace_ms=10_000)
+    watch, _ = watch.look(0, [Seen(LONG_50, [])])
+    watch, blind = watch.tried(XRP).tried(XRP).look(5_000, [], unseen={XRP})
+
+    _, deeds = watch.look(10_000, [Seen(LONG_50, [])])
+
+    assert blind == []
+    assert deeds == [Deed(LONG_50, 10_000, closes=True)]
+
+
+def test_a_look_that_failed_leaves_alone_what_was_covered():
+    watch = Watch(grace_ms=10_000)
+    watch, _ = watch.look(0, [Seen(LONG_50, [an_order("a", close_position=True)])])
+
+    watch, _ = watch.look(5_000, [], unseen={XRP})
+
+    assert watch == Watch(grace_ms=10_000)
+
+
+def test_a_position_seen_to_be_gone_is_forgotten():
+    watch = Watch(grace_ms=10_000)
+    watch, _ = watch.look(0, [Seen(LONG_50, [])])
+
+    watch, _ = watch.look(5_000, [])
+
+    assert watch == Watch(grace_ms=10_000)
+
+
 def test_a_position_that_turned_around_is_another_one():
     watch = Watch(grace_ms=10_000)
     watch, _ = watch.look(0, [Seen(LONG_50, [])])
@@ -87,3 +116,20 @@ def test_a_stop_stands_at_its_distance_but_before_liquidation(side, liquidation,
     position = a_position(side=side, liquidation=liquidation)
 
     assert stop_level(position, Decimal(2), 0.02) == pytest.approx(level)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "largest", "orders"),
+    [
+        ("50", None, ["50"]),
+        ("50", "0", ["50"]),  # no limit can be meant by that
+        ("50", "50", ["50"]),
+        ("50", "20", ["20", "20", "10"]),
+        ("0.3", "0.1", ["0.1", "0.1", "0.1"]),
+        ("1000", "1", ["1"] * 50),  # the rest is for the next look
+    ],
+)
+def test_a_close_has_as_many_parts_as_its_orders_may_be_large(quantity, largest, orders):
+    limit = None if largest is None else Decimal(largest)
+
+    assert parts(Decimal(quantity), limit) == [Decimal(each) for each in orders]

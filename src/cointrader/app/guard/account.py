@@ -13,6 +13,7 @@ from cointrader.domain.order import OrderReport, OrderRequest
 from cointrader.exchange.binance import translate
 from cointrader.exchange.binance.adapter import BinanceExchange
 from cointrader.exchange.binance.api import BinanceApi
+from cointrader.exchange.binance.schemas import PositionRisk
 
 _ANY_INTERVAL = "15m"  # candles are never asked for
 
@@ -22,22 +23,18 @@ class BinanceAccount:
 
     def __init__(self, access: Access, clock: Clock) -> None:
         self._api = BinanceApi.at(access.endpoints, clock, access.credentials)
-        self._exchange = BinanceExchange(
-            self._api, clock, interval=_ANY_INTERVAL, account_events=_no_events
-        )
+        self._clock = clock
+        self._exchange = self._an_exchange()
+        self._orders: dict[str, BinanceExchange] = {}
 
     async def close(self) -> None:
         await self._api.close()
 
     async def standings(self) -> Sequence[Standing]:
-        rows = await self._api.position_risk()
-        return [
-            Standing(row.symbol, translate.position([row], row.symbol), row.mark_price)
-            for row in rows
-        ]
+        return [_standing(row) for row in await self._api.position_risk()]
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
-        return await self._exchange.open_orders(symbol)
+        return await self._orders_of(symbol).open_orders(symbol)
 
     async def instrument(self, symbol: str) -> Instrument:
         return await self._exchange.instrument(symbol)
@@ -46,7 +43,28 @@ class BinanceAccount:
         return await self._exchange.place(request)
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
-        return await self._exchange.cancel(symbol, client_order_id)
+        return await self._orders_of(symbol).cancel(symbol, client_order_id)
+
+    def _orders_of(self, symbol: str) -> BinanceExchange:
+        """One for each symbol: one for all makes questions that are asked at once a single one.
+
+        That would cost a multiple of the rate limit every few seconds, and where it fails, no
+        symbol would be seen.
+        """
+        if symbol not in self._orders:
+            self._orders[symbol] = self._an_exchange()
+        return self._orders[symbol]
+
+    def _an_exchange(self) -> BinanceExchange:
+        return BinanceExchange(
+            self._api, self._clock, interval=_ANY_INTERVAL, account_events=_no_events
+        )
+
+
+def _standing(row: PositionRisk) -> Standing:
+    if row.position_amt and row.position_side != "BOTH":
+        return Standing(row.symbol, None, row.mark_price, is_hedged=True)
+    return Standing(row.symbol, translate.position([row], row.symbol), row.mark_price)
 
 
 def _no_events(symbol: str) -> AsyncIterator[AccountEvent]:

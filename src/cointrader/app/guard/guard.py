@@ -7,13 +7,15 @@ wrong with it. What it does, and why, is judged in `ops.guard`; here it looks, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
+from cointrader.app.guard.rules import LastKnownRules
 from cointrader.domain.clock import Clock
-from cointrader.domain.errors import CointraderError, Rejected
+from cointrader.domain.errors import CointraderError, Rejected, Unreachable
 from cointrader.domain.instrument import Instrument
 from cointrader.domain.order import (
     GUARD_PREFIX,
@@ -24,21 +26,32 @@ from cointrader.domain.order import (
 )
 from cointrader.domain.position import Position
 from cointrader.domain.records import Alert
-from cointrader.ops.guard import Deed, Seen, Watch, stop_level, uncovered
+from cointrader.ops.guard import Deed, Seen, Watch, parts, stop_level, uncovered
 
 _ROUND_S = 30.0
+_LOOK_S = 5.0  # of it, for the orders of one symbol
+_LOOKS_AT_ONCE = 20
 _SEEN_AFTER_MS = 2_000  # an order may take that long to be listed
 _REPEAT_MS = 60_000  # of a trouble that lasts
+_CALM_MS = 30_000  # without it, and a trouble is over
 _THROUGH = frozenset({"-2021", "-4142"})  # the price has passed the stop already
+_NOT_GUARDED = (
+    "is held in hedge mode and NOT guarded: "
+    "close it yourself, or put a stop behind it, and set Position Mode to one-way"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One symbol with a position or orders, and its mark price."""
+    """One symbol with a position or orders, and its mark price.
+
+    A hedged one has a position that is none in one-way mode: `position` is None.
+    """
 
     symbol: str
     position: Position | None
     mark: Decimal
+    is_hedged: bool = False
 
 
 class GuardedAccount(Protocol):
@@ -90,9 +103,13 @@ class Guard:
         self._rules = rules
         self._tell = tell
         self._on_round = on_round
+        self._instruments = LastKnownRules(account.instrument)
+        self._turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._watch = Watch(rules.grace_ms)
         self._placed: set[str] = set()  # symbols that may have a stop of ours
-        self._troubles: dict[str, int] = {}  # what is wrong, and when it was told last
+        self._hedged: set[str] = set()  # symbols that cannot be guarded
+        self._wrong_ms: dict[str, int] = {}  # what is wrong, and when it was so last
+        self._told_ms: dict[str, int] = {}  # the same, and when it was told last
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -102,54 +119,68 @@ class Guard:
 
     async def round(self) -> bool:
         """One look at everything. True when all of it could be seen and done."""
+        troubles: dict[str, str] = {}
         try:
             async with asyncio.timeout(_ROUND_S):
-                troubles = await self._round()
+                await self._round(troubles)
         except Exception as error:  # a guard that ends guards nothing
-            troubles = {"": _words(error)}
+            troubles[""] = _words(error)
         self._complain(troubles)
-        return not troubles
+        return not troubles and not self._hedged
 
-    async def _round(self) -> dict[str, str]:
-        """What went wrong, by symbol."""
-        seen: list[Seen] = []
-        troubles: dict[str, str] = {}
+    async def _round(self, troubles: dict[str, str]) -> None:
+        """Look and act. What goes wrong with a symbol is noted in `troubles`."""
         standings = [each for each in await self._account.standings() if self._minds(each.symbol)]
+        self._tell_hedged({each.symbol for each in standings if each.is_hedged})
+        positions = [each.position for each in standings if each.position is not None]
+        held = {each.symbol for each in positions}
+        seen = await self._looks(positions, troubles)
+        unseen = held - {each.position.symbol for each in seen}
+        self._watch, deeds = self._watch.look(self._clock.now_ms(), seen, unseen)
         marks = {each.symbol: each.mark for each in standings}
-        for each in standings:
-            if each.position is not None:
-                try:
-                    orders = await self._account.open_orders(each.symbol)
-                    seen.append(Seen(each.position, orders))
-                    await self._withdraw(each.position, orders)
-                except CointraderError as error:
-                    troubles[each.symbol] = _words(error)
-        self._watch, deeds = self._watch.look(self._clock.now_ms(), seen)
-        for deed in deeds:
+        flat = (marks.keys() | self._placed) - held - self._hedged
+        errands = [(each.position.symbol, self._withdraw(each)) for each in seen]
+        errands += [(each.position.symbol, self._do(each, marks)) for each in deeds]
+        errands += [(symbol, self._sweep(symbol)) for symbol in sorted(flat)]
+        await _all_at_once(errands, troubles)
+        await self._instruments.learn(held | set(self._rules.symbols))
+
+    async def _looks(self, positions: Sequence[Position], troubles: dict[str, str]) -> list[Seen]:
+        """What could be seen."""
+        seen: list[Seen] = []
+
+        async def look(position: Position) -> None:
+            seen.append(Seen(position, await self._orders(position.symbol)))
+
+        await _all_at_once([(each.symbol, look(each)) for each in positions], troubles)
+        return seen
+
+    async def _orders(self, symbol: str) -> Sequence[OrderReport]:
+        async with self._turns:
             try:
-                await self._do(deed, marks[deed.position.symbol])
-            except CointraderError as error:
-                troubles[deed.position.symbol] = _words(error)
-        held = {each.symbol for each in standings if each.position is not None}
-        await self._sweep(({each.symbol for each in standings} | self._placed) - held)
-        return troubles
+                async with asyncio.timeout(_LOOK_S):
+                    return await self._account.open_orders(symbol)
+            except TimeoutError:
+                what = f"its orders could not be seen within {_LOOK_S:g} s"
+                raise Unreachable(what, where=symbol) from None
 
     def _minds(self, symbol: str) -> bool:
         return not self._rules.symbols or symbol in self._rules.symbols
 
     # -- deeds ------------------------------------------------------------------------------------
 
-    async def _do(self, deed: Deed, mark: Decimal) -> None:
-        position = deed.position
+    async def _do(self, deed: Deed, marks: Mapping[str, Decimal]) -> None:
+        position, mark = deed.position, marks[deed.position.symbol]
         bare = f"{position.symbol} {position.side} {position.quantity.normalize():f} had no stop"
         what = f"{bare} for {deed.naked_ms / 1000:.0f} s"
+        if not deed.closes:
+            self._watch = self._watch.tried(position.symbol)
+        instrument = await self._instruments.of(position.symbol, mark)
         if deed.closes:
-            await self._close(position, f"{what}, and none would stay")
+            await self._close(position, instrument, f"{what}, and none would stay")
             return
-        instrument = await self._account.instrument(position.symbol)
         level = stop_level(position, mark, self._rules.stop_ratio)
         trigger = instrument.stop_price(level, position=position.side)
-        self._watch = self._watch.tried(position.symbol)
         self._placed.add(position.symbol)
         request = OrderRequest(
             client_order_id=self._id(position.symbol),
@@ -165,64 +196,94 @@ class Guard:
         except Rejected as refused:
             if refused.code not in _THROUGH:
                 raise
-            await self._close(position, f"{what}, and the price is past any")
+            await self._close(position, instrument, f"{what}, and the price is past any")
             return
+        seen = "it is there" if await self._is_there(request) else "it is NOT seen yet"
+        self._shout(position.symbol, f"{what}: a stop was put at {trigger:f}, {seen}")
+
+    async def _is_there(self, request: OrderRequest) -> bool:
         await self._clock.sleep_ms(_SEEN_AFTER_MS)
-        listed = await self._account.open_orders(position.symbol)
-        is_there = any(order.client_order_id == request.client_order_id for order in listed)
-        seen = "it is there" if is_there else "it is NOT seen yet"
-        self._shout(position.symbol, f"{what}: a stop was put at {trigger}, {seen}")
+        try:
+            listed = await self._orders(request.symbol)
+        except CointraderError:  # the next round looks again; that a stop was sent is told now
+            return False
+        return any(order.client_order_id == request.client_order_id for order in listed)
 
-    async def _close(self, position: Position, why: str) -> None:
+    async def _close(self, position: Position, instrument: Instrument, why: str) -> None:
         """At market; reduce-only, so that it can open nothing."""
-        request = OrderRequest(
-            client_order_id=self._id(position.symbol),
-            symbol=position.symbol,
-            side=position.side.exit,
-            kind=OrderKind.MARKET,
-            quantity=position.quantity,
-            reduce_only=True,
-        )
         self._shout(position.symbol, f"{why}: it is closed at market")
-        await self._account.place(request)
+        order_id = self._id(position.symbol)
+        for part, quantity in enumerate(parts(position.quantity, instrument.max_quantity)):
+            request = OrderRequest(
+                client_order_id=f"{order_id}-{part}" if part else order_id,
+                symbol=position.symbol,
+                side=position.side.exit,
+                kind=OrderKind.MARKET,
+                quantity=quantity,
+                reduce_only=True,
+            )
+            await self._account.place(request)
 
-    async def _withdraw(self, position: Position, orders: Sequence[OrderReport]) -> None:
+    async def _withdraw(self, seen: Seen) -> None:
         """A stop of ours is in the way of its bot's once others cover the whole position."""
-        others = [o for o in orders if not o.client_order_id.startswith(GUARD_PREFIX)]
-        if len(others) == len(orders) or uncovered(position, others):
+        others = [o for o in seen.orders if not o.client_order_id.startswith(GUARD_PREFIX)]
+        if len(others) == len(seen.orders) or uncovered(seen.position, others):
             return
+        await self._cancel_ours(seen.position.symbol, seen.orders)
+
+    async def _sweep(self, symbol: str) -> None:
+        """A stop of ours that outlived its position would close the next one."""
+        await self._cancel_ours(symbol, await self._orders(symbol))
+        self._placed.discard(symbol)
+
+    async def _cancel_ours(self, symbol: str, orders: Sequence[OrderReport]) -> None:
         for order in orders:
             if order.client_order_id.startswith(GUARD_PREFIX):
-                await self._account.cancel(position.symbol, order.client_order_id)
-
-    async def _sweep(self, flat: Collection[str]) -> None:
-        """A stop of ours that outlived its position would close the next one."""
-        for symbol in sorted(flat):
-            for order in await self._account.open_orders(symbol):
-                if order.client_order_id.startswith(GUARD_PREFIX):
-                    await self._account.cancel(symbol, order.client_order_id)
-            self._placed.discard(symbol)
+                await self._account.cancel(symbol, order.client_order_id)
 
     def _id(self, symbol: str) -> str:
-        return f"{GUARD_PREFIX}{symbol[:16]}-{self._clock.now_ms():x}"
+        """At most 36 characters, with the number of a part, of what Binance allows in an id."""
+        hashed = "h" + hashlib.sha256(symbol.encode()).hexdigest()[:12]
+        name = symbol[:16] if symbol.isascii() else hashed
+        return f"{GUARD_PREFIX}{name}-{self._clock.now_ms():x}"
 
     # -- words ------------------------------------------------------------------------------------
 
     def _complain(self, troubles: dict[str, str]) -> None:
-        """Tell a trouble when it begins, now and then while it lasts, and when it is over."""
+        """Tell a trouble when it begins, now and then while it lasts, and when it is over.
+
+        One that comes and goes lasts.
+        """
         now_ms = self._clock.now_ms()
         for symbol, words in troubles.items():
-            told_ms = self._troubles.get(symbol)
+            told_ms = self._told_ms.get(symbol)
             if told_ms is None or now_ms - told_ms >= _REPEAT_MS:
                 level = "warning" if told_ms is None else "critical"
                 self._tell(Alert(now_ms, level, symbol, f"the guard cannot do its work: {words}"))
-                self._troubles[symbol] = now_ms
-        for symbol in self._troubles.keys() - troubles.keys():
+                self._told_ms[symbol] = now_ms
+            self._wrong_ms[symbol] = now_ms
+        for symbol in [s for s, at_ms in self._wrong_ms.items() if now_ms - at_ms >= _CALM_MS]:
             self._tell(Alert(now_ms, "info", symbol, "the guard does its work again"))
-            del self._troubles[symbol]
+            del self._wrong_ms[symbol], self._told_ms[symbol]
+
+    def _tell_hedged(self, symbols: set[str]) -> None:
+        """Once while it lasts: trying again changes nothing."""
+        for symbol in sorted(symbols - self._hedged):
+            self._shout(symbol, f"{symbol} {_NOT_GUARDED}")
+        self._hedged = symbols
 
     def _shout(self, symbol: str, text: str) -> None:
         self._tell(Alert(self._clock.now_ms(), "critical", symbol, text))
+
+
+async def _all_at_once(
+    errands: Sequence[tuple[str, Coroutine[Any, Any, None]]], troubles: dict[str, str]
+) -> None:
+    """What hangs or fails for one symbol keeps nothing from the others."""
+    ends = await asyncio.gather(*(errand for _, errand in errands), return_exceptions=True)
+    for (symbol, _), end in zip(errands, ends, strict=True):
+        if isinstance(end, Exception):
+            troubles[symbol] = _words(end)
 
 
 def _words(error: Exception) -> str:
