@@ -16,7 +16,7 @@ from cointrader.domain.clock import MINUTE_MS, Clock, interval_ms
 from cointrader.domain.errors import ConfigError, Rejected
 from cointrader.domain.events import AccountEvent, FundingSettled
 from cointrader.domain.instrument import Instrument
-from cointrader.domain.order import Fill, OrderReport, OrderRequest, OrderStatus
+from cointrader.domain.order import OWN_PREFIX, Fill, OrderReport, OrderRequest, OrderStatus
 from cointrader.domain.ports import Account, BestPrices, Holdings, Quote, Settlement
 from cointrader.domain.position import Position
 from cointrader.exchange.binance import translate
@@ -85,7 +85,7 @@ class BinanceExchange:
             return self._plain(await self._api.place_order(parameters))
         except Rejected as refused:
             if refused.code in RULES_CHANGED:
-                self.rules.doubt()
+                self.rules.doubt(request.symbol)
             raise
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport | None:
@@ -171,7 +171,8 @@ class BinanceExchange:
     def _plain(self, order: PlainOrder) -> OrderReport:
         if self._ids.is_conditional(order.client_order_id) is None:
             self._ids.saw(order.client_order_id, is_conditional=False)
-        if self._ids.client_id(order.symbol, order.order_id) is None:
+        is_ours = order.client_order_id.startswith(OWN_PREFIX)  # others may be a stop's child
+        if is_ours and self._ids.client_id(order.symbol, order.order_id) is None:
             self._ids.names(order.symbol, order.order_id, order.client_order_id)
         return translate.plain_report(order)
 
@@ -229,6 +230,10 @@ class BinanceExchange:
             symbol, start_ms=translate.settlement_ms(paid[0].time) - MINUTE_MS, end_ms=end_ms
         )
         return translate.funding(paid, rates, symbol)
+
+    async def now_ms(self) -> int:
+        """The exchange's time, measured first where it is not known."""
+        return await self._api.futures.now_ms(or_nearly=True)
 
     def account_events(self, symbol: str) -> AsyncIterator[AccountEvent]:
         if self._account_events is None:

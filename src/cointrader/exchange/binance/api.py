@@ -6,7 +6,8 @@ are sent are text, written out by the caller.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from cointrader.domain.clock import DAY_MS, Clock, interval_ms
@@ -27,6 +28,7 @@ from cointrader.exchange.binance.schemas import (
     CommissionRate,
     Empty,
     ExchangeInfo,
+    ExchangeInfoRows,
     FundingRate,
     Income,
     KeyRestrictions,
@@ -74,6 +76,7 @@ class BinanceApi:
     def __init__(self, futures: RestClient, spot: RestClient | None = None) -> None:
         self._futures = futures
         self._spot = spot
+        self._beside: set[asyncio.Task[None]] = set()
 
     @classmethod
     def at(cls, endpoints: Endpoints, clock: Clock, credentials: Credentials | None = None) -> Self:
@@ -85,7 +88,25 @@ class BinanceApi:
             )
         return cls(RestClient(endpoints.rest, clock, credentials=credentials), spot)
 
+    def begin(self, asking: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Ask for something beside the caller; what is not answered by `close` is dropped.
+
+        Whoever waits for the task may be gone: a failure that nobody takes note of is none.
+        """
+        task = asyncio.create_task(asking, name=name)
+        self._beside.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled():
+            task.exception()
+
     async def close(self) -> None:
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self._futures.close()
         if self._spot is not None:
             await self._spot.close()
@@ -101,7 +122,16 @@ class BinanceApi:
         return (await self._futures.call("GET", "/fapi/v1/time", ServerTime)).server_time
 
     async def exchange_info(self) -> ExchangeInfo:
-        return await self._futures.call("GET", "/fapi/v1/exchangeInfo", ExchangeInfo)
+        """Raises `DataError` where no symbol can be read."""
+        rows = await self._futures.call("GET", "/fapi/v1/exchangeInfo", ExchangeInfoRows)
+        info = rows.read()
+        if info.unreadable and not info.symbols:
+            raise DataError(
+                "no symbol of the exchange can be read",
+                found=next(iter(info.unreadable.values())),
+                todo="update cointrader",
+            )
+        return info
 
     async def klines(
         self, symbol: str, interval: str, *, start_ms: int, end_ms: int

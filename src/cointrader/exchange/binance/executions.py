@@ -7,7 +7,7 @@ minute in which it was paid.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from decimal import Decimal
 
 from cointrader.domain.clock import DAY_MS, INTERVALS_MS, MINUTE_MS
@@ -52,32 +52,40 @@ class Executions:
     async def _name(self, symbol: str, order_ids: Iterable[int], now_ms: int) -> None:
         """Learn the client ids of these orders."""
         unknown = {each for each in order_ids if self._ids.client_id(symbol, each) is None}
-        strange = set()
+        strange: dict[int, str | None] = {}
         for order_id in sorted(unknown):
             try:
                 order = await self._api.order(symbol, order_id=order_id)
             except Rejected as refused:
                 if refused.code not in NO_SUCH_ORDER:
                     raise
-                strange.add(order_id)
+                strange[order_id] = None
                 continue
-            client_id = order.client_order_id
-            self._ids.names(symbol, order_id, client_id)
-            if not client_id.startswith((OWN_PREFIX, *_BY_THE_EXCHANGE)):
-                strange.add(order_id)
+            if order.client_order_id.startswith((OWN_PREFIX, *_BY_THE_EXCHANGE)):
+                self._ids.names(symbol, order_id, order.client_order_id)
+            else:
+                strange[order_id] = order.client_order_id
         if strange:
             await self._name_triggered(symbol, strange, now_ms)
 
-    async def _name_triggered(self, symbol: str, order_ids: set[int], now_ms: int) -> None:
-        """Which of these orders were conditional ones before?"""
-        wanted = set(order_ids)
+    async def _name_triggered(
+        self, symbol: str, own_ids: Mapping[int, str | None], now_ms: int
+    ) -> None:
+        """Name these orders by the conditional ones that they were; others keep their own id.
+
+        Which is remembered only when all were looked through: a look may fail half-way.
+        """
+        wanted = dict(own_ids)
         async for order in self._conditional_orders(symbol, now_ms):
             order_id = became(order)
             if order_id is not None and order_id in wanted:
                 self._ids.names(symbol, order_id, order.client_algo_id)
-                wanted.discard(order_id)
+                del wanted[order_id]
             if not wanted:
                 return
+        for order_id, own_id in wanted.items():
+            if own_id is not None:
+                self._ids.names(symbol, order_id, own_id)
 
     async def parent(self, symbol: str, order_id: int) -> AlgoOrder | None:
         """The conditional order that became the plain order `order_id`; None where none did."""

@@ -31,7 +31,7 @@ class KnownRules(Aged, Protocol):
 
     def known_status(self, symbol: str) -> str | None: ...
 
-    def doubt(self) -> None: ...
+    def doubt(self, symbol: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,21 @@ class BinanceInputs:
         """Which input of an entry in `symbol` is older than it may be, in words; None: none is."""
         status = self._rules.known_status(symbol)
         if status is not None and status != _TRADING:
-            self._rules.doubt()  # it may have been opened since
+            self._rules.doubt(symbol)  # it may have been opened since
             return f"{symbol} is not open for trading: the exchange says {status}"
         oldest = self._oldest
         return (
             _over(self._market.age_ms(symbol), oldest.market_ms, f"the candle stream of {symbol}")
             or _over(self._account.age_ms, oldest.account_ms, "the account's event stream")
-            or _over(self._rules.age_ms, oldest.rules_ms, "the list of the exchange's filters")
+            # Never read is not too old: an entry reads them itself, before it knows its size.
+            or _over(self._rules.age_ms or 0, oldest.rules_ms, "the list of the exchange's filters")
             or _over(self._server_clock.age_ms, oldest.clock_ms, "the measured time difference")
         )
 
 
 def _over(age_ms: int | None, oldest_ms: int, name: str) -> str | None:
-    if age_ms is None or age_ms <= oldest_ms:
+    if age_ms is None:
+        return f"{name} is not known"
+    if age_ms <= oldest_ms:
         return None
     return f"{name} is {age_ms / 1000:.0f} s old, {oldest_ms / 1000:.0f} s is the most"

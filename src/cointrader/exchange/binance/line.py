@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import aiohttp
 import structlog
 
-from cointrader.domain.errors import ExchangeError, RateLimited, Unreachable
+from cointrader.domain.errors import ConfigError, RateLimited, Unreachable
 from cointrader.domain.ports import Clock
 from cointrader.exchange.binance.connection import Connection, StreamLimits, connect
+from cointrader.exchange.binance.failures import MAY_PASS, Failures
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ class Line:
         self._on_message = on_message
         self._on_up = on_up
         self._pause = _Pause(limits)
+        self._failures = Failures(clock, "stream.broken", line=name)
         self._current: Connection | None = None
         self._made_ms = clock.now_ms()
         self._faults = self._renewals = 0
@@ -116,6 +118,7 @@ class Line:
         old = self._current
         fresh = await self._established(readers)
         self._current = fresh
+        self._failures.end()
         if old is not None:
             await old.close()
 
@@ -125,9 +128,11 @@ class Line:
             try:
                 return await self._attempt(readers)
             except RateLimited as limited:
-                await self._failed(str(limited.what), at_least_ms=limited.retry_after_ms)
-            except (aiohttp.ClientError, OSError, ExchangeError) as error:
-                await self._failed(_words(error))
+                await self._failed(limited, at_least_ms=limited.retry_after_ms)
+            except (aiohttp.ClientError, OSError, *MAY_PASS) as error:
+                if isinstance(error, ConfigError) and self._current is None:
+                    raise  # it never worked: a person has to mend it
+                await self._failed(error)
 
     async def _attempt(self, readers: asyncio.TaskGroup) -> Connection:
         connection = await connect(
@@ -178,12 +183,12 @@ class Line:
         if self._clock.now_ms() - current.opened_ms >= self._limits.settled_after_ms:
             self._pause.reset()
         await current.close()
-        await self._failed(current.reason)
+        await self._failed(Unreachable(current.reason))
 
-    async def _failed(self, reason: str, *, at_least_ms: int = 0) -> None:
+    async def _failed(self, error: Exception, *, at_least_ms: int = 0) -> None:
         self._faults += 1
         pause_ms = max(at_least_ms, self._pause.next_ms())
-        log.warning("stream.broken", line=self.name, reason=reason, retry_in_ms=pause_ms)
+        self._failures.add(error, retry_in_ms=pause_ms)
         await self._clock.sleep_ms(pause_ms)
 
 
@@ -201,12 +206,3 @@ class _Pause:
 
     def reset(self) -> None:
         self._longest_ms = self._limits.first_pause_ms
-
-
-def _words(error: Exception) -> str:
-    """What went wrong, without the address: it may hold a listen key."""
-    if isinstance(error, ExchangeError):
-        return f"{error.what} ({error.found})" if error.found else error.what
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        return f"handshake refused with HTTP {error.status}"
-    return type(error).__name__

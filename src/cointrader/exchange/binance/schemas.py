@@ -6,6 +6,7 @@ default; blank numbers stay text, because "" is not a number.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
@@ -60,8 +61,39 @@ class SymbolInfo(Wire, frozen=True):
 
 
 class ExchangeInfo(Wire, frozen=True):
+    """`unreadable` has symbols whose row cannot be read, with the reason; the wire has no such."""
+
     symbols: tuple[SymbolInfo, ...]
     rate_limits: tuple[LimitRow, ...] = ()
+    unreadable: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class ExchangeInfoRows(Wire, frozen=True):
+    """Symbols are read one by one: an odd one among hundreds must not hide the others."""
+
+    symbols: tuple[msgspec.Raw, ...]
+    rate_limits: tuple[LimitRow, ...] = ()
+
+    def read(self) -> ExchangeInfo:
+        found: list[SymbolInfo] = []
+        unreadable: dict[str, str] = {}
+        for row in self.symbols:
+            try:
+                found.append(msgspec.json.decode(row, type=SymbolInfo))
+            except msgspec.ValidationError as error:
+                unreadable[_name_of(row)] = str(error)
+        return ExchangeInfo(tuple(found), self.rate_limits, unreadable)
+
+
+class _Named(Wire, frozen=True):
+    symbol: str
+
+
+def _name_of(row: msgspec.Raw) -> str:
+    try:
+        return msgspec.json.decode(row, type=_Named).symbol
+    except msgspec.ValidationError:
+        return "(no name)"
 
 
 class Kline(msgspec.Struct, frozen=True, array_like=True):

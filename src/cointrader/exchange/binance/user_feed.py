@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import InvalidOperation
 from functools import partial
+from itertools import chain
 from typing import Protocol
 
 import aiohttp
@@ -20,7 +21,7 @@ import msgspec
 import structlog
 
 from cointrader.domain.clock import HOUR_MS, MINUTE_MS
-from cointrader.domain.errors import ExchangeError, Rejected, Unreachable
+from cointrader.domain.errors import Rejected, Unreachable
 from cointrader.domain.events import AccountEvent, FundingSettled, OrderFilled, OrderUpdated
 from cointrader.domain.order import Fill, OrderReport
 from cointrader.domain.ports import Clock
@@ -33,6 +34,7 @@ from cointrader.exchange.binance.account_story import (
     is_told_in_full,
 )
 from cointrader.exchange.binance.connection import StreamLimits
+from cointrader.exchange.binance.failures import MAY_PASS, Failures, words_of
 from cointrader.exchange.binance.line import Line, LineHealth
 from cointrader.exchange.binance.stream_messages import (
     AccountUpdate,
@@ -72,10 +74,12 @@ class ListenKeys(Protocol):
 
 
 class AccountHistory(Protocol):
-    """What the exchange knows when asked: these calls of the `Exchange` port.
+    """What the exchange knows when asked: its time, and these calls of the `Exchange` port.
 
     Fills name the order we sent, also where it was a conditional one.
     """
+
+    async def now_ms(self) -> int: ...
 
     async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]: ...
 
@@ -143,15 +147,21 @@ class UserDataStream:
             on_message=self._hear,
             on_up=self._connected,
         )
-        self._heard_until_ms = clock.now_ms()  # exchange time of the newest message
-        self._up_ms = self._heard_until_ms
+        # By the exchange's clock, as its messages are: this machine's may be minutes off.
+        self._heard_until_ms = 0  # the newest message; 0 before the first attempt to connect
+        self._begun_ms = 0  # the newest attempt to connect
+        self._up_ms = 0  # the one that made the connection in use
         self._gaps_found = 0
         self._gaps: dict[str, int] = {}  # by symbol: since when events may be missing
         self._gap_ms: int | None = None  # when the first of them was found
         self._filling: set[str] = set()
+        self._booked_late: set[str] = set()  # symbols that need a second look
+        self._unpaid: dict[str, int] = {}  # by symbol: since when funding may be missing
+        self._newcomers: set[str] = set()
         self._waiting: dict[str, list[Callable[[], None]]] = {}  # for the gap before them
         self._resolving: set[OrderKey] = set()
         self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
+        self._funding_looks = asyncio.Semaphore(_LOOKS_AT_ONCE)  # in nobody's way when they hang
         self._tasks: asyncio.TaskGroup | None = None
 
     # -- what it answers ----------------------------------------------------------------------
@@ -162,7 +172,10 @@ class UserDataStream:
         A subscriber that leaves too many unread is dropped: its iterator raises `StaleData`.
         """
         subscription: Subscription[AccountEvent] = Subscription(f"account events of {symbol}")
+        is_first = not self._hubs[symbol].live()
         self._hubs[symbol].add(subscription)
+        if is_first and self._line.up_since_ms is not None:
+            self._welcome(symbol)
         return subscription
 
     @property
@@ -183,6 +196,8 @@ class UserDataStream:
 
     async def run(self) -> None:
         """Keep the stream flowing until cancelled."""
+        self._newcomers.clear()  # of a run that was cancelled before it got to them
+        self._unpaid.clear()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._line.run(), name="line:account")
             self._tasks = tasks
@@ -192,10 +207,13 @@ class UserDataStream:
                 self._tasks = None
 
     async def _address(self) -> str:
+        self._begun_ms = await self._history.now_ms()
+        self._heard_until_ms = self._heard_until_ms or self._begun_ms
         key = await self._keys.start_listen_key()
         return f"{self._url}/{Family.PRIVATE}/ws?listenKey={key}"
 
     async def _keep_key(self) -> None:
+        failures = Failures(self._clock, "listen_key.not_kept")
         pause_ms = self._rules.keep_alive_ms
         while True:
             await self._clock.sleep_ms(pause_ms)
@@ -204,11 +222,12 @@ class UserDataStream:
                 continue  # the next connection asks for a key
             try:
                 await self._keys.keep_listen_key()
-            except ExchangeError as error:
+                failures.end()
+            except MAY_PASS as error:
                 if isinstance(error, Rejected) and error.code == _KEY_UNKNOWN:
                     self._line.doubt("listen key is gone")
                 else:
-                    log.warning("listen_key.not_kept", reason=error.what)
+                    failures.add(error)
                     pause_ms = min(pause_ms, self._rules.keep_alive_again_ms)
 
     # -- messages -----------------------------------------------------------------------------
@@ -256,7 +275,7 @@ class UserDataStream:
             self._resolving.add(key)
             self._tasks.create_task(self._resolve(key), name=f"parent:{order.order_id}")
         if not is_told_in_full(order):
-            self._catch_up([order.symbol])
+            self._catch_up([order.symbol], is_booked_late=True)
 
     def _hear_algo(self, update: AlgoUpdate) -> None:
         self._heard(update.at_ms)
@@ -305,13 +324,16 @@ class UserDataStream:
     # -- gaps ---------------------------------------------------------------------------------
 
     def _connected(self) -> None:
-        self._up_ms = self._clock.now_ms()
+        self._up_ms = self._begun_ms
         self._catch_up()
 
-    def _catch_up(self, symbols: Sequence[str] | None = None) -> None:
+    def _catch_up(
+        self, symbols: Sequence[str] | None = None, *, is_booked_late: bool = False
+    ) -> None:
         """Something may have been missed of `symbols`, by default of all that have listeners.
 
         Those with orders of ours come first: with hundreds of symbols the answers take a while.
+        `is_booked_late` where it happened this moment: one look may come before the books have it.
         """
         if self._tasks is None:  # stopping
             return
@@ -319,6 +341,8 @@ class UserDataStream:
         since_ms = self._heard_until_ms - self._rules.overlap_ms
         found = self._subscribed() if symbols is None else symbols
         self._gaps = dict.fromkeys(found, since_ms) | self._gaps
+        if is_booked_late:
+            self._booked_late.update(found)
         if self._gaps and self._gap_ms is None:
             self._gap_ms = self._clock.now_ms()
         started = [symbol for symbol in self._gaps if symbol not in self._filling]
@@ -338,12 +362,15 @@ class UserDataStream:
 
     async def _fill_gap(self, symbol: str) -> None:
         """Ask until the exchange has answered after the last gap was found."""
+        look = partial(self._tell_missed, symbol)
         try:
-            has_orders = bool(self._story.living(symbol))
-            await self._filled(symbol)
-            if has_orders:  # what happened a moment before we were back may be booked only now
+            if self._story.living(symbol):  # what happened just before we were back
+                self._booked_late.add(symbol)
+            await self._insist(look, "account.gap", symbol)
+            while symbol in self._booked_late:
+                self._booked_late.discard(symbol)
                 await self._clock.sleep_ms(self._rules.books_lag_ms)
-                await self._filled(symbol)
+                await self._insist(look, "account.gap", symbol)
         finally:
             self._filling.discard(symbol)
         del self._gaps[symbol]
@@ -351,37 +378,60 @@ class UserDataStream:
             self._gap_ms = None
             self._heard(self._up_ms)  # whatever came before this connection is told by now
 
-    async def _filled(self, symbol: str) -> None:
+    async def _insist(
+        self,
+        look: Callable[[], Awaitable[None]],
+        event: str,
+        symbol: str,
+        *,
+        turns: asyncio.Semaphore | None = None,
+    ) -> None:
+        """Look until that has succeeded after the last gap was found."""
+        failures = Failures(self._clock, event, symbol=symbol)
         pause_ms = self._rules.first_pause_ms
-        while not await self._is_filled(symbol):
+        while True:
+            gaps_found = self._gaps_found
+            try:
+                async with turns or self._looks, asyncio.timeout(self._rules.timeout_ms / 1000):
+                    await look()
+            except (*MAY_PASS, TimeoutError) as error:
+                failures.add(error)
+            else:
+                if gaps_found == self._gaps_found:
+                    return
+                failures.end()
             await self._clock.sleep_ms(pause_ms)
             pause_ms = min(2 * pause_ms, self._rules.longest_pause_ms)
 
-    async def _is_filled(self, symbol: str) -> bool:
-        gaps_found = self._gaps_found
-        try:
-            async with self._looks, asyncio.timeout(self._rules.timeout_ms / 1000):
-                missed = await self._missed(symbol, self._gaps[symbol])
-        except (ExchangeError, TimeoutError) as error:
-            log.warning("account.gap", symbol=symbol, reason=type(error).__name__)
-            return False
-        self._tell(missed)
-        self._release(symbol)
-        return gaps_found == self._gaps_found
-
-    async def _missed(self, symbol: str, since_ms: int) -> list[Told]:
-        """What happened since and was not told: fills first, as they come before what they end."""
-        fills = await self._history.fills(symbol, since_ms=since_ms)
-        payments: Sequence[FundingSettled] = ()
-        if self._clock.now_ms() // HOUR_MS > since_ms // HOUR_MS:  # it settles on the hour
-            payments = await self._history.funding(symbol, since_ms=since_ms)
+    async def _tell_missed(self, symbol: str) -> None:
+        """What happened and was not told: fills first, as they come before what they end."""
+        since_ms = self._gaps[symbol]
+        for fill in await self._history.fills(symbol, since_ms=since_ms):
+            self._tell(self._story.on_fill(fill))
         open_orders = await self._history.open_orders(symbol)
-        reports = [*open_orders, *await self._ended(symbol, open_orders)]
-        return [
-            *(one for fill in fills for one in self._story.on_fill(fill)),
-            *(one for payment in payments for one in self._story.on_funding(payment)),
-            *(one for report in reports for one in self._story.on_report(report)),
-        ]
+        for report in [*open_orders, *await self._ended(symbol, open_orders)]:
+            self._tell(self._story.on_report(report))
+        self._release(symbol)
+        if await self._history.now_ms() // HOUR_MS > since_ms // HOUR_MS:  # it settles on the hour
+            self._ask_for_funding(symbol, since_ms)
+
+    def _ask_for_funding(self, symbol: str, since_ms: int) -> None:
+        """Beside the rest, which must not wait for it."""
+        is_asked_for = symbol in self._unpaid
+        self._unpaid[symbol] = min(since_ms, self._unpaid.get(symbol, since_ms))
+        if not is_asked_for and self._tasks is not None:
+            self._tasks.create_task(self._fill_funding(symbol), name=f"funding:{symbol}")
+
+    async def _fill_funding(self, symbol: str) -> None:
+        look = partial(self._tell_funding, symbol)
+        try:
+            await self._insist(look, "account.funding", symbol, turns=self._funding_looks)
+        finally:
+            del self._unpaid[symbol]
+
+    async def _tell_funding(self, symbol: str) -> None:
+        for payment in await self._history.funding(symbol, since_ms=self._unpaid[symbol]):
+            self._tell(self._story.on_funding(payment))
 
     async def _ended(self, symbol: str, still_open: Sequence[OrderReport]) -> list[OrderReport]:
         """Our orders that were open when we last heard of them and are not any more."""
@@ -393,6 +443,27 @@ class UserDataStream:
                 if report is not None:
                     found.append(report)
         return found
+
+    # -- orders from before there was a listener ---------------------------------------------
+
+    def _welcome(self, symbol: str) -> None:
+        """Learn of the orders that rest already: else their end in a gap could not be told."""
+        if self._tasks is None:
+            return
+        if not self._newcomers:
+            self._tasks.create_task(self._meet(), name="newcomers")
+        self._newcomers.add(symbol)
+
+    async def _meet(self) -> None:
+        """Begins a turn of the loop later: all that came in that turn are asked about together."""
+        symbols, self._newcomers = sorted(self._newcomers), set()
+
+        async def look() -> None:
+            answers = await asyncio.gather(*map(self._history.open_orders, symbols))
+            for report in chain.from_iterable(answers):
+                self._tell(self._story.on_report(report))
+
+        await self._insist(look, "account.newcomers", ", ".join(symbols))
 
     # -- what one message leaves open ---------------------------------------------------------
 
@@ -409,8 +480,8 @@ class UserDataStream:
                     async with self._looks, asyncio.timeout(self._rules.timeout_ms / 1000):
                         parent = await self._parent_of(key)
                     break
-                except (ExchangeError, TimeoutError) as error:
-                    log.warning("account.parent", symbol=key[0], reason=type(error).__name__)
+                except (*MAY_PASS, TimeoutError) as error:
+                    log.warning("account.parent", symbol=key[0], reason=words_of(error))
                     pause_ms = 2 * pause_ms
             self._in_turn(key[0], lambda: self._tell(self._story.resolve(key, parent)))
         finally:
@@ -442,7 +513,7 @@ class UserDataStream:
         await self._clock.sleep_ms(self._rules.hold_ms)
         if self._story.lacks_execution(symbol, at_ms):
             log.warning("account.execution_missing", symbol=symbol, at_ms=at_ms)
-            self._catch_up([symbol])
+            self._catch_up([symbol], is_booked_late=True)
 
     async def _confirm_funding(self, symbol: str, at_ms: int) -> None:
         """Tell a payment as the exchange books it: the message knows no rate and no exact time.
@@ -454,8 +525,8 @@ class UserDataStream:
             try:
                 async with self._looks, asyncio.timeout(self._rules.timeout_ms / 1000):
                     booked = await self._history.funding(symbol, since_ms=at_ms - MINUTE_MS)
-            except (ExchangeError, TimeoutError) as error:
-                log.warning("account.funding", symbol=symbol, reason=type(error).__name__)
+            except (*MAY_PASS, TimeoutError) as error:
+                log.warning("account.funding", symbol=symbol, reason=words_of(error))
                 booked = ()
             for payment in booked:
                 self._tell(self._story.on_funding(payment))

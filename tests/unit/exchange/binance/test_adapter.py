@@ -371,6 +371,21 @@ async def test_fills_name_their_orders_from_memory():
         assert not scene.server.requests("GET", ORDER)
 
 
+async def test_a_stop_s_child_that_was_seen_among_open_orders_is_still_named_by_its_stop():
+    async with an_exchange() as (scene, exchange):
+        child = {**payloads.ORDER, "orderId": 9002, "clientOrderId": "x-made-by-the-exchange"}
+        scene.server.on("GET", OPEN, [child])
+        scene.server.on("GET", OPEN_ALGO, [])
+        scene.server.on("GET", ORDER, child)
+        scene.server.on("GET", "/fapi/v1/userTrades", [{**payloads.TRADE, "orderId": 9002}])
+        scene.server.on("GET", "/fapi/v1/allAlgoOrders", [payloads.ALGO_DONE])
+        await exchange.open_orders("XRPUSDT")
+
+        (fill,) = await exchange.fills("XRPUSDT", since_ms=NOW_MS - 1)
+
+        assert fill.client_order_id == "ct-XRPUSDT-abc-s0"
+
+
 async def test_funding_is_read_with_its_rates():
     async with an_exchange() as (scene, exchange):
         scene.server.on("GET", "/fapi/v1/income", [payloads.INCOME])

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
+from cointrader.domain.errors import Unreachable
 from cointrader.exchange.binance.executions import Executions
 from cointrader.exchange.binance.order_ids import OrderIds
 from tests.unit.exchange.binance import payloads
@@ -51,6 +54,35 @@ async def test_fills_of_a_triggered_stop_carry_the_id_of_the_stop():
         (fill,) = await Executions(scene.api, OrderIds()).since("XRPUSDT", NOW_MS - 1_000)
 
         assert fill.client_order_id == "ct-XRPUSDT-abc-s0"
+
+
+async def test_a_look_for_the_stop_that_fails_is_made_again_by_the_next():
+    async with a_scene() as scene:
+        scene.server.on("GET", TRADES, [CHILD_TRADE])
+        scene.server.on("GET", ORDER, CHILD)
+        scene.server.on("GET", ALL_ALGO, refusal(-1001, "Internal error", 503))
+        executions = Executions(scene.api, OrderIds())
+        with pytest.raises(Unreachable):
+            await executions.since("XRPUSDT", NOW_MS - 1_000)
+        scene.server.on("GET", ALL_ALGO, [payloads.ALGO_DONE])
+
+        (fill,) = await executions.since("XRPUSDT", NOW_MS - 1_000)
+
+        assert fill.client_order_id == "ct-XRPUSDT-abc-s0"
+
+
+async def test_an_order_of_somebody_else_is_looked_for_among_conditional_ones_once():
+    async with a_scene() as scene:
+        scene.server.on("GET", TRADES, [payloads.TRADE])
+        scene.server.on("GET", ORDER, {**payloads.ORDER, "clientOrderId": "web_1"})
+        scene.server.on("GET", ALL_ALGO, [])
+        executions = Executions(scene.api, OrderIds())
+
+        await executions.since("XRPUSDT", NOW_MS - 1_000)
+        (fill,) = await executions.since("XRPUSDT", NOW_MS - 1_000)
+
+        assert fill.client_order_id == "web_1"
+        assert len(scene.server.requests("GET", ALL_ALGO)) == 13
 
 
 async def test_a_stop_placed_weeks_ago_is_found_in_the_weeks_before():

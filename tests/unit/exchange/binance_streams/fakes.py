@@ -383,9 +383,12 @@ class Keys:
         self.started = 0
         self.kept = 0
         self.failure: Exception | None = None
+        self.start_failure: Exception | None = None
 
     async def start_listen_key(self) -> str:
         self.started += 1
+        if self.start_failure is not None:
+            raise self.start_failure
         return f"key-{self.started}"
 
     async def keep_listen_key(self) -> None:
@@ -395,13 +398,18 @@ class Keys:
 
 
 class Books:
-    """What the exchange answers about the account."""
+    """What the exchange answers about the account. Its clock may differ from ours."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: JumpingClock, *, ahead_ms: int = 0) -> None:
+        self._clock = clock
+        self.ahead_ms = ahead_ms
+        self.funding_failure: Exception | None = None
+        self.open_orders_failure: Exception | None = None
         self.fill_rows: list[Fill] = []
         self.payments: list[FundingSettled] = []
         self.orders: dict[str, OrderReport] = {}
         self.failures = 0
+        self.failure: Exception = Unreachable("no answer")
         self.asked: list[tuple[str, object]] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -411,7 +419,10 @@ class Books:
         await self.gate.wait()
         if self.failures:
             self.failures -= 1
-            raise Unreachable("no answer")
+            raise self.failure
+
+    async def now_ms(self) -> int:
+        return self._clock.now_ms() + self.ahead_ms
 
     async def fills(self, symbol: str, *, since_ms: int) -> Sequence[Fill]:
         await self._answer("fills", since_ms)
@@ -419,10 +430,14 @@ class Books:
 
     async def funding(self, symbol: str, *, since_ms: int) -> Sequence[FundingSettled]:
         await self._answer("funding", since_ms)
+        if self.funding_failure is not None:
+            raise self.funding_failure
         return [p for p in self.payments if p.symbol == symbol and p.at_ms >= since_ms]
 
     async def open_orders(self, symbol: str) -> Sequence[OrderReport]:
         await self._answer("open_orders", symbol)
+        if self.open_orders_failure is not None:
+            raise self.open_orders_failure
         return [r for r in self.orders.values() if r.symbol == symbol and not r.status.is_final]
 
     async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:

@@ -1,6 +1,6 @@
 """Which input of an entry is too old, and that a fresh one is not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -47,10 +47,10 @@ class _Market:
 class _Rules:
     age_ms: int | None
     status: str | None
-    doubts: int = 0
+    doubts: list[str] = field(default_factory=list)
 
-    def doubt(self):
-        self.doubts += 1
+    def doubt(self, symbol):
+        self.doubts.append(symbol)
 
     def known_status(self, symbol):
         assert symbol == "XRPUSDT"
@@ -62,7 +62,7 @@ class _Rules:
     [
         Sources(),
         Sources(market=60_000, account=10_000, rules=100_000, clock=7_000),
-        Sources(rules=None, clock=None, status=None),
+        Sources(rules=None, status=None),  # an entry reads them itself
     ],
 )
 def test_inputs_up_to_their_age_are_fresh_enough(sources):
@@ -78,6 +78,7 @@ def test_inputs_up_to_their_age_are_fresh_enough(sources):
             Sources(rules=200_000),
             "the list of the exchange's filters is 200 s old, 100 s is the most",
         ),
+        (Sources(clock=None), "the measured time difference is not known"),
         (Sources(clock=9_000), "the measured time difference is 9 s old, 7 s is the most"),
         (
             Sources(status="SETTLING"),
@@ -85,5 +86,5 @@ def test_inputs_up_to_their_age_are_fresh_enough(sources):
         ),
     ],
 )
-def test_one_that_is_older_is_named_with_its_age(sources, words):
+def test_one_that_is_older_or_not_known_is_named(sources, words):
     assert sources.inputs().too_old("XRPUSDT") == words

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from cointrader.domain.clock import HOUR_MS, MINUTE_MS
-from cointrader.domain.errors import Rejected, Unreachable
+from cointrader.domain.errors import ConfigError, DataError, Rejected, Unreachable
 from cointrader.domain.events import FundingSettled, OrderFilled, OrderUpdated
 from cointrader.domain.order import OrderStatus
 from cointrader.exchange.binance.account_notices import Transferred
@@ -52,13 +53,14 @@ class Setup:
         session: aiohttp.ClientSession,
         *,
         now_ms: int = T0,
+        ahead_ms: int = 0,
         limits: StreamLimits = PRIVATE,
         rules: CatchUpRules = RULES,
     ) -> None:
         self.exchange = exchange
         self.clock = JumpingClock(now_ms)
         self.keys = Keys()
-        self.books = Books()
+        self.books = Books(self.clock, ahead_ms=ahead_ms)
         self.notices: Notices = []
         self.stream = UserDataStream(
             url=exchange.url,
@@ -85,6 +87,18 @@ async def a_setup(**terms):
         setup = Setup(exchange, session, **terms)
         async with running(setup.stream.run()):
             yield setup
+
+
+@asynccontextmanager
+async def a_late_listener(*resting, failures: int = 0):
+    """One who subscribes when the stream is up and `resting` orders are there, as bots do."""
+    async with a_setup() as s:
+        await s.events.aclose()
+        visit = await s.up()
+        s.books.orders = {report.client_order_id: report for report in resting}
+        s.books.failures = failures
+        s.events = s.stream.account_events("XRPUSDT")
+        yield s, visit
 
 
 def trade_ids(events) -> list[int]:
@@ -186,6 +200,159 @@ async def test_funding_is_asked_for_after_a_gap_only_when_an_hour_began_in_it():
         await visit.cut()
 
         assert await told(s.events, 1) == [payment]
+
+
+async def test_funding_that_cannot_be_had_keeps_neither_fill_nor_end_from_being_told():
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say(an_algo_update("NEW"))
+        await told(s.events, 1)
+        s.clock.jump_to(T0 + HOUR_MS + MINUTE_MS)
+        s.books.funding_failure = Unreachable("income is down")
+        s.books.fill_rows = [a_fill(7002, STOP_ID, at_ms=T0 + HOUR_MS)]
+        s.books.orders[STOP_ID] = a_stop(OrderStatus.FILLED)
+        await visit.cut()
+
+        fill, end = await told(s.events, 2)
+        assert trade_ids([fill]) == [7002]
+        assert end == OrderUpdated(a_stop(OrderStatus.FILLED))
+        await until(lambda: s.stream.is_complete)
+
+        payment = FundingSettled("XRPUSDT", T0 + HOUR_MS, Decimal("0.0001"), Decimal("-0.002"))
+        s.books.payments, s.books.funding_failure = [payment], None
+        assert await told(s.events, 1) == [payment]
+        assert await hears_nothing(s.events)
+
+
+async def test_fills_are_told_while_open_orders_cannot_be_had():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.open_orders_failure = Unreachable("no answer")
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        await visit.cut()
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+        assert not s.stream.is_complete
+        assert await hears_nothing(s.events)  # though it is asked for again and again
+
+
+async def test_order_from_before_its_listener_that_ends_in_a_gap_is_told():
+    async with a_late_listener(a_stop(OrderStatus.NEW)) as (s, visit):
+        assert await told(s.events, 1) == [OrderUpdated(a_stop(OrderStatus.NEW))]
+        s.books.orders[STOP_ID] = a_stop(OrderStatus.EXPIRED)
+        await visit.cut()
+
+        assert await told(s.events, 1) == [OrderUpdated(a_stop(OrderStatus.EXPIRED))]
+        assert await hears_nothing(s.events)
+
+
+async def test_fill_of_an_order_from_before_its_listener_is_found_though_booked_late():
+    async with a_late_listener(a_stop(OrderStatus.NEW)) as (s, visit):
+        await told(s.events, 1)
+        s.books.orders[STOP_ID] = a_stop(OrderStatus.FILLED)
+        await visit.cut()
+        assert await told(s.events, 1) == [OrderUpdated(a_stop(OrderStatus.FILLED))]
+        s.books.fill_rows = [a_fill(7002, STOP_ID)]
+
+        assert trade_ids(await told(s.events, 1)) == [7002]
+
+
+async def test_listeners_that_come_at_once_are_asked_about_in_one_turn():
+    async with a_setup() as s:
+        await s.up()
+        s.books.asked.clear()
+        s.books.gate.clear()
+        others = [s.stream.account_events(f"S{number}USDT") for number in range(9)]
+        second = s.stream.account_events("S1USDT")
+        await asyncio.sleep(0.05)
+
+        wanted = [("open_orders", f"S{number}USDT") for number in range(9)]
+        assert s.books.asked == wanted  # none waits for the answer about another
+        s.books.gate.set()
+        assert all([await hears_nothing(each, for_s=0.01) for each in (*others, second)])
+
+
+async def test_symbol_that_has_a_listener_is_not_asked_about_for_another():
+    async with a_setup() as s:
+        await s.up()
+        s.books.asked.clear()
+        s.stream.account_events("XRPUSDT")
+        await asyncio.sleep(0.05)
+
+        assert s.books.asked == []
+
+
+async def test_orders_of_a_new_listener_are_asked_for_until_the_exchange_answers():
+    async with a_late_listener(a_stop(OrderStatus.NEW), failures=2) as (s, _):
+        assert await told(s.events, 1) == [OrderUpdated(a_stop(OrderStatus.NEW))]
+
+
+@pytest.mark.parametrize(
+    "failure", [DataError("cannot be read"), ConfigError("there is nothing at this address")]
+)
+async def test_answer_that_makes_no_sense_once_is_a_look_that_failed(failure):
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+        s.books.failures, s.books.failure = 2, failure
+        await visit.cut()
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+
+
+async def test_answer_that_makes_no_sense_for_minutes_is_an_error_in_the_log():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.failures, s.books.failure = 1_000, DataError("cannot be read")
+        with capture_logs() as logs:
+            await visit.cut()
+            await until(lambda: any(each["event"] == "account.gap" for each in logs))
+            assert not [each for each in logs if each["log_level"] == "error"]
+            s.clock.jump_to(s.clock.now_ms() + 5 * MINUTE_MS)
+            await until(lambda: any(each["log_level"] == "error" for each in logs))
+
+
+async def test_keep_alive_that_is_denied_once_is_tried_again():
+    async with a_setup(rules=replace(RULES, keep_alive_ms=30)) as s:
+        await s.up()
+        s.keys.failure = ConfigError("key, IP address or permission is wrong")
+        await until(lambda: s.keys.kept >= 2)
+        s.keys.failure = None
+        kept = s.keys.kept
+        await until(lambda: s.keys.kept > kept)
+
+        assert len(s.exchange.visits) == 1
+
+
+async def test_key_that_is_wrong_at_the_start_is_an_error():
+    async with an_exchange() as exchange, aiohttp.ClientSession() as session:
+        setup = Setup(exchange, session)
+        setup.keys.start_failure = ConfigError("key, IP address or permission is wrong")
+        with pytest.RaisesGroup(ConfigError, flatten_subgroups=True):
+            await setup.stream.run()
+
+
+async def test_key_that_is_denied_once_later_is_asked_for_again():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.keys.start_failure = ConfigError("key, IP address or permission is wrong")
+        await visit.cut()
+        await until(lambda: s.keys.started >= 3)
+        s.keys.start_failure = None
+
+        await s.up(2)
+
+
+@pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
+async def test_gap_is_asked_about_by_the_time_of_the_exchange(ahead_ms):
+    async with a_setup(now_ms=T0 - ahead_ms, ahead_ms=ahead_ms) as s:
+        visit = await s.up()
+        s.books.fill_rows = [a_fill(7002, STOP_ID, at_ms=T0 + 10)]
+        await visit.cut()
+
+        assert trade_ids(await told(s.events, 1)) == [7002]
+        asked = [since_ms for what, since_ms in s.books.asked if what == "fills"]
+        assert all(T0 - RULES.overlap_ms <= since_ms < T0 for since_ms in asked)
 
 
 async def test_gap_is_asked_about_until_the_exchange_answers():
@@ -423,6 +590,20 @@ async def test_position_whose_fill_is_told_before_or_after_it_is_not_asked_about
         assert trade_ids(await told(s.events, 2)) == [7001]
         assert await hears_nothing(s.events, for_s=2 * RULES.hold_ms / 1000)
         assert len(s.books.asked) == asked
+
+
+async def test_fill_without_its_fee_that_is_booked_a_moment_late_is_told():
+    message = an_order_update()
+    del message["o"]["n"], message["o"]["N"]
+    async with a_setup() as s:
+        visit = await s.up()
+        await visit.say(message)
+        await told(s.events, 1)
+        await until(lambda: [what for what, _ in s.books.asked].count("open_orders") == 2)
+        s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
+
+        assert trade_ids(await told(s.events, 1)) == [7001]
+        await until(lambda: s.stream.is_complete)
 
 
 async def test_messages_of_unknown_kinds_are_ignored():
