@@ -41,7 +41,7 @@ START_MS = T0 + BARS_BEFORE * M15
 CALM: Row = (2.0, 2.01, 1.99, 2.0)
 DROP: Row = (2.0, 2.0, 1.85, 1.9)  # through a stop at 1.9, not to the liquidation
 _CALM_OTHER: Row = (0.3, 0.301, 0.299, 0.3)
-_PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Table:
@@ -105,7 +105,7 @@ class Served:
             data=json.dumps(params).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def step(self, bars: int = 1) -> None:
@@ -148,11 +148,11 @@ def served(*rows: Row, pace: float | None = None, balance: str = "1000") -> Iter
     thread = threading.Thread(target=run, name="exchange")
     thread.start()
     try:
-        yield Served(ready.result(timeout=_PATIENCE_S), witness)
+        yield Served(ready.result(timeout=PATIENCE_S), witness)
     finally:
         if not loop.is_closed():
             loop.call_soon_threadsafe(over.set)
-        thread.join(_PATIENCE_S)
+        thread.join(PATIENCE_S)
 
 
 def _server(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.serving import KEY, SECRET, START_MS, T0, Served
+from tests.conformance.serving import KEY, PATIENCE_S, SECRET, START_MS, T0, Served
 
 ccxt = pytest.importorskip("ccxt.pro", reason="ccxt is not installed here", exc_type=ImportError)
 
@@ -278,7 +278,7 @@ async def test_orders_go_over_the_websocket_api(exchange):
 
 
 async def test_market_streams_are_heard(exchange):
-    async with connected(exchange) as client, asyncio.timeout(10):
+    async with connected(exchange) as client, asyncio.timeout(PATIENCE_S):
         await client.load_markets()
         (opened,) = [list(row) for row in await client.watch_ohlcv(XRP, "15m")]
         ticker = await client.watch_ticker(XRP)
@@ -298,7 +298,7 @@ async def test_market_streams_are_heard(exchange):
 
 
 async def test_an_order_book_follows_what_has_changed_in_it(exchange):
-    async with connected(exchange) as client, asyncio.timeout(10):
+    async with connected(exchange) as client, asyncio.timeout(PATIENCE_S):
         await client.load_markets()
         book = await client.watch_order_book(XRP)
         before = book["bids"][0][0], book["asks"][0][0]
@@ -316,7 +316,7 @@ async def test_an_order_book_follows_what_has_changed_in_it(exchange):
 
 
 async def test_orders_trades_positions_and_money_are_heard(exchange):
-    async with connected(exchange) as client, asyncio.timeout(10):
+    async with connected(exchange) as client, asyncio.timeout(PATIENCE_S):
         await client.load_markets()
         told = [
             asyncio.ensure_future(each)
@@ -345,7 +345,7 @@ async def held(client: Any) -> Any:
 
 
 async def test_a_conditional_order_is_heard_among_the_orders(exchange):
-    async with connected(exchange) as client, asyncio.timeout(10):
+    async with connected(exchange) as client, asyncio.timeout(PATIENCE_S):
         await client.load_markets()
         await client.create_order(XRP, "market", "buy", 50)
         waiting = asyncio.ensure_future(client.watch_orders(XRP))
