@@ -65,8 +65,11 @@ class Closing:
                 return
             with suppress(ExchangeError):  # fills of the entry that nobody has told yet
                 await self._booking.catch_up(within_s=_LATE_FILLS_S)
-            if self._booking.holds(meant):
-                self._unverified = meant.side, bar_open_ms, leg
+            is_held = self._booking.holds(meant)
+            if self._booking.holding is not None and not is_held:
+                return
+            self._unverified = meant.side, bar_open_ms, leg
+            if is_held:
                 await self._close(meant, bar_open_ms, leg)
             await self._verify_flat(meant.side, bar_open_ms, leg)
 

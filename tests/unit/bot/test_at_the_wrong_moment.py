@@ -255,6 +255,21 @@ def test_a_close_that_nobody_finished_is_finished_by_the_watch(gives_up):
     assert play(scenario, is_remote=True) == (0, State.FLAT)
 
 
+def test_what_is_left_of_a_position_that_ended_while_it_was_to_be_closed_is_closed_too():
+    async def scenario(life):
+        await asyncio.sleep(100)
+        life.exchange.fills_take_s = 0.5
+        life.exchange.position_looks = [None, DOWN]  # asked before the close; then nobody can say
+        tell(life, STOP, OrderStatus.REJECTED)
+        await asyncio.sleep(0.1)
+        life.exchange.trigger(TARGET)
+        life.exchange.held += 7  # a late fill of the entry that nobody told
+        await asyncio.sleep(10)
+        return life.exchange.held
+
+    assert play_slowly(scenario) == 0
+
+
 def test_a_close_that_expires_again_and_again_is_sent_for_hours_and_asked_about_once():
     class Halted(FakeExchange):
         def _take(self, request):
