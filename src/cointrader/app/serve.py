@@ -25,6 +25,8 @@ from cointrader.exchange.simulated.wire import (
 )
 from cointrader.exchange.simulated.wire.faults import FaultLog, FaultPlan
 
+_MAKER_FEE = Decimal("0.0002")  # of limit orders that rest, which our own bots never send
+
 
 @dataclass(frozen=True, slots=True)
 class ServePlan:
@@ -112,6 +114,7 @@ def _exchange(plan: ServePlan, clock: PacedClock | SteppedClock) -> SimulatedExc
         balance=plan.balance,
         costs=Costs(
             taker_fee=to_decimal(config.taker_fee),
+            maker_fee=min(to_decimal(config.taker_fee), _MAKER_FEE),
             slippage=to_decimal(config.slippage_bps) / 10_000,
         ),
         leverage=config.leverage,

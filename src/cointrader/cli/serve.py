@@ -22,6 +22,7 @@ from cointrader.domain.errors import UsageError
 from cointrader.exchange.simulated.wire import Addresses, Credentials
 from cointrader.exchange.simulated.wire.faults import FaultPlan
 from cointrader.exchange.simulated.wire.faults import as_text as fault_list
+from cointrader.exchange.simulated.wire.signatures import is_public_key
 from cointrader.market.quality import utc
 
 EXIT_INTERRUPTED = 130
@@ -167,7 +168,8 @@ def _tell(plan: ServePlan, addresses: Addresses) -> None:
 
 def _credentials(key: str | None, secret: str | None) -> Credentials:
     made = Credentials.made()
-    for name, value in (("--key", key), ("--secret", secret)):
+    is_pem = secret is not None and is_public_key(secret)  # has lines
+    for name, value in (("--key", key), ("--secret", None if is_pem else secret)):
         if value is not None and not (value.isascii() and value.isprintable() and value.strip()):
             raise UsageError("not a key", where=name, allowed="printable ASCII characters")
     return Credentials(key or made.key, secret or made.secret)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import signal
@@ -9,13 +10,18 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from cointrader.cli.main import main
 
 SOURCE = Path(__file__).parents[3] / "src"
+PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----"""
 
 
 @pytest.fixture
@@ -77,6 +83,48 @@ def test_ctrl_c_ends_it_cleanly_and_every_run_has_its_own_keys(started):
         assert "Traceback" not in said
         assert said.endswith("stopped\n")
     assert len({line["key"] for line in lines} | {line["secret"] for line in lines}) == 4
+
+
+def test_a_public_key_may_be_given_with_its_lines(started):
+    process = started("--symbols", "XRPUSDT", "--key", "k", "--secret", PEM)
+
+    line = json.loads(process.stdout.readline())
+
+    assert (line["key"], line["secret"]) == ("k", PEM)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"), [((), ("0.0002", "0.0005")), (("TAKER_FEE=0.0001",), ("0.0001",) * 2)]
+)
+def test_an_order_that_rested_costs_what_is_told(started, settings, told):
+    process = started(
+        "--symbols", "XRPUSDT", "--pace", "stepped", *(f"--set={s}" for s in settings)
+    )
+    line = json.loads(process.stdout.readline())
+
+    def signed(method, path, **params):
+        query = urlencode({**params, "timestamp": 1})
+        signature = hmac.new(line["secret"].encode(), query.encode(), "sha256").hexdigest()
+        request = urllib.request.Request(
+            f"{line['rest']}{path}?{query}&signature={signature}",
+            method=method,
+            headers={"X-MBX-APIKEY": line["key"]},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+    rates = signed("GET", "/fapi/v1/commissionRate", symbol="XRPUSDT")
+    price = float(asked(line["rest"] + "/fapi/v2/ticker/price?symbol=XRPUSDT")["price"])
+    order = {"symbol": "XRPUSDT", "type": "LIMIT", "timeInForce": "GTC", "quantity": 10}
+    for side, level in (("BUY", price - 0.0002), ("SELL", price + 0.0002)):
+        signed("POST", "/fapi/v1/order", side=side, price=f"{level:.4f}", **order)
+    while not (trades := signed("GET", "/fapi/v1/userTrades", symbol="XRPUSDT")):
+        asked(line["control"] + "/step", data=b"{}")
+
+    assert (rates["makerCommissionRate"], rates["takerCommissionRate"])[: len(told)] == told
+    assert trades[0]["maker"]
+    paid, worth = Decimal(trades[0]["commission"]), Decimal(trades[0]["quoteQty"])
+    assert paid == worth * Decimal(told[0])
 
 
 def test_a_busy_port_is_told(capsys):

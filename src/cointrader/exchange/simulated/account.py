@@ -436,6 +436,10 @@ class SimulatedAccount:
         """Wallet that neither positions nor limit orders hold."""
         return self._opening.available()
 
+    def reserved(self, symbol: str) -> Decimal:
+        """Margin that the limit orders of one symbol hold."""
+        return self._opening.reserved(symbol)
+
     def withdraw(self, amount: Decimal) -> None:
         """Money that leaves, as far as nothing holds it."""
         _require_amount(amount)

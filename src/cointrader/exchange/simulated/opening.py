@@ -46,6 +46,10 @@ class OpeningRules:
                 available -= self._reserved(symbol, limits)
         return available
 
+    def reserved(self, symbol: str) -> Decimal:
+        """Margin that the limit orders of one symbol hold."""
+        return self._reserved(symbol, self._desks[symbol].limits())
+
     def require_execution(self, report: DetailedReport, quantity: Decimal, price: Decimal) -> None:
         """Raise `Rejected` unless `quantity` of an order may execute at `price`."""
         added = quantity - self._closable(report)

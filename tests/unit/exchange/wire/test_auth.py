@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from cointrader.domain.errors import Rejected
+from cointrader.exchange.simulated.wire.auth import Present, read, require_in_time
 from tests.unit.exchange.wire.serving import (
     CALM,
     KEY,
@@ -138,6 +140,19 @@ async def test_the_two_texts_of_a_wrong_time_differ():
         "Timestamp for this request was 1000ms ahead of the server's time."
     )
     assert behind.body["msg"] == "Timestamp for this request is outside of the recvWindow."
+
+
+@pytest.mark.parametrize(
+    ("shift_ms", "told"), [(-9_000, "outside of the recvWindow"), (9_000, "1000ms ahead")]
+)
+def test_beside_an_older_market_the_clock_of_this_machine_is_told_what_is_wrong_with_it(
+    shift_ms, told
+):
+    market_ms, machine_ms = 1_600_000_000_000, 1_700_000_000_000
+    params = read(f"timestamp={machine_ms + shift_ms}", "")
+
+    with pytest.raises(Rejected, match=told):
+        require_in_time(params, Present(market_ms, market_ms, machine_ms))
 
 
 async def test_a_market_that_moves_faster_gives_requests_as_much_real_time():

@@ -120,6 +120,7 @@ async def test_a_self_trade_prevention_mode_is_taken_and_told(mode):
         (without(CLOSING, "triggerPrice"), -1102),
         (STOP | {"type": "LIMIT"}, -1116),
         (CLOSING, -4509),
+        (STOP | {"quantity": "10", "timeInForce": "GTE_GTC"}, -4509),
         (STOP | {"quantity": "10", "triggerPrice": "2.1"}, -2021),
         (STOP | {"quantity": "1"}, -4164),
         (STOP | {"quantity": "10", "price": "1.9"}, -1106),
@@ -205,10 +206,11 @@ async def test_precision_is_asked_before_the_tick_and_the_step():
     }
 
 
-async def test_an_acknowledgement_tells_a_market_order_as_new_and_a_result_as_filled():
+@pytest.mark.parametrize("order", [MARKET, LIMIT | {"price": "2.05"}], ids=["market", "limit"])
+async def test_an_acknowledgement_tells_an_order_as_new_and_a_result_as_filled(order):
     async with served(CALM) as client:
-        ack = await client.ok("POST", ORDER, **MARKET)
-        result = await client.ok("POST", ORDER, **MARKET, newOrderRespType="RESULT")
+        ack = await client.ok("POST", ORDER, **order)
+        result = await client.ok("POST", ORDER, **order, newOrderRespType="RESULT")
 
     assert (ack["status"], ack["executedQty"]) == ("NEW", "0")
     assert (result["status"], result["executedQty"], result["cumQty"]) == ("FILLED", "10", "10")
@@ -368,3 +370,23 @@ async def test_trading_out_of_the_market_is_refused_when_it_is_over():
         reply = await client.signed("POST", ORDER, **MARKET)
 
     assert (reply.code, reply.body["msg"]) == (-4141, "Symbol is closed.")
+
+
+async def test_limit_orders_show_what_they_are_worth_and_the_margin_they_hold():
+    async with served(CALM) as client:
+        await client.ok("POST", ORDER, **LIMIT)
+        await client.ok("POST", ORDER, **LIMIT | {"side": "SELL", "price": "2.05"})
+        (risk,) = await client.ok("GET", "/fapi/v3/positionRisk", symbol=SYMBOL)
+        account = await client.ok("GET", "/fapi/v3/account")
+        (position,) = [
+            each
+            for each in (await client.ok("GET", "/fapi/v2/account"))["positions"]
+            if each["symbol"] == SYMBOL
+        ]
+
+    worth = (float(risk["bidNotional"]), float(risk["askNotional"]))
+    assert worth == (19.5, 20.5)
+    assert float(risk["openOrderInitialMargin"]) == sum(worth) / float(position["leverage"])
+    assert risk["initialMargin"] == risk["openOrderInitialMargin"]
+    assert position["openOrderInitialMargin"] == risk["openOrderInitialMargin"]
+    assert account["totalOpenOrderInitialMargin"] == risk["openOrderInitialMargin"]

@@ -7,7 +7,7 @@ import pytest
 from cointrader.exchange.simulated.wire.faults import FaultPlan, Rule
 from tests.unit.exchange.simulated_fakes import M15, T0
 from tests.unit.exchange.wire.serving import CALM, SYMBOL, served
-from tests.unit.exchange.wire_faults.faulty import BUY_10, faulty, injected, names
+from tests.unit.exchange.wire_faults.faulty import BUY_10, entered, faulty, injected, names
 
 ORDER = "/fapi/v1/order"
 REFUSALS = 40
@@ -76,6 +76,23 @@ async def test_an_act_keeps_to_its_times(spec, times):
         log = client.server.faults.log.entries
 
     assert [(entry.at_ms - T0) // M15 for entry in log] == times
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_time_that_is_stepped_over_both_ends_of_an_act_leaves_it_its_one_turn(seed):
+    async with faulty("deposit@1000..1300,manual-entry@900..1800", CALM, CALM, seed=seed) as client:
+        await client.step(3)
+
+    assert sorted(names(client)) == ["deposit", "manual-entry"]
+
+
+async def test_an_act_that_could_not_be_done_in_its_window_is_not_done_after_it():
+    async with faulty("stop-cancelled-by-hand@1000..1300", *[CALM] * 3) as client:
+        await client.step(2)
+        await entered(client)  # a stop that could be cancelled now
+        await client.step(2)
+
+    assert names(client) == []
 
 
 async def test_an_act_within_two_times_happens_once_between_them():

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from cointrader.domain.errors import Rejected
-from cointrader.domain.order import DetailedFill
+from cointrader.domain.order import DetailedFill, OrderSide
 from cointrader.domain.position import Position, gross_pnl
 from cointrader.exchange.simulated.adapter import SimulatedExchange
 from cointrader.exchange.simulated.margin import liquidation_level
+from cointrader.exchange.simulated.orders import left_of
 from cointrader.exchange.simulated.wire import events
 from cointrader.exchange.simulated.wire.events import Message
 from cointrader.exchange.simulated.wire.texts import money, plain, rounded
@@ -197,9 +198,21 @@ class AccountView:
             "entryPrice": _entry(view),
             "maxNotional": self.max_notional(view.symbol),
             "positionInitialMargin": rounded(view.initial_margin),
-            "openOrderInitialMargin": "0",
-            "bidNotional": "0",
-            "askNotional": "0",
+            **self._of_orders(view.symbol),
+        }
+
+    def _of_orders(self, symbol: str) -> Json:
+        """What a symbol's limit orders are worth, and the margin that they hold."""
+        limits = self._book.desks[symbol].limits()
+
+        def worth(side: OrderSide) -> str:
+            of_side = [order for order in limits if order.side is side]
+            return rounded(sum((left_of(o) * (o.price or _ZERO) for o in of_side), _ZERO))
+
+        return {
+            "openOrderInitialMargin": rounded(self._book.reserved(symbol)),
+            "bidNotional": worth(OrderSide.BUY),
+            "askNotional": worth(OrderSide.SELL),
         }
 
     def balances(self) -> list[Json]:
@@ -247,13 +260,11 @@ class AccountView:
             }
         return shown | {
             "marginAsset": "USDT",
-            "initialMargin": rounded(view.initial_margin),
+            "initialMargin": rounded(view.initial_margin + self._book.reserved(view.symbol)),
             "maintMargin": rounded(view.maintenance_margin),
             "positionInitialMargin": rounded(view.initial_margin),
-            "openOrderInitialMargin": "0",
             "adl": 0 if view.held is None else 2,
-            "bidNotional": "0",
-            "askNotional": "0",
+            **self._of_orders(view.symbol),
         }
 
     def max_notional(self, symbol: str) -> str:

@@ -114,9 +114,10 @@ def require_in_time(params: Params, present: Present) -> None:
         window_ms = DEFAULT_WINDOW_MS
     if present.machine_ms - window_ms <= sent_ms < present.machine_ms + _AHEAD_MS:
         return
-    if sent_ms >= present.latest_ms + _AHEAD_MS * present.slack:
+    is_ahead = sent_ms >= present.latest_ms + _AHEAD_MS * present.slack
+    if is_ahead and sent_ms > present.machine_ms:
         raise refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
-    if present.earliest_ms - sent_ms > window_ms * present.slack:
+    if is_ahead or present.earliest_ms - sent_ms > window_ms * present.slack:
         raise refused(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 

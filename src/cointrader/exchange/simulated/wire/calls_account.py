@@ -162,7 +162,7 @@ async def leverage_brackets(venue: Venue, params: Params) -> Any:
 
 async def commission_rate(venue: Venue, params: Params) -> Any:
     costs = venue.exchange.book.costs
-    maker = venue.settings.maker_fee if costs.maker_fee is None else costs.maker_fee
+    maker = costs.taker_fee if costs.maker_fee is None else costs.maker_fee
     return {
         "symbol": venue.symbol(params),
         "makerCommissionRate": plain(maker),

@@ -72,6 +72,8 @@ def _read(venue: Venue, params: Params) -> tuple[OrderRequest, Terms]:
         callback_ratio=_percent(params.needed_decimal("callbackRate")) if is_trailing else None,
         triggered_by=PriceSource(working),
     )
+    if times == "GTE_GTC" and symbol not in venue.exchange.book.ledger.positions:
+        raise refused(-4509, "Time in Force (TIF) GTE can only be used with open positions.")
     is_protected, self_trade = params.flag("priceProtect"), self_trade_mode(params)
     if is_closing:
         return request, Terms("GTE_GTC", is_protected, self_trade=self_trade)

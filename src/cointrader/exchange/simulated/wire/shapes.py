@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from cointrader.domain.order import OrderKind
 from cointrader.exchange.simulated.wire.orders import (
     AlgoOrder,
     Amendment,
@@ -25,7 +24,7 @@ def accepted(order: PlainOrder, *, as_ack: bool) -> Json:
     What it was filled for is not in it: that is told by ORDER_TRADE_UPDATE and by a query.
     """
     shown = changed(order)
-    if as_ack and order.report.kind is OrderKind.MARKET:
+    if as_ack:
         shown |= {"status": "NEW", "executedQty": "0", "cumQty": "0"}
     return shown
 

@@ -32,7 +32,6 @@ class VenueSettings:
 
     limits: LimitSettings = field(default_factory=LimitSettings)
     listen_key_life_ms: int = LIFE_MS
-    maker_fee: Decimal = Decimal("0.0002")  # told where the exchange has no maker fee of its own
 
 
 class Venue:

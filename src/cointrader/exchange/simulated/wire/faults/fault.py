@@ -134,10 +134,28 @@ class Act(Fault):
         if rule.probability is None and rule.times is None:
             self.times_left = 1
         self.first_ms = max(self.starts_ms, scene.start_ms)
+        self._is_busy = False
+        # A stepped time may jump over the whole window: what was drawn from it is tried once.
+        self._is_untried = self.ends_ms is not None and rule.probability is None
         if self.ends_ms is not None and rule.probability is None:
             self.first_ms = round(
                 self.chance.uniform(self.first_ms, max(self.ends_ms, self.first_ms))
             )
+
+    @property
+    def is_over(self) -> bool:
+        return self.times_left == 0 or (super().is_over and not self._is_untried)
+
+    async def attempt(self) -> None:
+        """Act, if it is its time and its chance, and it is not acting already."""
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            if self.is_chosen() and await self.act():
+                self.take()
+        finally:
+            self._is_busy = self._is_untried = False
 
     async def act(self) -> bool:
         """Do it; False where it cannot be done yet. Notes what it did."""

@@ -74,7 +74,7 @@ class Faults(Passage):
         """Time for what acts by chance, and for what could not be done before."""
         for fault in list(self._in_force.values()):
             if isinstance(fault, Act) and fault.first_ms < at_ms + (not self._has_timer(fault)):
-                self._on.spawn(_attempt(fault))
+                self._on.spawn(fault.attempt())
 
     # -- which ones -----------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class Faults(Passage):
         number = self._put_in_force(rule)
         fault = self._in_force[number]
         if isinstance(fault, Act) and rule.probability is None and not self._has_timer(fault):
-            self._on.spawn(_attempt(fault))
+            self._on.spawn(fault.attempt())
         return number
 
     def lift(self, *, number: int | None = None, name: str | None = None) -> int:
@@ -133,7 +133,7 @@ class Faults(Passage):
     async def _at_its_time(self, fault: Act) -> None:
         await self._on.venue.clock.sleep_until_ms(fault.first_ms)
         if fault in self._in_force.values():
-            await _attempt(fault)
+            await fault.attempt()
 
     # -- where they bite ------------------------------------------------------------------------
 
@@ -200,9 +200,3 @@ class Faults(Passage):
         own = _WHOLE if self._deep is None else self._deep(symbol, price)
         parts = [fault.most_per_fill(symbol, price) for fault in self._asked("most_per_fill")]
         return min((part for part in parts if part is not None), default=own)
-
-
-async def _attempt(fault: Act) -> None:
-    """Let it act, if it is its time and its chance."""
-    if fault.is_chosen() and await fault.act():
-        fault.take()
