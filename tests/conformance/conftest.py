@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.serving import CALM, DROP, Served, served
+from tests.conformance.serving import CALM, DROP, LOW, Served, served
 
 HERE = Path(__file__).parent
 LITTER = ("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -19,6 +19,13 @@ LITTER = ("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWa
 def exchange() -> Iterator[Served]:
     """An exchange whose market is calm, drops through 1.9 in its second bar, and is calm again."""
     with served(CALM, DROP, CALM, CALM) as running:
+        yield running
+
+
+@pytest.fixture
+def fallen() -> Iterator[Served]:
+    """An exchange whose market drops in its second bar, and stays there for whoever looks late."""
+    with served(CALM, DROP, LOW, LOW) as running:
         yield running
 
 

@@ -40,6 +40,7 @@ BARS_BEFORE = 40  # that have closed when it opens
 START_MS = T0 + BARS_BEFORE * M15
 CALM: Row = (2.0, 2.01, 1.99, 2.0)
 DROP: Row = (2.0, 2.0, 1.85, 1.9)  # through a stop at 1.9, not to the liquidation
+LOW: Row = (1.9, 1.91, 1.89, 1.9)  # as it goes on where the drop ended
 _CALM_OTHER: Row = (0.3, 0.301, 0.299, 0.3)
 PATIENCE_S = 30.0
 
@@ -165,7 +166,7 @@ def _server(
         clock,
         symbols=list(table),
         balance=Decimal(balance),
-        costs=Costs(taker_fee=Decimal("0.0005"), slippage=Decimal(0)),
+        costs=Costs(taker_fee=Decimal("0.0005"), slippage=Decimal(0), maker_fee=Decimal("0.0002")),
         leverage=5,
         instruments={symbol: each for symbol, each in known.items() if each is not None},
         start_ms=START_MS,

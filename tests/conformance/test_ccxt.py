@@ -297,13 +297,13 @@ async def test_market_streams_are_heard(exchange):
     assert closed[0] == [START_MS, 2.0, 2.01, 1.99, 2.0, 1_000.0]
 
 
-async def test_an_order_book_follows_what_has_changed_in_it(exchange):
-    async with connected(exchange) as client, asyncio.timeout(PATIENCE_S):
+async def test_an_order_book_follows_what_has_changed_in_it(fallen):
+    async with connected(fallen) as client, asyncio.timeout(PATIENCE_S):
         await client.load_markets()
         book = await client.watch_order_book(XRP)
         before = book["bids"][0][0], book["asks"][0][0]
         waiting = asyncio.ensure_future(client.watch_order_book(XRP))
-        await asyncio.to_thread(exchange.step, 2)  # the second bar drops
+        await asyncio.to_thread(fallen.step, 2)  # the second bar drops
         book = await waiting
         while book["asks"][0][0] >= 2.0:
             book = await client.watch_order_book(XRP)
