@@ -35,14 +35,12 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import numpy as np
 import talib
-from numpy.typing import NDArray
 
 from cointrader import __version__
 from cointrader.app.config import Config
@@ -60,20 +58,21 @@ from cointrader.exchange.binance.credentials import Credentials
 from cointrader.exchange.binance.endpoints import endpoints_at
 from cointrader.journal.sqlite import SqliteJournal
 from cointrader.market.frame import Frame
+from cointrader.model.artifact import Model
 from cointrader.risk.manager import RiskManager
 from cointrader.signals.indicators import Indicators
 from cointrader.signals.newest import Ahead, NewestBar
 from cointrader.signals.rules import WARM_UP_BARS, Signal, Signals
 from cointrader.signals.score import ScoreRule, ScoreSettings
 from cointrader.strategy.decide import FilterAnswer, MarketView
+from cointrader.strategy.entry_filter import MLFilter
+from tests.unit.model.making import NAMES, network, published
 
 BAR_MS = 900_000
 ENTRIES = 3
 CONTEXT = ("BTCUSDT", "ETHUSDT")
 _PATIENCE_S = 60.0
 _CALM_S = 0.2 + FLUSH_AFTER_S  # after a bar: stops are placed, all is on disk, sockets are silent
-
-Floats = NDArray[np.float64]
 
 
 class Forced:
@@ -120,20 +119,19 @@ class LongOnly:
 
 
 class WithModel(LongOnly):
-    """The 26 features, and a network of two hidden layers (26-128-64-1) in NumPy over them.
+    """A model that is served from its folder judges the 26 features; then as above.
 
-    A stand-in for a trained model: its weights are random and its answer is not listened to.
+    Its weights are random, so what it says of a signal is not listened to.
     """
 
-    def __init__(self) -> None:
-        rng = np.random.default_rng(1)
-        sizes = (26, 128, 64, 1)
-        self._layers = [rng.normal(size=shape) for shape in pairwise(sizes)]
+    def __init__(self, models: Path, symbol: str) -> None:
+        published(models, network(columns=NAMES), symbol=symbol)
+        self._model = MLFilter(models, correlation_symbols=CONTEXT)
+        assert isinstance(self._model.look(symbol), Model)  # loaded, as a run does when it starts
 
     def judge(self, view: MarketView) -> FilterAnswer:
-        values: Floats = np.nan_to_num(view.features())
-        for layer in self._layers:
-            values = np.tanh(values @ layer)
+        judged = self._model.judge(view)
+        assert judged.probability is not None, judged.detail
         return super().judge(view)
 
 
@@ -198,8 +196,7 @@ def measured(
             _pin(exchange.pid, cores, 1)
             _pin(0, cores, 0)
             with tempfile.TemporaryDirectory() as folder:
-                journal = Path(folder) / "journal.db"
-                scene = _Scene(names, bars, at, journal, with_model, is_watched)
+                scene = _Scene(names, bars, at, Path(folder), with_model, is_watched)
                 round_trips = asyncio.run(scene.play())
             told = json.loads(exchange.stdout.readline())
         finally:
@@ -279,9 +276,17 @@ class _Scene:
     names: Sequence[str]
     bars: int
     at: dict[str, str]
-    journal_path: Path
+    folder: Path
     with_model: bool
     is_watched: bool
+
+    @property
+    def journal_path(self) -> Path:
+        return self.folder / "journal.db"
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
 
     async def play(self) -> list[float]:
         """Trade every bar; how long a bare request took after each of them, in ms."""
@@ -385,11 +390,14 @@ class _Scene:
                 journal=journal,
                 clock=clock,
                 rule=Forced(number, len(self.names)),
-                entry_filter=WithModel() if self.with_model else LongOnly(),
+                entry_filter=self._filter_of(symbol),
                 inputs=desk.inputs,
             )
             for number, symbol in enumerate(self.names)
         ]
+
+    def _filter_of(self, symbol: str) -> LongOnly:
+        return WithModel(self.models, symbol) if self.with_model else LongOnly()
 
     async def _control(self, owner: aiohttp.ClientSession, name: str) -> dict[str, int]:
         method = "GET" if name == "state" else "POST"

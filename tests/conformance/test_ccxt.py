@@ -60,6 +60,7 @@ async def test_markets_are_loaded_with_their_steps(exchange):
 async def test_market_data_is_read(exchange):
     async with connected(exchange) as client:
         candles = await client.fetch_ohlcv(XRP, "15m", since=T0, limit=50)
+        minutes = await client.fetch_ohlcv(XRP, limit=16)  # what it asks for without a timeframe
         ticker = await client.fetch_ticker(XRP)
         book = await client.fetch_order_book(XRP, 5)
         rate = await client.fetch_funding_rate(XRP)
@@ -72,6 +73,8 @@ async def test_market_data_is_read(exchange):
 
     assert [row[0] for row in candles] == [T0 + 900_000 * bar for bar in range(41)]
     assert candles[0][1:5] == [2.0, 2.01, 1.99, 2.0]
+    assert [row[0] for row in minutes] == [START_MS - 60_000 * back for back in range(15, -1, -1)]
+    assert (minutes[13][1:], minutes[14][1:5]) == ([2.0, 2.0, 2.0, 2.0, 0.0], candles[-2][1:5])
     assert (ticker["last"], ticker["baseVolume"]) == (2.0, 40_000.0)
     assert (len(book["bids"]), len(book["asks"]), book["nonce"]) == (5, 5, START_MS)
     assert (rate["markPrice"], rate["fundingRate"]) == (2.0, 0.0001)

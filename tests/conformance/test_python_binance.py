@@ -317,6 +317,18 @@ async def test_klines_are_heard_until_they_close(exchange):
     assert (closed["k"]["t"], closed["k"]["x"], closed["k"]["c"]) == (START_MS, True, "2.0")
 
 
+async def test_klines_of_a_minute_close_each_in_its_turn(exchange):
+    async with heard(exchange, "kline_futures_socket", SYMBOL) as (_, stream):
+        opened = await asyncio.wait_for(stream.recv(), 5)
+        await asyncio.to_thread(exchange.step)
+        minutes = [(await asyncio.wait_for(stream.recv(), 5))["k"] for _ in range(15)]
+
+    assert (opened["k"]["t"], opened["k"]["i"], opened["k"]["x"]) == (START_MS, "1m", False)
+    assert [k["t"] for k in minutes] == [START_MS + 60_000 * minute for minute in range(15)]
+    assert all(k["x"] for k in minutes)
+    assert [k["h"] for k in minutes] == ["2.0"] * 14 + ["2.01"]
+
+
 async def test_a_stop_that_triggers_is_told_to_the_user(exchange):
     async with heard(exchange, "futures_user_socket") as (client, stream):
         await client.futures_create_order(**MARKET, quantity=50)

@@ -460,7 +460,39 @@ async def test_klines_of_weeks_and_months_are_told_too(interval, opens_ms):
     assert [row[:6] for row in rows] == [[opens_ms, "2.0", "2.52", "1.5", "2.03", "3.0"]]
 
 
-@pytest.mark.parametrize("interval", ["5m", "7m", "20m", ""])
+async def test_klines_of_a_shorter_interval_stand_still_until_the_end_of_the_bar():
+    async with served(*ROWS, start_bar=3) as client:
+        rows = await client.get("/fapi/v1/klines", symbol=SYMBOL, interval="5m", limit=6)
+
+    part = M15 // 3
+    assert [row[:6] for row in rows] == [
+        [T0 + M15 + part, "2.01", "2.01", "2.01", "2.01", "0.0"],
+        [T0 + M15 + 2 * part, "2.01", "2.51", "1.5", "2.11", "1.0"],
+        [T0 + 2 * M15, "2.02", "2.02", "2.02", "2.02", "0.0"],
+        [T0 + 2 * M15 + part, "2.02", "2.02", "2.02", "2.02", "0.0"],
+        [T0 + 2 * M15 + 2 * part, "2.02", "2.52", "1.5", "2.12", "1.0"],
+        [T0 + 3 * M15, "2.03", "2.03", "2.03", "2.03", "0.0"],
+    ]
+    assert [row[6] for row in rows] == [row[0] + part - 1 for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("params", "minutes"),
+    [
+        ({"limit": 1}, [45]),
+        ({"startTime": T0 + M15 - 60_000, "limit": 3}, [14, 15, 16]),
+        ({"startTime": T0 + 44 * 60_000}, [44, 45]),
+        ({"endTime": T0 + M15, "limit": 2}, [14, 15]),
+    ],
+)
+async def test_shorter_klines_are_bounded_by_their_own_open_time(params, minutes):
+    async with served(*ROWS, start_bar=3) as client:
+        rows = await client.get("/fapi/v1/klines", symbol=SYMBOL, interval="1m", **params)
+
+    assert [row[0] for row in rows] == [T0 + minute * 60_000 for minute in minutes]
+
+
+@pytest.mark.parametrize("interval", ["7m", "20m", ""])
 async def test_an_interval_that_the_candles_cannot_make_is_refused(interval):
     async with market() as client:
         reply = await client.call(

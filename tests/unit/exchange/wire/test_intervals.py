@@ -50,9 +50,11 @@ def test_months_are_counted_across_years():
         ("1w", 2 * DAY_MS, False),  # weeks begin on Monday, which these candles cross
         ("1M", DAY_MS, True),
         ("1M", 7 * DAY_MS, False),
-        ("5m", 15 * MINUTE_MS, False),
+        ("5m", 15 * MINUTE_MS, True),  # a third of one
+        ("30m", 45 * MINUTE_MS, False),
+        ("1w", 14 * DAY_MS, False),
         ("7m", MINUTE_MS, False),
     ],
 )
-def test_klines_are_made_of_candles_that_fit_into_them(name, stored_ms, expected):
+def test_klines_and_candles_of_which_one_fits_into_the_other_can_be_told(name, stored_ms, expected):
     assert can_tell(name, stored_ms) is expected

@@ -56,6 +56,44 @@ async def test_a_longer_kline_closes_with_the_last_of_its_candles():
     ]
 
 
+async def test_the_klines_of_a_shorter_interval_close_each_at_its_time_and_once():
+    name = "xrpusdt@kline_5m"
+    async with served(*ROWS) as client, client.socket(f"/market/ws/{name}") as stream:
+        await client.step(2)
+        klines = [message["k"] for message in await stream.all_now()]
+
+    part = M15 // 3
+    closed = [(k["t"], k["o"], k["h"], k["c"], k["v"]) for k in klines if k["x"]]
+    assert closed == [
+        (T0, "2.0", "2.0", "2.0", "0.0"),
+        (T0 + part, "2.0", "2.0", "2.0", "0.0"),
+        (T0 + 2 * part, "2.0", "2.5", "2.1", "1.0"),
+        (T0 + M15, "2.01", "2.01", "2.01", "0.0"),
+        (T0 + M15 + part, "2.01", "2.01", "2.01", "0.0"),
+        (T0 + M15 + 2 * part, "2.01", "2.51", "2.11", "1.0"),
+    ]
+    assert klines[-1]["t"] == T0 + 2 * M15
+    assert not klines[-1]["x"]
+
+
+@pytest.mark.parametrize("form", ["kline", "continuousKline"])
+async def test_shorter_klines_close_by_the_clock_while_the_bar_is_open(form):
+    """A minute takes a tenth of a second."""
+    head = "xrpusdt" if form == "kline" else "xrpusdt_perpetual"
+    async with (
+        served(*ROWS, pace=600.0) as client,
+        client.socket(f"/market/ws/{head}@{form}_1m") as stream,
+    ):
+        told = [await stream.next() for _ in range(9)]
+
+    closed = [(m["k"]["t"] - T0) // 60_000 for m in told if m["k"]["x"]]
+    opened = [(m["k"]["t"] - T0) // 60_000 for m in told if not m["k"]["x"]]
+    assert closed == [0, 1, 2, 3]
+    assert opened == [0, 1, 2, 3, 4]
+    late = [m["E"] - m["k"]["T"] for m in told if m["k"]["x"]]
+    assert all(1 <= each < 30_000 for each in late), late
+
+
 async def test_a_combined_stream_wraps_its_messages():
     other = "xrpusdt_perpetual@continuousKline_15m"
     async with (

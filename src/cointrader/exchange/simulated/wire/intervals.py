@@ -17,9 +17,11 @@ _MONDAY_MS = 4 * DAY_MS  # 1970-01-05, the first one
 class Interval(Protocol):
     """Klines of one length, numbered in the order of time."""
 
-    @property
-    def unit_ms(self) -> int:
-        """What candles must divide so that klines can be made of them."""
+    def unites(self, stored_ms: int) -> bool:
+        """Whether whole candles of this length make up its klines."""
+
+    def divides(self, stored_ms: int) -> bool:
+        """Whether whole klines, more than one, make up a candle of this length."""
 
     def number(self, at_ms: int) -> int:
         """Of the kline that is open at `at_ms`."""
@@ -35,9 +37,11 @@ class _Even:
     length_ms: int
     first_ms: int = 0
 
-    @property
-    def unit_ms(self) -> int:
-        return math.gcd(self.length_ms, self.first_ms)
+    def unites(self, stored_ms: int) -> bool:
+        return math.gcd(self.length_ms, self.first_ms) % stored_ms == 0
+
+    def divides(self, stored_ms: int) -> bool:
+        return self.length_ms < stored_ms and stored_ms % self.length_ms == 0 == self.first_ms
 
     def number(self, at_ms: int) -> int:
         return (at_ms - self.first_ms) // self.length_ms
@@ -49,7 +53,12 @@ class _Even:
 class _Months:
     """Those of the calendar, UTC."""
 
-    unit_ms = DAY_MS
+    def unites(self, stored_ms: int) -> bool:
+        return DAY_MS % stored_ms == 0
+
+    def divides(self, stored_ms: int) -> bool:
+        del stored_ms
+        return False
 
     def number(self, at_ms: int) -> int:
         day = datetime.fromtimestamp(at_ms // 1000, UTC)
@@ -80,5 +89,14 @@ def kline_interval(name: str, stored_ms: int) -> Interval:
 
 
 def can_tell(name: str, stored_ms: int) -> bool:
-    """Whether candles of `stored_ms` make klines of this interval: they divide it."""
-    return name in _INTERVALS and _INTERVALS[name].unit_ms % stored_ms == 0
+    """Whether candles of `stored_ms` tell klines of this interval: the one divides the other."""
+    length = _INTERVALS.get(name)
+    return length is not None and (length.unites(stored_ms) or length.divides(stored_ms))
+
+
+def shorter_ms(name: str, stored_ms: int) -> int:
+    """The length of klines of which one candle of `stored_ms` is several; 0 for all others."""
+    length = _INTERVALS.get(name)
+    if length is None or not length.divides(stored_ms):
+        return 0
+    return length.opens_ms(1) - length.opens_ms(0)

@@ -1,18 +1,24 @@
-"""Candles as Binance tells them: REST rows and stream messages, at any multiple of the interval."""
+"""Candles as Binance tells them: REST rows and stream messages.
+
+Klines longer than the stored interval unite its candles. Shorter ones are told as orders here find
+the market: the price stands at the open of a bar until its end, so the last of them has all that
+moved and was traded, and those before it nothing.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from cointrader.domain.candle import Candle
 from cointrader.exchange.simulated.tape import Tape
-from cointrader.exchange.simulated.wire.intervals import Interval, kline_interval
+from cointrader.exchange.simulated.wire.intervals import Interval, kline_interval, shorter_ms
 from cointrader.exchange.simulated.wire.texts import number, of_eight
 
+_MANY = 1_500  # klines told at once
 _BASE_PER_TRADE = 25.0  # a plausible size of one trade, in base currency
 
 
@@ -56,13 +62,29 @@ class KlineReader:
         if first > last:
             return []
         end_ms = length.opens_ms(last + 1)  # the last kline is told whole
-        candles = self._stored(symbol, length.opens_ms(first), end_ms, now_ms)
+        first_ms = length.opens_ms(first)
+        if shorter := shorter_ms(interval, self._stored_ms):
+            bar_ms = first_ms // self._stored_ms * self._stored_ms
+            candles = [
+                piece
+                for candle in self._stored(symbol, bar_ms, end_ms, now_ms)
+                for piece in _pieces(candle, shorter)
+                if first_ms <= piece.open_time_ms < end_ms
+            ]
+        else:
+            candles = self._stored(symbol, first_ms, end_ms, now_ms)
         return _grouped(candles, length, now_ms)
 
     def newest(self, symbol: str, interval: str, now_ms: int) -> Kline | None:
         """The kline that is open, or that has closed just now."""
         found = self.read(symbol, interval, now_ms=now_ms, start_ms=None, end_ms=None, limit=1)
         return found[-1] if found else None
+
+    def since(self, symbol: str, interval: str, since_ms: int, now_ms: int) -> list[Kline]:
+        """Those that opened at `since_ms` or after, the oldest ones of very many."""
+        return self.read(
+            symbol, interval, now_ms=now_ms, start_ms=since_ms, end_ms=None, limit=_MANY
+        )
 
     def listed_ms(self, symbol: str) -> int:
         """When the symbol was listed: the open of its first candle."""
@@ -84,6 +106,15 @@ class KlineReader:
             return candles
         just_opened = bar._replace(high=bar.open, low=bar.open, close=bar.open, volume=0.0)
         return [*candles, just_opened]
+
+
+def _pieces(candle: Candle, length_ms: int) -> Iterator[Candle]:
+    """A candle in shorter ones that make it up: all that happens in it happens in the last."""
+    last_ms = candle.close_time_ms - length_ms
+    quiet = candle._replace(high=candle.open, low=candle.open, close=candle.open, volume=0.0)
+    for opens_ms in range(candle.open_time_ms, last_ms, length_ms):
+        yield quiet._replace(open_time_ms=opens_ms, close_time_ms=opens_ms + length_ms)
+    yield candle._replace(open_time_ms=last_ms)
 
 
 def _known(now_ms: int) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 from cointrader.domain.order import LIQUIDATION_PREFIXES, DetailedFill
 from cointrader.exchange.simulated.wire.book import DEEPEST, Book, changed
 from cointrader.exchange.simulated.wire.calls_market import aggregate
-from cointrader.exchange.simulated.wire.intervals import can_tell
-from cointrader.exchange.simulated.wire.klines import in_stream
+from cointrader.exchange.simulated.wire.intervals import can_tell, shorter_ms
+from cointrader.exchange.simulated.wire.klines import Kline, in_stream
 from cointrader.exchange.simulated.wire.market import MarketView, PublicTrade, next_funding_ms
 from cointrader.exchange.simulated.wire.sockets import Connection, StreamFront
 from cointrader.exchange.simulated.wire.texts import money, plain
@@ -22,7 +22,7 @@ class PublicStreams:
     """Feeds the market streams of `front` from what `market` shows.
 
     `running_klines_ms` is after how long the kline of an open bar is told again; 0 for not at all:
-    within a bar the price stands still.
+    within a bar the price stands still. Those of shorter intervals are told as they open and close.
     """
 
     def __init__(
@@ -32,21 +32,24 @@ class PublicStreams:
         self._front = front
         self._running_klines_ms = running_klines_ms
         self._books: dict[str, Book] = {}  # by symbol, as those who follow it know it
+        self._closed_ms: dict[str, int] = {}  # by stream of short klines: what is told as final
 
     def feed(self, at_ms: int) -> None:
         """There is a new price at `at_ms`: tell every stream that is heard."""
         self._market.updated_ms = at_ms
         self._tell_changes(at_ms)
+        self._tell_short_klines(at_ms)
         for name in self._front.names():
             topic = topic_of(name)
-            if topic is not None and not topic.is_of_changes:
+            if topic is not None and not topic.is_of_changes and not self._short_ms(topic):
                 self._tell(name, topic, at_ms)
 
     def feed_regular(self, since_ms: int, at_ms: int) -> None:
         """Tell the streams that go by time and have become due after `since_ms`."""
+        self._tell_short_klines(at_ms, since_ms)
         for name in self._front.names():
             topic = topic_of(name)
-            if topic is None or not (every_ms := self._every_ms(topic)):
+            if topic is None or self._short_ms(topic) or not (every_ms := self._every_ms(topic)):
                 continue
             if _next_ms(since_ms, every_ms) <= at_ms:
                 for message in self._messages(topic, at_ms):
@@ -65,14 +68,22 @@ class PublicStreams:
             case "markPrice":
                 return 1_000 if topic.argument.endswith("1s") else 3_000
             case "kline" | "continuousKline":
-                return self._running_klines_ms
+                return self._short_ms(topic) or self._running_klines_ms
             case _:
                 return 0
+
+    def _short_ms(self, topic: Topic) -> int:
+        """The length of klines that are shorter than a bar; 0 for every other stream."""
+        if topic.kind not in ("kline", "continuousKline"):
+            return 0
+        return shorter_ms(topic.argument, self._market.stored_ms)
 
     def welcome(self, connection: Connection, name: str, at_ms: int) -> None:
         """Tell a new listener how a stream stands."""
         topic = topic_of(name)
         if topic is not None:
+            if length_ms := self._short_ms(topic):
+                self._closed_ms.setdefault(name, at_ms // length_ms * length_ms)
             for message in self._messages(topic, at_ms):
                 connection.offer(name, message)
 
@@ -126,14 +137,25 @@ class PublicStreams:
         if not can_tell(topic.argument, self._market.stored_ms):
             return None
         kline = self._market.klines.newest(symbol, topic.argument, at_ms)
-        if kline is None:
-            return None
-        head: Message = {"e": "kline", "E": at_ms, "s": symbol}
-        told = {"s": symbol, **in_stream(kline, topic.argument)}
-        if topic.kind == "continuousKline":
-            head = {"e": "continuous_kline", "E": at_ms, "ps": symbol, "ct": "PERPETUAL"}
-            told = in_stream(kline, topic.argument)
-        return head | {"k": told}
+        return None if kline is None else _kline(topic, symbol, kline, at_ms)
+
+    def _tell_short_klines(self, at_ms: int, since_ms: int = -1) -> None:
+        """Tell every kline shorter than a bar that has closed since, and the one that is open.
+
+        They close by time, of which many of them pass at once where it goes in steps.
+        """
+        told, self._closed_ms = self._closed_ms, {}
+        for name in self._front.names():
+            topic = topic_of(name)
+            if topic is None or topic.symbol is None or not (length_ms := self._short_ms(topic)):
+                continue
+            closed_ms = self._closed_ms[name] = told.get(name, at_ms // length_ms * length_ms)
+            if topic.symbol not in self._market.priced() or _next_ms(since_ms, length_ms) > at_ms:
+                continue
+            for kline in self._market.klines.since(topic.symbol, topic.argument, closed_ms, at_ms):
+                self._front.publish(name, _kline(topic, topic.symbol, kline, at_ms))
+                if kline.is_closed:
+                    self._closed_ms[name] = kline.candle.close_time_ms
 
     def _mark_price(self, symbol: str, at_ms: int) -> Message:
         quote, last = self._market.quote(symbol), self._market.last(symbol)
@@ -226,6 +248,14 @@ class PublicStreams:
             "L": day["lastId"],
             "n": day["count"],
         }
+
+
+def _kline(topic: Topic, symbol: str, kline: Kline, at_ms: int) -> Message:
+    told = in_stream(kline, topic.argument)
+    if topic.kind == "continuousKline":
+        head = {"e": "continuous_kline", "E": at_ms, "ps": symbol, "ct": "PERPETUAL"}
+        return {**head, "k": told}
+    return {"e": "kline", "E": at_ms, "s": symbol, "k": {"s": symbol, **told}}
 
 
 def _is_final(message: Message | list[Message]) -> bool:
