@@ -145,12 +145,13 @@ class PublicStreams:
         They close by time, of which many of them pass at once where it goes in steps.
         """
         told, self._closed_ms = self._closed_ms, {}
+        priced = set(self._market.priced())
         for name in self._front.names():
             topic = topic_of(name)
             if topic is None or topic.symbol is None or not (length_ms := self._short_ms(topic)):
                 continue
             closed_ms = self._closed_ms[name] = told.get(name, at_ms // length_ms * length_ms)
-            if topic.symbol not in self._market.priced() or _next_ms(since_ms, length_ms) > at_ms:
+            if topic.symbol not in priced or _next_ms(since_ms, length_ms) > at_ms:
                 continue
             for kline in self._market.klines.since(topic.symbol, topic.argument, closed_ms, at_ms):
                 self._front.publish(name, _kline(topic, topic.symbol, kline, at_ms))
