@@ -238,7 +238,7 @@ class MarketView:
             "openTime": now_ms - DAY_MS,
             "closeTime": now_ms,
             "firstId": 1,
-            "lastId": len(candles) + 1,
+            "lastId": len(candles),
             "count": len(candles),
         }
 
