@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from cointrader.app.live.settled_memory import settled_memory
 from cointrader.exchange.simulated.adapter import SimulatedExchange
 from cointrader.exchange.simulated.instruments import plausible_instrument
 from cointrader.exchange.simulated.ledger import Costs
@@ -112,8 +113,9 @@ async def serve(symbols: Sequence[str], bars: int, bots_pid: int) -> None:
     server = ExchangeServer(exchange, clock, keys, settings, watch)
     async with server.serving() as at:
         told = {"rest": at.rest, "ws": at.ws, "control": at.control}
-        print(json.dumps(told | {"key": keys.key, "secret": keys.secret}), flush=True)
-        await server.stopped.wait()
+        with settled_memory():  # as `cointrader exchange` does
+            print(json.dumps(told | {"key": keys.key, "secret": keys.secret}), flush=True)
+            await server.stopped.wait()
     print(watch.told(), flush=True)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from cointrader.app.config import Config
+from cointrader.app.live.settled_memory import settled_memory
 from cointrader.app.paper.market import instruments_of
 from cointrader.domain.errors import MissingCandles, UsageError
 from cointrader.domain.instrument import to_decimal
@@ -93,6 +94,8 @@ async def _serve(
                 found=f"{plan.host}:{plan.port}",
                 todo="choose another port; 0 takes one that is free",
             ) from None
+        # A look for garbage through the whole market would keep a client waiting for 40 ms.
+        stack.enter_context(settled_memory())
         on_ready(addresses)
         ends = [loop.create_task(each.wait()) for each in (interrupted, server.stopped)]
         try:
