@@ -4,7 +4,8 @@ The exchange is a process of its own on another core, and holds the stopwatch. I
 moment at which the last final candle of a bar is handed to the socket, to the moment at which the
 request of an entry has been read from one. So decoding, deciding all symbols, the auction, what is
 asked of the exchange before an entry, the commit to disk and the way over two sockets are in it,
-and so is the time that the simulated exchange takes for its answers. How long the candles of one
+and so is the time that the simulated exchange takes for its answers; what it takes to carry out
+one order does not keep it from reading the next. How long the candles of one
 bar were on their way is told apart. What bots do shortly before every close (connections are
 opened three seconds before it, bots look ahead two) is done directly before it.
 

@@ -27,6 +27,7 @@ from cointrader.exchange.simulated.wire import (
     ServerSettings,
     SteppedClock,
 )
+from cointrader.exchange.simulated.wire.faults.calls import route_of
 from cointrader.exchange.simulated.wire.limits import LimitSettings
 from cointrader.exchange.simulated.wire.passage import Frame, Request
 from cointrader.exchange.simulated.wire.venue import VenueSettings
@@ -35,10 +36,16 @@ from cointrader.market.synthetic import SyntheticSource
 BAR_MS = 900_000
 START_MS = 1_767_225_600_000
 WARM_UP_BARS = 1_000
+_ENTRY = ("POST", "/fapi/v1/order")
+_ON_THE_WAY_S = 0.002  # of an order, from the socket to where it is carried out
 
 
 class Stopwatch(Passage):
-    """Notes when the final candles of each bar left, and when entries arrived.
+    """Notes when the final candles of each bar left, and when orders were on the socket.
+
+    To carry out an order takes a while in which nothing is read. So an order waits before that, as
+    it does on its way through any exchange: the next one is then read when it comes, and not when
+    the one before it is done.
 
     Every moment is two numbers: the monotonic clock, which all processes share, and the processor
     time of the process `pid`, both in seconds.
@@ -66,8 +73,9 @@ class Stopwatch(Passage):
         return (frame,)
 
     async def request(self, request: Request) -> None:
-        if (request.method, request.path) == ("POST", "/fapi/v1/order"):
+        if route_of(request) == _ENTRY:
             self.arrived.append((self.now(), request.params.given("newClientOrderId") or ""))
+            await asyncio.sleep(_ON_THE_WAY_S)
         else:
             self.asked.append(time.monotonic())
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -67,6 +68,7 @@ Opens = Callable[[Scene], AbstractAsyncContextManager[Venue]]
     params=[
         pytest.param(in_process, id="in-process"),
         pytest.param(over_the_wire, id="over-the-wire"),
+        pytest.param(partial(over_the_wire, with_socket=True), id="over-the-wire-with-a-socket"),
     ]
 )
 def opened(request: pytest.FixtureRequest) -> Opens:

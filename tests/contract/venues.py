@@ -19,6 +19,7 @@ from cointrader.domain.order import Fill, OrderStatus
 from cointrader.domain.ports import Exchange, MarketFeed, Settlement
 from cointrader.exchange.binance.adapter import BinanceExchange
 from cointrader.exchange.binance.api import BinanceApi
+from cointrader.exchange.binance.api_socket import ApiSocket
 from cointrader.exchange.binance.credentials import Credentials as OurKey
 from cointrader.exchange.binance.endpoints import endpoints_at
 from cointrader.exchange.binance.market_feed import MultiSymbolStream
@@ -193,7 +194,8 @@ async def in_process(scene: Scene) -> AsyncIterator[Venue]:
 
 
 @contextlib.asynccontextmanager
-async def over_the_wire(scene: Scene) -> AsyncIterator[Venue]:
+async def over_the_wire(scene: Scene, *, with_socket: bool = False) -> AsyncIterator[Venue]:
+    """`with_socket`: calls in a hurry go over the WebSocket API, as those of a run do."""
     stepped = SteppedClock()
     server = ExchangeServer(scene.exchange(stepped), stepped, Credentials(_KEY, _SECRET))
     async with contextlib.AsyncExitStack() as stack:
@@ -221,10 +223,18 @@ async def over_the_wire(scene: Scene) -> AsyncIterator[Venue]:
             [SYMBOL], "15m", url=at.ws, session=session, history=exchange, clock=clock
         )
         venue = OverTheWire(exchange, feed, session, at.control)
-        running = _running(user.run(), feed.run(), venue.account.listen(), venue.candles.listen())
-        await stack.enter_async_context(running)
+        socket = ApiSocket(at.ws_api, session=session, clock=clock)
+        work = [user.run(), feed.run(), venue.account.listen(), venue.candles.listen()]
+        if with_socket:
+            api.futures.use(socket)
+            work.append(socket.run())
+        await stack.enter_async_context(_running(*work))
         async with asyncio.timeout(PATIENCE_S):
-            while not (user.is_complete and all(line.is_up for line in feed.health())):
+            while not (
+                user.is_complete
+                and all(line.is_up for line in feed.health())
+                and socket.is_up is with_socket
+            ):
                 await asyncio.sleep(0.01)
         yield venue
 

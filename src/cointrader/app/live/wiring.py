@@ -1,6 +1,6 @@
 """What bots trade through on Binance, or on anything that speaks its protocol.
 
-One session, one REST client, one market feed and one user stream for any number of bots.
+One session, one client for calls, one market feed and one user stream for any number of bots.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cointrader.domain.events import AccountEvent
 from cointrader.exchange.binance.account_notices import AccountNotice, Transferred
 from cointrader.exchange.binance.adapter import BinanceExchange
 from cointrader.exchange.binance.api import BinanceApi
+from cointrader.exchange.binance.api_socket import ApiSocket
 from cointrader.exchange.binance.asset_prices import AssetPrices
 from cointrader.exchange.binance.connection import StreamLimits
 from cointrader.exchange.binance.credentials import Credentials
@@ -158,7 +159,10 @@ class BinanceDesk:
                 patience=patience or Patience(),
             )
             stack.push_async_callback(desk.api.close)
+            calls = ApiSocket(access.endpoints.ws_api, session=session, clock=clock)
+            desk.api.futures.use(calls)
             streams = {
+                "calls in a hurry": calls.run(),
                 "account stream": desk.user.run(),
                 "market streams": desk.feed.run(),
                 "asset prices": desk.prices.run(),

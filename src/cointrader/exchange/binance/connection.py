@@ -22,6 +22,7 @@ STREAMS_PER_CONNECTION = 1_024  # what the exchange allows
 _MESSAGES_IN_A_ROW = 24  # then other tasks have their turn: a bar brings many messages at once
 _STREAMS_PER_MESSAGE = 100  # keeps a request short; names have about 20 characters
 _CLOSE_TIMEOUT_S = 2.0
+_LAST_ANSWERS_S = 5.0  # that a connection which is not asked any more has for its answers
 _SECOND_MS = 1_000
 
 
@@ -45,15 +46,30 @@ class StreamLimits:
     messages_per_second: int = 5  # of the 10 allowed: pings and pongs count too
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """The answer to a control message; a stream message has no `id`."""
+class RateLimitRow(msgspec.Struct, frozen=True, rename="camel"):
+    """How much of one limit is used, as calls over a socket tell it."""
+
+    rate_limit_type: str
+    interval: str
+    interval_num: int
+    count: int = 0
+
+
+class Reply(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to a request; a stream message has no `id`. `error` is None where it succeeded."""
 
     id: int | str | None = None
+    status: int = 200
+    result: msgspec.Raw = msgspec.Raw(b"null")
     error: object = None
+    rate_limits: tuple[RateLimitRow, ...] = ()
 
 
 class Connection:
-    """An open socket. `read` passes its messages on until it ends."""
+    """An open socket. `read` passes its messages on until it ends.
+
+    `stirred` is set when it ends, and when it is not to be asked any more.
+    """
 
     def __init__(
         self,
@@ -69,6 +85,8 @@ class Connection:
         self.ended_ms: int | None = None
         self.delivering = asyncio.Event()  # a first message came, or the connection ended
         self.ended = asyncio.Event()
+        self.is_retired = False  # it is still read, and not asked any more
+        self.stirred = asyncio.Event()
         self.reason = ""  # why it ended
         self._socket = socket
         self._clock = clock
@@ -96,22 +114,41 @@ class Connection:
 
     async def subscribe(self, streams: Sequence[str]) -> None:
         """Ask for `streams`; `Unreachable` unless each request is acknowledged in time."""
+        within_s = self._limits.ack_timeout_ms / 1000
         for names in _chunks(streams, _STREAMS_PER_MESSAGE):
             await self._pace.take()
-            request_id = next(self._ids)
-            answer = asyncio.get_running_loop().create_future()
-            self._unanswered[request_id] = answer
-            request = {"method": "SUBSCRIBE", "params": names, "id": request_id}
             try:
-                async with asyncio.timeout(self._limits.ack_timeout_ms / 1000):
-                    await self._socket.send_str(msgspec.json.encode(request).decode())
-                    reply = await answer
+                reply = await self.ask("SUBSCRIBE", names, within_s=within_s)
             except TimeoutError:
                 raise Unreachable("a subscription was not acknowledged", where=self.name) from None
-            finally:
-                self._unanswered.pop(request_id, None)
             if reply.error is not None:
                 raise Unreachable("a subscription was refused", where=self.name, found=reply.error)
+
+    async def ask(self, method: str, params: object, *, within_s: float) -> Reply:
+        """Send a request and wait for what it is answered.
+
+        Raises `TimeoutError`, and `Unreachable` or an `OSError` where the connection ends before.
+        """
+        request_id = next(self._ids)
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._unanswered[request_id] = answer
+        request = {"method": method, "params": params, "id": request_id}
+        try:
+            async with asyncio.timeout(within_s):
+                await self._socket.send_str(msgspec.json.encode(request).decode())
+                return await answer
+        finally:
+            self._unanswered.pop(request_id, None)
+
+    def retire(self) -> None:
+        """Have it replaced; what it was asked it may still answer."""
+        self.is_retired = True
+        self.stirred.set()
+
+    async def last_answers(self) -> None:
+        """Return when nothing it was asked is unanswered, or after a while."""
+        if self._unanswered:
+            await asyncio.wait(list(self._unanswered.values()), timeout=_LAST_ANSWERS_S)
 
     def fail(self, reason: str) -> None:
         """This connection is of no use any more. The first reason stands."""
@@ -120,6 +157,7 @@ class Connection:
         self.reason = reason
         self.ended_ms = self._clock.now_ms()
         self.ended.set()
+        self.stirred.set()
         self.delivering.set()
         for answer in self._unanswered.values():
             if not answer.done():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from urllib.parse import quote
 
@@ -55,7 +55,14 @@ class Credentials:
 
     def signed(self, query: str) -> str:
         """`query`, percent-encoded already, with its signature as the last parameter."""
-        return f"{query}&signature={self._sign(query.encode())}"
+        return f"{query}&signature={quote(self._sign(query.encode()), safe='')}"
+
+    def signed_parameters(self, parameters: Mapping[str, str | int]) -> dict[str, str | int]:
+        """`parameters` with key and signature, as calls over a WebSocket carry them."""
+        named: dict[str, str | int] = {**parameters, "apiKey": self._key}
+        payload = "&".join(f"{name}={named[name]}" for name in sorted(named))
+        named["signature"] = self._sign(payload.encode())
+        return named
 
     def redact(self, text: str) -> str:
         """`text` without key, secret and signature, should anybody have put them there."""
@@ -90,4 +97,4 @@ def _ed25519(pem: str) -> Callable[[bytes], str]:
             "the private key in the API secret is of a kind that is not supported",
             allowed="Ed25519, or an HMAC secret",
         )
-    return lambda payload: quote(base64.b64encode(private.sign(payload)), safe="")
+    return lambda payload: base64.b64encode(private.sign(payload)).decode()

@@ -18,7 +18,7 @@ import structlog
 
 from cointrader.domain.errors import ConfigError, RateLimited, Unreachable
 from cointrader.domain.ports import Clock
-from cointrader.exchange.binance.connection import Connection, StreamLimits, connect
+from cointrader.exchange.binance.connection import Connection, Reply, StreamLimits, connect
 from cointrader.exchange.binance.failures import MAY_PASS, Failures
 
 log = structlog.get_logger()
@@ -101,6 +101,28 @@ class Line:
         if self._current is not None:
             self._current.fail(reason)
 
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether the connection in use is good for requests."""
+        return self.up_since_ms is not None and not self._in_use.is_retired
+
+    async def ask(self, method: str, params: object, *, within_s: float) -> Reply:
+        """Put a request to the connection in use; one that does not answer is replaced.
+
+        Only while it `may_be_asked`. Raises what `Connection.ask` raises.
+        """
+        current = self._in_use
+        try:
+            return await current.ask(method, params, within_s=within_s)
+        except TimeoutError:
+            current.retire()
+            raise
+
+    @property
+    def _in_use(self) -> Connection:
+        assert self._current is not None, "a connection was made"
+        return self._current
+
     async def run(self) -> None:
         """Deliver until cancelled."""
         async with asyncio.TaskGroup() as readers:
@@ -120,6 +142,7 @@ class Line:
         self._current = fresh
         self._failures.end()
         if old is not None:
+            await old.last_answers()
             await old.close()
 
     async def _established(self, readers: asyncio.TaskGroup) -> Connection:
@@ -164,13 +187,13 @@ class Line:
 
     async def _serve(self) -> None:
         """Return when the connection in use has to be replaced: at once, or after a pause."""
-        current = self._current
-        assert current is not None
+        current = self._in_use
         due_ms = current.opened_ms + self._limits.renew_after_ms
         while not current.ended.is_set():
             silent_ms = current.last_message_ms + self._limits.max_age_ms
             now_ms = self._clock.now_ms()
-            if now_ms >= due_ms or (now_ms >= silent_ms and self._limits.may_be_quiet):
+            is_quiet = now_ms >= silent_ms and self._limits.may_be_quiet
+            if current.is_retired or now_ms >= due_ms or is_quiet:
                 self._renewals += 1
                 log.info("stream.renewed", line=self.name)
                 return
@@ -179,7 +202,7 @@ class Line:
                 break
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(1, min(due_ms, silent_ms) - now_ms) / 1000):
-                    await current.ended.wait()
+                    await current.stirred.wait()
         if self._clock.now_ms() - current.opened_ms >= self._limits.settled_after_ms:
             self._pause.reset()
         await current.close()

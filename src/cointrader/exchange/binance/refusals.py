@@ -81,6 +81,11 @@ def silences_all(answer: Answer) -> bool:
     return answer.status in (418, 429) or answer.code == _TOO_MANY_REQUESTS
 
 
+def is_about_the_request(code: str) -> bool:
+    """Whether a refusal is of how something was asked, not of what: codes from -1000 to -1999."""
+    return code.startswith("-1") and len(code) == len("-1000")
+
+
 def silence_ms(status: int, retry_after: str, message: str, *, now_ms: int) -> int | None:
     """How long the exchange wants to hear nothing; None where it does not say.
 

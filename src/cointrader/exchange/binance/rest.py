@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -26,14 +27,17 @@ from cointrader.domain.errors import (
     DataError,
     OutcomeUnknown,
     RateLimited,
+    Rejected,
     Unreachable,
 )
+from cointrader.exchange.binance.api_socket import ApiSocket, HttpAnswer
 from cointrader.exchange.binance.credentials import Credentials
 from cointrader.exchange.binance.rate_limit import Cost, RateLimiter, weight
 from cointrader.exchange.binance.refusals import (
     Answer,
     ClockOff,
     error_of,
+    is_about_the_request,
     silence_ms,
     silences_all,
 )
@@ -70,6 +74,9 @@ class _Call:
     @property
     def changes(self) -> bool:
         return self.method != "GET"
+
+
+_Sends = Callable[[_Call], Awaitable[HttpAnswer]]
 
 
 class RestClient:
@@ -111,6 +118,11 @@ class RestClient:
             for is_vital, total_s in ((False, timeout_s), (True, vital_timeout_s))
         }
         self._session: aiohttp.ClientSession | None = None
+        self._socket: ApiSocket | None = None
+
+    def use(self, socket: ApiSocket) -> None:
+        """Carry the calls that can be over `socket` too while it is up."""
+        self._socket = socket
 
     async def __aenter__(self) -> Self:
         return self
@@ -189,12 +201,30 @@ class RestClient:
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def _call_once(self, asked: _Call, answers: type[T]) -> T:
+        """Over the socket where it takes this call. What it refuses may be its own fault, and then
+        it is not asked for that again: HTTP answers the same call."""
+        socket = self._socket
+        if socket is None or not socket.takes(asked.method, asked.path):
+            return await self._carried_by(self._send, asked, answers)
+        try:
+            return await self._carried_by(partial(self._send_over, socket), asked, answers)
+        except _Unreadable:
+            socket.distrust(asked.method, asked.path)
+            raise
+        except (Rejected, ConfigError, DataError) as error:
+            if isinstance(error, Rejected) and not is_about_the_request(error.code):
+                raise
+        answer = await self._carried_by(self._send, asked, answers)
+        socket.distrust(asked.method, asked.path)
+        return answer
+
+    async def _carried_by(self, send: _Sends, asked: _Call, answers: type[T]) -> T:
         if asked.access == "signed":
             await self._know_the_time(or_nearly=asked.is_vital)
         patience_ms = _VITAL_PATIENCE_MS if asked.is_vital else _PATIENCE_MS
         await self.limiter.admit(asked.cost, is_vital=asked.is_vital, patience_ms=patience_ms)
         sent_ms = self._clock.now_ms()
-        status, headers, body = await self._send(asked)
+        status, headers, body = await send(asked)
         self.limiter.hear(headers, sent_ms=sent_ms)
         if status != 200:
             raise self._failure(asked, status, headers, body)
@@ -206,15 +236,15 @@ class RestClient:
             found, is_json = "no JSON", False
         problem = "the exchange's answer cannot be read"
         if asked.changes:
-            raise OutcomeUnknown(problem, where=asked.name, found=found)
+            raise _Unreadable(problem, where=asked.name, found=found)
         if is_json:
             raise DataError(problem, where=asked.name, found=found, todo="update cointrader")
         raise Unreachable(problem, where=asked.name, found=found)
 
-    async def _send(self, asked: _Call) -> tuple[int, Mapping[str, str], bytes]:
+    async def _send(self, asked: _Call) -> HttpAnswer:
         """One request and its answer, or the error that says whether it can have arrived."""
         url, headers = self._addressed(asked)
-        # Errors of the network are left behind here: their texts and causes hold the whole URL.
+        failure: CointraderError  # raised after the network's own is left: that holds the whole URL
         try:
             async with self._open().request(
                 asked.method,
@@ -225,31 +255,49 @@ class RestClient:
             ) as response:
                 return response.status, response.headers, await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            problem, has_left = "the exchange cannot be reached", False
             found = f"{type(error).__name__} at {self._base_url}"
+            failure = Unreachable("the exchange cannot be reached", where=asked.name, found=found)
         except (aiohttp.ClientError, TimeoutError, OSError, _CutOff) as error:
-            problem, has_left = "the exchange did not answer", True
-            found = type(error).__name__.removeprefix("_")
-        if has_left and asked.changes:
-            raise OutcomeUnknown(problem, where=asked.name, found=found)
-        raise Unreachable(problem, where=asked.name, found=found)
+            failure = _unanswered(asked, error)
+        raise failure
+
+    async def _send_over(self, socket: ApiSocket, asked: _Call) -> HttpAnswer:
+        """The same over an open socket."""
+        parameters = asked.parameters
+        if asked.access == "signed":
+            stamped = {**parameters, **self._stamp()}
+            parameters = self._key_for(asked).signed_parameters(stamped)
+        within_s = self._timeouts[asked.is_vital].total
+        assert within_s is not None, "every call has an end"
+        try:
+            return await socket.ask(asked.method, asked.path, parameters, within_s=within_s)
+        except (aiohttp.ClientError, TimeoutError, OSError, Unreachable) as error:
+            failure = _unanswered(asked, error)
+        raise failure
 
     def _addressed(self, asked: _Call) -> tuple[URL, dict[str, str]]:
         headers: dict[str, str] = {}
         query = urlencode(asked.parameters, quote_via=quote) if asked.parameters else ""
         if asked.access != "public":
-            if self._credentials is None:
-                raise ConfigError(
-                    "this needs an API key",
-                    where=asked.name,
-                    todo="set BINANCE_API_KEY and BINANCE_API_SECRET",
-                )
-            headers = self._credentials.headers()
+            credentials = self._key_for(asked)
+            headers = credentials.headers()
             if asked.access == "signed":
-                stamp = f"recvWindow={RECEIVE_WINDOW_MS}&timestamp={self.server_clock.now_ms()}"
-                query = self._credentials.signed(f"{query}&{stamp}" if query else stamp)
+                stamp = "&".join(f"{name}={value}" for name, value in self._stamp().items())
+                query = credentials.signed(f"{query}&{stamp}" if query else stamp)
         text = f"{self._base_url}{asked.path}" + (f"?{query}" if query else "")
         return URL(text, encoded=True), headers
+
+    def _stamp(self) -> dict[str, int]:
+        return {"recvWindow": RECEIVE_WINDOW_MS, "timestamp": self.server_clock.now_ms()}
+
+    def _key_for(self, asked: _Call) -> Credentials:
+        if self._credentials is None:
+            raise ConfigError(
+                "this needs an API key",
+                where=asked.name,
+                todo="set BINANCE_API_KEY and BINANCE_API_SECRET",
+            )
+        return self._credentials
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -297,6 +345,18 @@ class RestClient:
     async def _pause(self, number: int) -> None:
         """Longer each time, and never the same for two clients."""
         await self._clock.sleep_ms(int(_PAUSE_MS * 2 ** (number - 1) * random.uniform(0.5, 1.5)))
+
+
+def _unanswered(asked: _Call, error: Exception) -> CointraderError:
+    """The error for a request that may have arrived."""
+    kind = OutcomeUnknown if asked.changes else Unreachable
+    name = type(error).__name__.removeprefix("_")
+    found = error.what if isinstance(error, Unreachable) else name  # ours has nothing private
+    return kind("the exchange did not answer", where=asked.name, found=found)
+
+
+class _Unreadable(OutcomeUnknown):
+    """It was answered, by something that we cannot read."""
 
 
 class _CutOff(Exception):

@@ -28,6 +28,21 @@ def test_a_signature_is_the_hmac_of_the_query_and_comes_last():
     assert signed.endswith("ddcecf1ce296937b960bf33526bd7c6068c445df4f3776b7927c1c7617e89acd")
 
 
+def test_parameters_are_signed_sorted_by_name_with_the_key_among_them():
+    signed = Credentials("key", "secret").signed_parameters(
+        {"timestamp": 1_795_000_000_000, "symbol": "币安USDT", "id": "a b"}
+    )
+
+    payload = "apiKey=key&id=a b&symbol=币安USDT&timestamp=1795000000000"
+    assert signed == {
+        "timestamp": 1_795_000_000_000,
+        "symbol": "币安USDT",
+        "id": "a b",
+        "apiKey": "key",
+        "signature": hmac_by_hand(b"secret", payload.encode()),
+    }
+
+
 def test_the_key_travels_in_a_header():
     assert Credentials(" key \n", "secret").headers() == {"X-MBX-APIKEY": "key"}
 
@@ -65,10 +80,10 @@ def test_a_private_key_without_the_package_names_what_to_install():
     assert "MC4CAQAwBQYDK2VwBCIEIA" not in str(refused.value)
 
 
-def test_an_ed25519_key_signs_in_base64_percent_encoded(monkeypatch):
+def test_an_ed25519_key_signs_in_base64_percent_encoded_where_it_is_a_query(monkeypatch):
     class Ed25519PrivateKey:
         def sign(self, payload: bytes) -> bytes:
-            assert payload == QUERY.encode()
+            assert payload in (QUERY.encode(), b"apiKey=key&b=1")
             return b"\xfb\xef\xff"  # ++// in base64
 
     read: list[bytes] = []
@@ -89,7 +104,8 @@ def test_an_ed25519_key_signs_in_base64_percent_encoded(monkeypatch):
         module.__dict__.update(members)
         monkeypatch.setitem(sys.modules, f"{primitives}.{name}", module)
 
-    signed = Credentials("key", PEM).signed(QUERY)
+    credentials = Credentials("key", PEM)
 
-    assert signed == f"{QUERY}&signature=%2B%2B%2F%2F"
+    assert credentials.signed(QUERY) == f"{QUERY}&signature=%2B%2B%2F%2F"
+    assert credentials.signed_parameters({"b": 1})["signature"] == "++//"
     assert read[0].count(b"\n") == 2

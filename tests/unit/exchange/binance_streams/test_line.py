@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
 
@@ -195,6 +195,40 @@ async def test_listener_can_ask_for_another_connection():
         await until(lambda: listener.ups == 2)
 
         assert len(exchange.open_visits) == 1
+
+
+async def test_connection_that_is_renewed_may_still_answer_what_it_was_asked():
+    limits = replace(QUICK, renew_after_ms=300, may_be_quiet=True)
+    async with an_exchange() as exchange, a_line(exchange, limits, []) as (line, _):
+        first = await exchange.visit(1)
+        await until(lambda: line.may_be_asked)
+        exchange.acknowledges = False
+        asking = asyncio.create_task(line.ask("order.place", {"a": 1}, within_s=5))
+        await until(lambda: bool(first.requests))
+        exchange.acknowledges = True
+        await until(lambda: len(exchange.visits) == 2 and line.may_be_asked)
+        await asyncio.sleep(0.05)
+        assert not first.socket.closed
+        await first.say({"id": first.requests[0]["id"], "status": 200, "result": {"b": 2}})
+
+        assert bytes((await asking).result) == b'{"b": 2}'
+        await until(lambda: first.socket.closed)
+        assert line.health().faults == 0
+
+
+async def test_connection_that_does_not_answer_is_replaced():
+    limits = replace(QUICK, may_be_quiet=True)
+    async with an_exchange() as exchange, a_line(exchange, limits, []) as (line, _):
+        await until(lambda: line.may_be_asked)
+        exchange.acknowledges = False
+        with suppress(TimeoutError):
+            await line.ask("time", {}, within_s=0.05)
+        assert not line.may_be_asked
+        exchange.acknowledges = True
+        await until(lambda: line.may_be_asked)
+
+        assert len(exchange.visits) == 2
+        assert line.health().renewals == 1
 
 
 async def test_exchange_that_says_wait_is_waited_for():

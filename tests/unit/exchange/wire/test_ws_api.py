@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cointrader.exchange.simulated.wire import ServerSettings
+from cointrader.exchange.simulated.wire.limits import LimitSettings
+from cointrader.exchange.simulated.wire.venue import VenueSettings
 from tests.unit.exchange.wire.serving import CALM, KEY, SYMBOL, served, signature_of
 
 ORDER = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": "10"}
@@ -117,6 +120,16 @@ async def test_limits_are_told_unless_the_connection_or_the_request_wants_none(
         answer = await socket.receive_json(timeout=3)
 
     assert ("rateLimits" in answer) is is_told
+
+
+async def test_a_refusal_says_when_to_come_back():
+    once = ServerSettings(VenueSettings(limits=LimitSettings(orders_per_10_s=1)))
+    async with served(CALM, settings=once) as client:
+        _, refused = await asked(client, ("order.place", ORDER), ("order.place", ORDER))
+
+    told = refused["error"]["data"]
+    assert (refused["status"], refused["error"]["code"]) == (429, -1015)
+    assert 0 < told["retryAfter"] - told["serverTime"] <= 10_000
 
 
 async def test_what_is_not_served_is_refused_clearly():

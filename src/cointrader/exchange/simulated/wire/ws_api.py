@@ -14,7 +14,7 @@ from cointrader.exchange.simulated.wire import calls_socket
 from cointrader.exchange.simulated.wire.auth import Security, json_payload, require_in_time
 from cointrader.exchange.simulated.wire.desk import Desk
 from cointrader.exchange.simulated.wire.params import Params
-from cointrader.exchange.simulated.wire.passage import Request
+from cointrader.exchange.simulated.wire.passage import Cut, Request
 from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
 from cointrader.exchange.simulated.wire.routes import ROUTES, Call, Route
 from cointrader.exchange.simulated.wire.sockets import CLOSE_S
@@ -102,17 +102,37 @@ class WsApiFront:
         self._sockets.add(socket)
         with_limits = request.query.get("returnRateLimits") != "false"
         session = Session(self._desk.venue.server_ms(), with_limits)
+        answering: set[asyncio.Task[None]] = set()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._life_s):
                     async for message in socket:
                         if message.type is WSMsgType.TEXT:
-                            answer = await self._answer(message.data, session)
-                            await socket.send_str(msgspec.json.encode(answer).decode())
+                            task = asyncio.create_task(
+                                self._serve(message.data, session, socket, request),
+                                name="call over a socket",
+                            )
+                            answering.add(task)
+                            task.add_done_callback(answering.discard)
         finally:
             self._sockets.discard(socket)
+            for task in answering:
+                task.cancel()
             await socket.close()
         return socket
+
+    async def _serve(
+        self, text: str, session: Session, socket: web.WebSocketResponse, request: web.Request
+    ) -> None:
+        """Answer one request. One that waits holds up no other."""
+        try:
+            answer = await self._answer(text, session)
+            await socket.send_str(msgspec.json.encode(answer).decode())
+        except Cut:
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError:
+            pass  # whoever asked is gone
 
     async def close(self) -> None:
         """Cut every connection."""
@@ -180,5 +200,14 @@ class WsApiFront:
 
     def _reply(self, number: object, answer: Answer, *, with_limits: bool = True) -> dict[str, Any]:
         name = "result" if answer.status == 200 else "error"
-        told = {"id": number, "status": answer.status, name: answer.body}
+        told = {"id": number, "status": answer.status, name: self._with_wait(answer)}
         return {**told, "rateLimits": self._desk.rate_limits()} if with_limits else told
+
+    def _with_wait(self, answer: Answer) -> object:
+        """An answer's body; a refusal that says when to come back says it here."""
+        wait_s = answer.headers.get("Retry-After")
+        if wait_s is None or not isinstance(answer.body, dict):
+            return answer.body
+        now_ms = self._desk.venue.server_ms()
+        until_ms = now_ms + int(wait_s) * 1_000
+        return {**answer.body, "data": {"serverTime": now_ms, "retryAfter": until_ms}}
