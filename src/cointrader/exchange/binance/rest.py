@@ -262,7 +262,9 @@ class RestClient:
         raise failure
 
     async def _send_over(self, socket: ApiSocket, asked: _Call) -> HttpAnswer:
-        """The same over an open socket."""
+        """The same over an open socket, unless it broke while the budgets were waited for."""
+        if not socket.is_up:
+            return await self._send(asked)
         parameters = asked.parameters
         if asked.access == "signed":
             stamped = {**parameters, **self._stamp()}
