@@ -52,6 +52,7 @@ from cointrader.exchange.simulated.wire import (
     Passage,
     ServerSettings,
 )
+from cointrader.exchange.simulated.wire.faults.calls import route_of
 from cointrader.exchange.simulated.wire.passage import Request
 from cointrader.exchange.simulated.wire.refusals import Answer
 from cointrader.market.frame import Frame
@@ -289,12 +290,13 @@ class Reaper(Passage):
         self.done: list[str] = []
 
     async def answer(self, request: Request, answer: Answer) -> Answer:
-        if request.method in ("POST", "DELETE") and answer.status == 200:
+        method, _ = route_of(request)
+        if method in ("POST", "DELETE") and answer.status == 200:
             ids = ("newClientOrderId", "clientAlgoId", "origClientOrderId")
             named = next(filter(None, map(request.params.given, ids)), "")
             leg = leg_of(named)
             if leg is not None:
-                word = "send" if request.method == "POST" else "cancel"
+                word = "send" if method == "POST" else "cancel"
                 self.done.append(step := self._steps.next(f"{word} {leg.name.lower()}"))
                 if self._fatal == Fatal(step, Moment.EXECUTED):
                     pid = int((self._folder / "bot.pid").read_text())

@@ -65,8 +65,8 @@ class BinanceExchange:
         self.rules = Rules(api, clock)
         self._ids = OrderIds()
         self._executions = Executions(api, self._ids)
-        self._open_orders = Together(self._all_open_orders, clock)
-        self._position_risk = Together(api.position_risk, clock)
+        self._open_orders = Together(self._all_open_orders, clock, begin=api.begin)
+        self._position_risk = Together(api.position_risk, clock, begin=api.begin)
 
     @property
     def is_remote(self) -> bool:

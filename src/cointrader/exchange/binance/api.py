@@ -62,6 +62,7 @@ class _OfSymbol(Protocol):
 
 
 Row = TypeVar("Row", bound=_OfSymbol)
+Answer = TypeVar("Answer")
 
 
 class BinanceApi:
@@ -76,7 +77,7 @@ class BinanceApi:
     def __init__(self, futures: RestClient, spot: RestClient | None = None) -> None:
         self._futures = futures
         self._spot = spot
-        self._beside: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[Any]] = set()
 
     @classmethod
     def at(cls, endpoints: Endpoints, clock: Clock, credentials: Credentials | None = None) -> Self:
@@ -88,7 +89,7 @@ class BinanceApi:
             )
         return cls(RestClient(endpoints.rest, clock, credentials=credentials), spot)
 
-    def begin(self, asking: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+    def begin(self, asking: Coroutine[Any, Any, Answer], *, name: str) -> asyncio.Task[Answer]:
         """Ask for something beside the caller; what is not answered by `close` is dropped.
 
         Whoever waits for the task may be gone: a failure that nobody takes note of is none.
@@ -98,7 +99,7 @@ class BinanceApi:
         task.add_done_callback(self._ended)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._beside.discard(task)
         if not task.cancelled():
             task.exception()

@@ -164,9 +164,17 @@ class Connection:
                 answer.set_exception(Unreachable(f"connection {reason}", where=self.name))
 
     async def close(self) -> None:
-        """Say goodbye, and wait no longer than a moment for the other side's."""
+        """Say goodbye, and wait no longer than a moment for the other side's.
+
+        That moment is waited for in any case: a goodbye that is broken off leaves the socket open.
+        """
         self.fail("closed by us")
-        await self._socket.close()
+        goodbye = asyncio.ensure_future(self._socket.close())
+        try:
+            await asyncio.shield(goodbye)
+        except asyncio.CancelledError:
+            await goodbye
+            raise
 
     def _take(self, text: str) -> None:
         if self.ended.is_set():

@@ -142,8 +142,10 @@ class Line:
         self._current = fresh
         self._failures.end()
         if old is not None:
-            await old.last_answers()
-            await old.close()
+            try:
+                await old.last_answers()
+            finally:
+                await old.close()
 
     async def _established(self, readers: asyncio.TaskGroup) -> Connection:
         """A new connection, however many attempts it takes."""

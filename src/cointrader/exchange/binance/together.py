@@ -22,6 +22,13 @@ class OfSymbol(Protocol):
 
 
 Row = TypeVar("Row", bound=OfSymbol)
+Answer = TypeVar("Answer")
+
+
+class Begin(Protocol[Answer]):
+    def __call__(
+        self, asking: Coroutine[Any, Any, Answer], *, name: str
+    ) -> asyncio.Task[Answer]: ...
 
 
 class Together(Generic[Row]):
@@ -30,11 +37,19 @@ class Together(Generic[Row]):
     Parameters
     ----------
     ask : for the rows of one symbol, or of all where it is None
+    begin : lets a question be asked beside its callers; some of them may be gone by the answer
     """
 
-    def __init__(self, ask: Callable[[str | None], Awaitable[Sequence[Row]]], clock: Clock) -> None:
+    def __init__(
+        self,
+        ask: Callable[[str | None], Awaitable[Sequence[Row]]],
+        clock: Clock,
+        *,
+        begin: Begin[Sequence[Row]],
+    ) -> None:
         self._ask = ask
         self._clock = clock
+        self._begin = begin
         self._joining: set[str] = set()  # those that the next request is about
         self._request: asyncio.Task[Sequence[Row]] | None = None  # not sent yet
         self._ahead: tuple[int, asyncio.Task[Sequence[Row]]] | None = None  # sent then, about all
@@ -49,7 +64,7 @@ class Together(Generic[Row]):
                 return _of(symbol, await asyncio.shield(self._ahead[1]))
         self._joining.add(symbol)
         if self._request is None:
-            self._request = self._begun(self._asked())
+            self._request = self._begin(self._asked(), name="together")
         # One that gives up does not take the answer from the others.
         return _of(symbol, await asyncio.shield(self._request))
 
@@ -57,12 +72,7 @@ class Together(Generic[Row]):
         """Ask for all symbols, unless that was done less than `good_for_ms` ago."""
         now_ms = self._clock.now_ms()
         if self._ahead is None or self._ahead[0] + good_for_ms <= now_ms:
-            self._ahead = now_ms, self._begun(self._ask_all())
-
-    def _begun(self, asking: Coroutine[Any, Any, Sequence[Row]]) -> asyncio.Task[Sequence[Row]]:
-        request = asyncio.create_task(asking, name="together")
-        request.add_done_callback(_heard)
-        return request
+            self._ahead = now_ms, self._begin(self._ask_all(), name="ahead")
 
     async def _ask_all(self) -> Sequence[Row]:
         return await self._ask(None)
@@ -75,9 +85,3 @@ class Together(Generic[Row]):
 
 def _of(symbol: str, rows: Sequence[Row]) -> Sequence[Row]:
     return [row for row in rows if row.symbol == symbol]
-
-
-def _heard(request: asyncio.Task[Sequence[Row]]) -> None:
-    """Whoever asked may be gone: then nobody else takes note of a failure."""
-    if not request.cancelled():
-        request.exception()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -64,6 +65,20 @@ async def an_exchange(
             scene,
             BinanceExchange(scene.api, scene.clock, interval="1m", account_events=no_events),
         )
+
+
+async def test_a_look_ahead_under_way_ends_with_the_connections():
+    before = asyncio.all_tasks()
+    async with an_exchange() as (scene, exchange):
+        scene.server.on("GET", "/fapi/v3/positionRisk", HANG)
+        await exchange.now_ms()
+        exchange.look_ahead()
+        while not scene.server.requests("GET", "/fapi/v3/positionRisk"):
+            await asyncio.sleep(0.001)
+
+        await scene.api.close()
+        names = {task.get_name() for task in asyncio.all_tasks() - before}
+    assert not names & {"ahead", "together"}
 
 
 # -- placing --------------------------------------------------------------------------------------

@@ -28,8 +28,15 @@ class Exchange:
         return [Row(each) for each in ("XRPUSDT", "TRXUSDT", "DOGEUSDT") if symbol in (None, each)]
 
 
+def begin(asking, *, name):
+    """A task of its own, whose failure need not be heard by anybody."""
+    task = asyncio.create_task(asking, name=name)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
+
+
 def together_of(exchange: Exchange) -> Together[Row]:
-    return Together(exchange.rows, LoopClock())
+    return Together(exchange.rows, LoopClock(), begin=begin)
 
 
 async def test_one_symbol_is_asked_for_by_name():
@@ -84,7 +91,7 @@ async def test_everybody_hears_that_the_exchange_did_not_answer():
 
 async def test_a_look_ahead_answers_whoever_asks_for_that_moment_or_an_earlier_one():
     exchange, clock = Exchange(), LoopClock()
-    together = Together(exchange.rows, clock)
+    together = Together(exchange.rows, clock, begin=begin)
     before_ms = clock.now_ms()
     together.look_ahead(1_000)
 
@@ -96,7 +103,7 @@ async def test_a_look_ahead_answers_whoever_asks_for_that_moment_or_an_earlier_o
 
 async def test_a_look_ahead_is_too_old_for_what_happened_after_it():
     exchange, clock = Exchange(), LoopClock()
-    together = Together(exchange.rows, clock)
+    together = Together(exchange.rows, clock, begin=begin)
     together.look_ahead(1_000)
     await clock.sleep_ms(5)
 
@@ -118,7 +125,7 @@ async def test_one_look_ahead_is_enough_for_all_who_would_begin_one_in_a_moment(
 
 async def test_after_a_look_ahead_that_failed_the_exchange_is_asked_again():
     exchange, clock = Exchange(is_down=True), LoopClock()
-    together = Together(exchange.rows, clock)
+    together = Together(exchange.rows, clock, begin=begin)
     before_ms = clock.now_ms()
     together.look_ahead(1_000)
     await asyncio.sleep(0.005)
