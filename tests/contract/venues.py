@@ -223,7 +223,8 @@ async def over_the_wire(scene: Scene, *, with_socket: bool = False) -> AsyncIter
             [SYMBOL], "15m", url=at.ws, session=session, history=exchange, clock=clock
         )
         venue = OverTheWire(exchange, feed, session, at.control)
-        socket = ApiSocket(at.ws_api, session=session, clock=clock)
+        limiter = api.futures.limiter
+        socket = ApiSocket(at.ws_api, session=session, clock=clock, limiter=limiter)
         work = [user.run(), feed.run(), venue.account.listen(), venue.candles.listen()]
         if with_socket:
             api.futures.use(socket)

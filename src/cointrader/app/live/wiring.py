@@ -159,8 +159,11 @@ class BinanceDesk:
                 patience=patience or Patience(),
             )
             stack.push_async_callback(desk.api.close)
-            calls = ApiSocket(access.endpoints.ws_api, session=session, clock=clock)
-            desk.api.futures.use(calls)
+            futures = desk.api.futures
+            calls = ApiSocket(
+                access.endpoints.ws_api, session=session, clock=clock, limiter=futures.limiter
+            )
+            futures.use(calls)
             streams = {
                 "calls in a hurry": calls.run(),
                 "account stream": desk.user.run(),

@@ -13,10 +13,11 @@ import aiohttp
 import msgspec
 import structlog
 
-from cointrader.domain.clock import HOUR_MS
+from cointrader.domain.clock import HOUR_MS, MINUTE_MS
 from cointrader.domain.ports import Clock
-from cointrader.exchange.binance.connection import RateLimitRow, Reply, StreamLimits
+from cointrader.exchange.binance.connection import StreamLimits
 from cointrader.exchange.binance.line import Line, LineHealth
+from cointrader.exchange.binance.rate_limit import RateLimiter, weight
 
 log = structlog.get_logger()
 
@@ -31,6 +32,8 @@ METHODS: Mapping[tuple[str, str], str] = {
 }
 # It talks only when it is asked: a long silence is a reason to look whether it still does.
 LIMITS = StreamLimits(max_age_ms=HOUR_MS, may_be_quiet=True)
+_HANDSHAKE = weight(5)
+_FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = MINUTE_MS, HOUR_MS  # after an answer that stayed away
 _COUNTED = {"REQUEST_WEIGHT": "USED-WEIGHT", "ORDERS": "ORDER-COUNT"}
 
 
@@ -40,6 +43,7 @@ class ApiSocket:
     Parameters
     ----------
     address : of the WebSocket API
+    limiter : of the calls over HTTP, with which it shares the budgets
     """
 
     def __init__(
@@ -48,15 +52,20 @@ class ApiSocket:
         *,
         session: aiohttp.ClientSession,
         clock: Clock,
+        limiter: RateLimiter,
         limits: StreamLimits = LIMITS,
     ) -> None:
-        async def same_address() -> str:
+        async def address_in_turn() -> str:
+            await limiter.admit(_HANDSHAKE, is_vital=False, patience_ms=0)
             return address
 
         self._trusted = dict(METHODS)
+        self._clock = clock
+        self._pause_ms = _FIRST_PAUSE_MS
+        self._silent_until_ms = 0
         self._line = Line(
             "calls",
-            address=same_address,
+            address=address_in_turn,
             streams=(),
             session=session,
             clock=clock,
@@ -71,8 +80,8 @@ class ApiSocket:
 
     @property
     def is_up(self) -> bool:
-        """Whether it can be asked now."""
-        return self._line.may_be_asked
+        """Whether it can be asked now, and answered when it was asked last."""
+        return self._line.may_be_asked and self._clock.now_ms() >= self._silent_until_ms
 
     def takes(self, method: str, path: str) -> bool:
         """Whether this call of HTTP can be put to it now."""
@@ -96,16 +105,59 @@ class ApiSocket:
         arrived.
         """
         name = METHODS[method, path]
-        reply = await self._line.ask(name, parameters, within_s=within_s)
-        headers = {_header(row): str(row.count) for row in reply.rate_limits}
+        try:
+            text = await self._line.ask(name, parameters, within_s=within_s)
+        except TimeoutError:
+            self._leave_alone(name)
+            raise
+        self._pause_ms = _FIRST_PAUSE_MS
+        try:
+            reply = msgspec.json.decode(text, type=_Reply)
+        except msgspec.MsgspecError:
+            return _UNREADABLE
+        headers = _counts(reply.rate_limits)
         if reply.status == 200:
             return 200, headers, bytes(reply.result)
         return reply.status, headers | _retry_after(reply), msgspec.json.encode(reply.error)
 
+    def _leave_alone(self, name: str) -> None:
+        """HTTP answers for a while: a socket that opens need not be one that answers."""
+        self._silent_until_ms = self._clock.now_ms() + self._pause_ms
+        log.warning("socket.silent", call=name, http_for_s=self._pause_ms // 1_000)
+        self._pause_ms = min(2 * self._pause_ms, _LONGEST_PAUSE_MS)
 
-def _header(row: RateLimitRow) -> str:
-    counted = _COUNTED.get(row.rate_limit_type, row.rate_limit_type)
-    return f"X-MBX-{counted}-{row.interval_num}{row.interval[:1]}"
+
+class _Reply(msgspec.Struct, frozen=True, rename="camel"):
+    status: int
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: object = None
+    rate_limits: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+_UNREADABLE: HttpAnswer = (200, {}, b"null")  # which is none of the answers that we know
+
+
+class _RateLimit(msgspec.Struct, frozen=True, rename="camel"):
+    """How much of one limit is used."""
+
+    rate_limit_type: str
+    interval: str
+    interval_num: int
+    count: int = 0
+
+    @property
+    def header(self) -> str:
+        counted = _COUNTED.get(self.rate_limit_type, self.rate_limit_type)
+        return f"X-MBX-{counted}-{self.interval_num}{self.interval[:1]}"
+
+
+def _counts(told: msgspec.Raw) -> dict[str, str]:
+    """What HTTP tells in headers. An answer counts also where these cannot be read."""
+    try:
+        rows = msgspec.json.decode(told, type=list[_RateLimit])
+    except msgspec.MsgspecError:
+        return {}
+    return {row.header: str(row.count) for row in rows}
 
 
 class _Wait(msgspec.Struct, frozen=True, rename="camel"):
@@ -117,14 +169,14 @@ class _Refusal(msgspec.Struct, frozen=True):
     data: _Wait
 
 
-def _retry_after(reply: Reply) -> dict[str, str]:
+def _retry_after(reply: _Reply) -> dict[str, str]:
     """How long to wait, where it is said: as two moments here, in seconds over HTTP."""
     try:
         told = msgspec.convert(reply.error, _Refusal).data
     except msgspec.ValidationError:
         return {}
-    wait_ms = max(0, told.retry_after - told.server_time)
-    return {"Retry-After": str(-(-wait_ms // 1_000))}
+    wait_ms = told.retry_after - told.server_time
+    return {"Retry-After": str(-(-wait_ms // 1_000))} if wait_ms > 0 else {}
 
 
 def _too_late(_text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -17,11 +18,13 @@ import msgspec
 from cointrader.domain.clock import HOUR_MS, MINUTE_MS
 from cointrader.domain.errors import Unreachable
 from cointrader.domain.ports import Clock
+from cointrader.exchange.binance.refusals import Answer, error_of, silence_ms
 
 STREAMS_PER_CONNECTION = 1_024  # what the exchange allows
 _MESSAGES_IN_A_ROW = 24  # then other tasks have their turn: a bar brings many messages at once
 _STREAMS_PER_MESSAGE = 100  # keeps a request short; names have about 20 characters
 _CLOSE_TIMEOUT_S = 2.0
+_COME_LATER = (418, 429)
 _LAST_ANSWERS_S = 5.0  # that a connection which is not asked any more has for its answers
 _SECOND_MS = 1_000
 
@@ -46,23 +49,14 @@ class StreamLimits:
     messages_per_second: int = 5  # of the 10 allowed: pings and pongs count too
 
 
-class RateLimitRow(msgspec.Struct, frozen=True, rename="camel"):
-    """How much of one limit is used, as calls over a socket tell it."""
-
-    rate_limit_type: str
-    interval: str
-    interval_num: int
-    count: int = 0
-
-
-class Reply(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer to a request; a stream message has no `id`. `error` is None where it succeeded."""
+class Reply(msgspec.Struct, frozen=True):
+    """What tells the answer to a request from a stream's message, which has no `id`."""
 
     id: int | str | None = None
-    status: int = 200
-    result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Acknowledgement(msgspec.Struct, frozen=True):
     error: object = None
-    rate_limits: tuple[RateLimitRow, ...] = ()
 
 
 class Connection:
@@ -93,7 +87,7 @@ class Connection:
         self._limits = limits
         self._on_message = on_message
         self._ids = count(1)
-        self._unanswered: dict[int | str, asyncio.Future[Reply]] = {}
+        self._unanswered: dict[int | str, asyncio.Future[str]] = {}
         self._pace = _Pace(limits.messages_per_second, clock)
 
     async def read(self) -> None:
@@ -118,19 +112,25 @@ class Connection:
         for names in _chunks(streams, _STREAMS_PER_MESSAGE):
             await self._pace.take()
             try:
-                reply = await self.ask("SUBSCRIBE", names, within_s=within_s)
+                answer = await self.ask("SUBSCRIBE", names, within_s=within_s)
             except TimeoutError:
                 raise Unreachable("a subscription was not acknowledged", where=self.name) from None
-            if reply.error is not None:
-                raise Unreachable("a subscription was refused", where=self.name, found=reply.error)
+            error = msgspec.json.decode(answer, type=_Acknowledgement).error
+            if error is not None:
+                raise Unreachable("a subscription was refused", where=self.name, found=error)
 
-    async def ask(self, method: str, params: object, *, within_s: float) -> Reply:
-        """Send a request and wait for what it is answered.
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether a request would leave, and nothing speaks against an answer."""
+        return not (self.ended.is_set() or self.is_retired or self._socket.closed)
+
+    async def ask(self, method: str, params: object, *, within_s: float) -> str:
+        """Send a request and wait for the text of its answer.
 
         Raises `TimeoutError`, and `Unreachable` or an `OSError` where the connection ends before.
         """
         request_id = next(self._ids)
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._unanswered[request_id] = answer
         request = {"method": method, "params": params, "id": request_id}
         try:
@@ -169,12 +169,17 @@ class Connection:
         That moment is waited for in any case: a goodbye that is broken off leaves the socket open.
         """
         self.fail("closed by us")
-        goodbye = asyncio.ensure_future(self._socket.close())
+        goodbye = asyncio.ensure_future(self._goodbye())
         try:
             await asyncio.shield(goodbye)
         except asyncio.CancelledError:
             await goodbye
             raise
+
+    async def _goodbye(self) -> None:
+        with suppress(TimeoutError):  # of one who goes on talking
+            async with asyncio.timeout(2 * _CLOSE_TIMEOUT_S):
+                await self._socket.close()
 
     def _take(self, text: str) -> None:
         if self.ended.is_set():
@@ -194,7 +199,7 @@ class Connection:
         if answer is None:
             return False
         if not answer.done():
-            answer.set_result(reply)
+            answer.set_result(text)
         return True
 
 
@@ -207,13 +212,22 @@ async def connect(
     limits: StreamLimits,
     on_message: Callable[[str], None],
 ) -> Connection:
-    """Open a socket. `TimeoutError` or an `aiohttp.ClientError` when that fails."""
-    async with asyncio.timeout(limits.connect_timeout_ms / 1000):
-        socket = await session.ws_connect(
-            address,
-            heartbeat=limits.ping_every_ms / 1000,
-            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
-        )
+    """Open a socket. `TimeoutError` or an `aiohttp.ClientError` when that fails; `RateLimited`
+    where the exchange says to come back later."""
+    try:
+        async with asyncio.timeout(limits.connect_timeout_ms / 1000):
+            socket = await session.ws_connect(
+                address,
+                heartbeat=limits.ping_every_ms / 1000,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+            )
+    except aiohttp.WSServerHandshakeError as refused:
+        if refused.status not in _COME_LATER:
+            raise
+        after = "" if refused.headers is None else refused.headers.get("Retry-After", "")
+        wait_ms = silence_ms(refused.status, after, "", now_ms=clock.now_ms())
+        answer = Answer(refused.status, None, "", wait_ms)
+        raise error_of(answer, call=f"connecting {name}", changes=False) from None
     return Connection(socket, name=name, clock=clock, limits=limits, on_message=on_message)
 
 

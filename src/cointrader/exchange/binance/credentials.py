@@ -17,7 +17,7 @@ from cointrader.domain.errors import ConfigError
 
 HIDDEN = "***"
 _PEM_MARK = "-----BEGIN "
-_SIGNATURE = re.compile(r"(signature=)[^&\s\"'<>]+")
+_SIGNATURE = re.compile(r"(signature[\"']?\s*[=:]\s*[\"']?)[^&\s\"'<>,}]+")
 
 
 class Credentials:

@@ -18,7 +18,7 @@ import structlog
 
 from cointrader.domain.errors import ConfigError, RateLimited, Unreachable
 from cointrader.domain.ports import Clock
-from cointrader.exchange.binance.connection import Connection, Reply, StreamLimits, connect
+from cointrader.exchange.binance.connection import Connection, StreamLimits, connect
 from cointrader.exchange.binance.failures import MAY_PASS, Failures
 
 log = structlog.get_logger()
@@ -104,9 +104,9 @@ class Line:
     @property
     def may_be_asked(self) -> bool:
         """Whether the connection in use is good for requests."""
-        return self.up_since_ms is not None and not self._in_use.is_retired
+        return self._current is not None and self._current.may_be_asked
 
-    async def ask(self, method: str, params: object, *, within_s: float) -> Reply:
+    async def ask(self, method: str, params: object, *, within_s: float) -> str:
         """Put a request to the connection in use; one that does not answer is replaced.
 
         Only while it `may_be_asked`. Raises what `Connection.ask` raises.

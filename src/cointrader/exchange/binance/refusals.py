@@ -44,6 +44,9 @@ class Answer:
     retry_after_ms: int | None = None
 
 
+_NOT_LOOKED_AT = {str(code) for code in (-1014, -1020, -1022, *range(-1136, -1099))}
+
+
 class ClockOff(Unreachable):
     """A stamp was outside the exchange's window: nothing happened."""
 
@@ -81,9 +84,9 @@ def silences_all(answer: Answer) -> bool:
     return answer.status in (418, 429) or answer.code == _TOO_MANY_REQUESTS
 
 
-def is_about_the_request(code: str) -> bool:
-    """Whether a refusal is of how something was asked, not of what: codes from -1000 to -1999."""
-    return code.startswith("-1") and len(code) == len("-1000")
+def was_not_looked_at(code: str) -> bool:
+    """Whether a refusal is of how something was asked, so that surely nothing came of it."""
+    return code in _NOT_LOOKED_AT
 
 
 def silence_ms(status: int, retry_after: str, message: str, *, now_ms: int) -> int | None:

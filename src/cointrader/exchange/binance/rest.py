@@ -37,9 +37,9 @@ from cointrader.exchange.binance.refusals import (
     Answer,
     ClockOff,
     error_of,
-    is_about_the_request,
     silence_ms,
     silences_all,
+    was_not_looked_at,
 )
 from cointrader.exchange.binance.schemas import ServerTime
 from cointrader.exchange.binance.server_clock import ServerClock
@@ -203,6 +203,8 @@ class RestClient:
     async def _call_once(self, asked: _Call, answers: type[T]) -> T:
         """Over the socket where it takes this call. What it refuses may be its own fault, and then
         it is not asked for that again: HTTP answers the same call."""
+        if asked.access == "signed":
+            await self._know_the_time(or_nearly=asked.is_vital)
         socket = self._socket
         if socket is None or not socket.takes(asked.method, asked.path):
             return await self._carried_by(self._send, asked, answers)
@@ -212,15 +214,13 @@ class RestClient:
             socket.distrust(asked.method, asked.path)
             raise
         except (Rejected, ConfigError, DataError) as error:
-            if isinstance(error, Rejected) and not is_about_the_request(error.code):
+            if asked.changes and isinstance(error, Rejected) and not was_not_looked_at(error.code):
                 raise
         answer = await self._carried_by(self._send, asked, answers)
         socket.distrust(asked.method, asked.path)
         return answer
 
     async def _carried_by(self, send: _Sends, asked: _Call, answers: type[T]) -> T:
-        if asked.access == "signed":
-            await self._know_the_time(or_nearly=asked.is_vital)
         patience_ms = _VITAL_PATIENCE_MS if asked.is_vital else _PATIENCE_MS
         await self.limiter.admit(asked.cost, is_vital=asked.is_vital, patience_ms=patience_ms)
         sent_ms = self._clock.now_ms()

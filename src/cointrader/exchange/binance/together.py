@@ -63,7 +63,7 @@ class Together(Generic[Row]):
             with suppress(ExchangeError):  # then it is asked for as if nobody had looked ahead
                 return _of(symbol, await asyncio.shield(self._ahead[1]))
         self._joining.add(symbol)
-        if self._request is None:
+        if self._request is None or self._request.done():
             self._request = self._begin(self._asked(), name="together")
         # One that gives up does not take the answer from the others.
         return _of(symbol, await asyncio.shield(self._request))

@@ -7,12 +7,13 @@ import contextlib
 from dataclasses import dataclass
 from decimal import Decimal
 
+import aiohttp
 import pytest
 
 from cointrader.domain.clock import SystemClock
 from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected
 from cointrader.exchange.binance.api import BinanceApi
-from cointrader.exchange.binance.api_socket import LIMITS, ApiSocket
+from cointrader.exchange.binance.api_socket import ApiSocket
 from cointrader.exchange.binance.credentials import Credentials
 from cointrader.exchange.binance.rate_limit import Pool, RateLimiter
 from cointrader.exchange.binance.rest import RestClient
@@ -20,7 +21,12 @@ from cointrader.exchange.simulated.wire import Passage, ServerSettings
 from cointrader.exchange.simulated.wire.limits import LimitSettings
 from cointrader.exchange.simulated.wire.refusals import Answer
 from cointrader.exchange.simulated.wire.venue import VenueSettings
-from tests.unit.exchange.binance_streams.fakes import running, until
+from tests.unit.exchange.binance_streams.fakes import (
+    JumpingClock,
+    an_exchange,
+    running,
+    until,
+)
 from tests.unit.exchange.wire.serving import CALM, KEY, SECRET, SYMBOL, served
 from tests.unit.exchange.wire_faults.faulty import faulty, names
 
@@ -50,9 +56,9 @@ class Caller:
 
 
 @contextlib.asynccontextmanager
-async def calling(client, *, vital_timeout_s=5.0, secret=SECRET):
+async def calling(client, *, vital_timeout_s=5.0, secret=SECRET, clock=None):
     """A caller of the served exchange whose socket is kept open."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     rest = RestClient(
         client.at.rest,
         clock,
@@ -60,7 +66,7 @@ async def calling(client, *, vital_timeout_s=5.0, secret=SECRET):
         vital_timeout_s=vital_timeout_s,
     )
     api = BinanceApi(rest)
-    socket = ApiSocket(client.at.ws_api, session=client.session, clock=clock, limits=LIMITS)
+    socket = ApiSocket(client.at.ws_api, session=client.session, clock=clock, limiter=rest.limiter)
     rest.use(socket)
     try:
         async with running(socket.run()):
@@ -126,10 +132,13 @@ class _Closing:
         self.aclose = api.close
 
 
-async def test_a_refusal_over_the_socket_says_what_to_do():
-    async with served(CALM) as client, calling(client) as caller:
+async def test_an_order_that_is_refused_over_the_socket_is_not_sent_again():
+    heard = Overheard()
+    async with served(CALM, passage=heard) as client, calling(client) as caller:
         with pytest.raises(Rejected) as refused:
             await caller.api.place_order({**ORDER, "quantity": "1000000"})
+
+    assert [call for call in heard.calls if "order" in call] == ["WS order.place"]
 
     assert refused.value.code == "-2019"
     assert refused.value.todo
@@ -176,24 +185,23 @@ async def test_a_reading_whose_answer_is_lost_is_asked_for_again_over_http():
         assert names(client) == ["answer-lost"]
 
 
-async def test_a_socket_that_does_not_answer_is_replaced_and_a_reading_asked_for_again():
-    heard = Overheard()
+async def test_a_socket_that_does_not_answer_is_replaced_and_left_alone_for_a_while():
+    heard, clock = Overheard(), JumpingClock(SystemClock().now_ms())
     late = "answer-late(2, call=account)*1"
     async with (
         faulty(late, passage=heard, pace=1.0) as client,
-        calling(client, vital_timeout_s=0.4) as caller,
+        calling(client, vital_timeout_s=0.4, clock=clock) as caller,
     ):
         heard.calls.clear()
         await caller.api.account()
-        asked = [call for call in heard.calls if "account" in call]
         await until(lambda: caller.socket.health().renewals == 1)
-        await caller.connected()
         await caller.api.account()
+        asked = [call for call in heard.calls if "account" in call]
 
-    first, again = asked
-    assert first == "WS v2/account.status"
-    assert again in ("WS v2/account.status", "GET /fapi/v3/account")  # whichever is there first
-    assert heard.calls[-1] == "WS v2/account.status"
+        assert asked == ["WS v2/account.status", "GET /fapi/v3/account", "GET /fapi/v3/account"]
+        assert not caller.socket.is_up
+        clock.jump_to(clock.now_ms() + 61_000)
+        assert caller.socket.is_up
 
 
 async def test_an_order_that_is_not_answered_in_time_may_have_arrived():
@@ -232,10 +240,15 @@ class Changed(Passage):
 
 
 class Refusing(Passage):
-    """An exchange whose socket knows no call."""
+    """An exchange whose socket carries nothing out."""
+
+    def __init__(self, answer):
+        self.calls = []
+        self._answer = answer
 
     async def request(self, request):
-        return UNKNOWN_METHOD if request.method == "WS" else None
+        self.calls.append(f"{request.method} {request.path}")
+        return self._answer if request.method == "WS" else None
 
 
 UNKNOWN_METHOD = Answer(400, {"code": -1136, "msg": "Invalid method"})
@@ -257,11 +270,59 @@ async def test_what_the_socket_cannot_do_is_left_to_http(answer):
 
 
 async def test_an_order_that_the_socket_does_not_understand_is_placed_once_over_http():
-    async with served(CALM, passage=Refusing()) as client, calling(client) as caller:
+    async with served(CALM, passage=Refusing(UNKNOWN_METHOD)) as client, calling(client) as caller:
         placed = await caller.api.place_order(ORDER)
         (row,) = await client.ok("GET", "/fapi/v2/positionRisk", symbol=SYMBOL)
 
     assert (placed.executed_qty, row["positionAmt"]) == (10, "10")
+
+
+async def test_an_order_refused_for_a_reason_that_nobody_knows_is_not_sent_again():
+    heard = Refusing(Answer(400, {"code": -1099, "msg": "something new"}))
+    async with served(CALM, passage=heard) as client, calling(client) as caller:
+        with pytest.raises(Rejected):
+            await caller.api.place_order(ORDER)
+
+    assert [call for call in heard.calls if "order" in call] == ["WS order.place"]
+
+
+@pytest.mark.parametrize(
+    ("told", "understood"),
+    [
+        ({"status": 200, "result": {"a": 1}, "rateLimits": None}, (200, {}, b'{"a": 1}')),
+        ({"status": 200, "result": {"a": 1}, "rateLimits": [{"x": 1}]}, (200, {}, b'{"a": 1}')),
+        ({"status": "200", "result": {"a": 1}}, (200, {}, b"null")),
+        ({"status": 400, "error": {"code": -1, "msg": ""}}, (400, {}, b'{"code":-1,"msg":""}')),
+    ],
+    ids=["no limits", "other limits", "another status", "an error without limits"],
+)
+async def test_an_answer_of_another_shape_is_an_answer(told, understood):
+    clock = SystemClock()
+    async with an_exchange() as exchange, aiohttp.ClientSession() as session:
+        exchange.acknowledges = False
+        socket = ApiSocket(exchange.url, session=session, clock=clock, limiter=RateLimiter(clock))
+        async with running(socket.run()):
+            await until(lambda: socket.is_up)
+            asking = asyncio.create_task(socket.ask("GET", "/fapi/v3/account", {}, within_s=5.0))
+            visit = await exchange.subscribed(1)
+            await visit.say({"id": visit.requests[0]["id"], **told})
+
+            assert await asking == understood
+
+
+async def test_a_socket_that_is_turned_away_for_asking_too_much_is_not_tried_again_at_once():
+    clock = SystemClock()
+    async with (
+        faulty("handshake-refused(429, family=ws-api)") as client,
+        aiohttp.ClientSession() as session,
+    ):
+        limiter = RateLimiter(clock)
+        socket = ApiSocket(client.at.ws_api, session=session, clock=clock, limiter=limiter)
+        async with running(socket.run()):
+            await until(lambda: bool(names(client)))
+            await asyncio.sleep(1.5)
+
+        assert names(client) == ["handshake-refused"]
 
 
 async def test_an_order_whose_answer_cannot_be_read_may_have_arrived_and_the_next_goes_over_http():
@@ -282,7 +343,9 @@ async def test_a_socket_that_is_turned_away_stops_nothing():
     async with faulty("handshake-refused(family=ws-api)") as client:
         clock = SystemClock()
         rest = RestClient(client.at.rest, clock, credentials=Credentials(KEY, SECRET))
-        socket = ApiSocket(client.at.ws_api, session=client.session, clock=clock)
+        socket = ApiSocket(
+            client.at.ws_api, session=client.session, clock=clock, limiter=rest.limiter
+        )
         rest.use(socket)
         async with running(socket.run()):
             await until(lambda: bool(names(client)))

@@ -55,6 +55,15 @@ def test_nothing_shows_key_or_secret():
     assert "the-secret" not in shown
 
 
+def test_redacting_removes_a_signature_from_json():
+    text = 'refused: {"a":1,"signature":"ab12CD","b":2}'
+
+    assert (
+        Credentials("the-key", "the-secret").redact(text)
+        == 'refused: {"a":1,"signature":"***","b":2}'
+    )
+
+
 def test_redacting_removes_key_secret_and_signature():
     text = "GET /x?a=1&signature=ab12CD&b=2 by the-key with the-secret"
 

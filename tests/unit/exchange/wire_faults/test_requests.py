@@ -163,6 +163,23 @@ async def test_an_order_over_the_web_socket_api_breaks_its_connection(name, posi
         assert (await amount(client), names(client)) == (position, [name])
 
 
+async def test_an_order_that_was_read_is_carried_out_though_its_socket_is_gone():
+    async with faulty("execution-late(0.2, call=order)*1", pace=1.0) as client:
+        async with client.session.ws_connect(client.at.ws_api) as socket:
+            params = {**BUY_10, "apiKey": KEY, "timestamp": await client.now_ms()}
+            payload = "&".join(f"{key}={params[key]}" for key in sorted(params))
+            signed = {**params, "signature": signature_of(payload)}
+            await socket.send_json({"id": 1, "method": "order.place", "params": signed})
+            while not names(client):
+                await asyncio.sleep(0.005)
+        assert await amount(client) == "0"
+        async with asyncio.timeout(3):
+            while await amount(client) == "0":
+                await asyncio.sleep(0.02)
+
+        assert await amount(client) == "10"
+
+
 async def test_the_session_of_a_socket_is_told_whatever_goes_wrong_elsewhere():
     async with (
         faulty("answer-lost(order)*1") as client,

@@ -92,6 +92,7 @@ class WsApiFront:
         self._ping_s = ping_s
         self._life_s = life_s
         self._sockets: set[web.WebSocketResponse] = set()
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         stopped = self._desk.count(_HANDSHAKE_WEIGHT)
@@ -102,7 +103,6 @@ class WsApiFront:
         self._sockets.add(socket)
         with_limits = request.query.get("returnRateLimits") != "false"
         session = Session(self._desk.venue.server_ms(), with_limits)
-        answering: set[asyncio.Task[None]] = set()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._life_s):
@@ -112,19 +112,18 @@ class WsApiFront:
                                 self._serve(message.data, session, socket, request),
                                 name="call over a socket",
                             )
-                            answering.add(task)
-                            task.add_done_callback(answering.discard)
+                            self._answering.add(task)
+                            task.add_done_callback(self._answering.discard)
         finally:
             self._sockets.discard(socket)
-            for task in answering:
-                task.cancel()
             await socket.close()
         return socket
 
     async def _serve(
         self, text: str, session: Session, socket: web.WebSocketResponse, request: web.Request
     ) -> None:
-        """Answer one request. One that waits holds up no other."""
+        """Answer one request. One that waits holds up no other, and what was read is carried out
+        though its socket may be gone by then."""
         try:
             answer = await self._answer(text, session)
             await socket.send_str(msgspec.json.encode(answer).decode())
@@ -135,7 +134,9 @@ class WsApiFront:
             pass  # whoever asked is gone
 
     async def close(self) -> None:
-        """Cut every connection."""
+        """Cut every connection; what is not carried out by now never is."""
+        for task in self._answering:
+            task.cancel()
         await asyncio.gather(*(socket.close() for socket in list(self._sockets)))
 
     async def _answer(self, text: str, session: Session) -> dict[str, Any]:
