@@ -543,6 +543,7 @@ class BinanceApi:
             {"symbol": symbol, "startTime": start_ms, "endTime": end_ms - 1, "limit": _PAGE},
             access="signed",
             cost=weight(5),
+            is_vital=True,
         )
 
     async def cancel_all_algo_orders(self, symbol: str) -> None:

@@ -279,6 +279,16 @@ async def test_a_stop_that_was_triggered_tells_what_it_filled():
         )
 
 
+async def test_whose_child_an_order_is_waits_for_no_firewall():
+    async with an_exchange() as (scene, exchange):
+        scene.server.on("GET", "/fapi/v1/allAlgoOrders", Reply("<html>go away</html>", 403))
+
+        with pytest.raises(RateLimited):  # at once: a position may have ended with this order
+            await exchange.parent_of("XRPUSDT", 9002)
+
+        assert scene.clock.slept_ms == []
+
+
 async def test_the_conditional_order_that_became_an_order_is_found():
     async with an_exchange() as (scene, exchange):
         scene.server.on("GET", "/fapi/v1/allAlgoOrders", [payloads.ALGO], [payloads.ALGO_DONE], [])
