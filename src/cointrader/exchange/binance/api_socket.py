@@ -1,6 +1,6 @@
 """Calls over one WebSocket that stays open, for what is in a hurry when a bar closes.
 
-A request over HTTP costs the one core that all bots share about three times as much as the same
+A request over HTTP costs the one core that all bots share two to three times as much as the same
 request on an open socket. So the few calls that stand between a closed bar and its entry go this
 way while the socket is up, and over HTTP otherwise: nothing depends on it.
 """
@@ -31,7 +31,7 @@ METHODS: Mapping[tuple[str, str], str] = {
     ("POST", "/fapi/v1/order"): "order.place",
 }
 # It talks only when it is asked: a long silence is a reason to look whether it still does.
-LIMITS = StreamLimits(max_age_ms=HOUR_MS, may_be_quiet=True)
+_LIMITS = StreamLimits(max_age_ms=HOUR_MS, may_be_quiet=True)
 _HANDSHAKE = weight(5)
 _FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = MINUTE_MS, HOUR_MS  # after an answer that stayed away
 _COUNTED = {"REQUEST_WEIGHT": "USED-WEIGHT", "ORDERS": "ORDER-COUNT"}
@@ -53,7 +53,6 @@ class ApiSocket:
         session: aiohttp.ClientSession,
         clock: Clock,
         limiter: RateLimiter,
-        limits: StreamLimits = LIMITS,
     ) -> None:
         async def address_in_turn() -> str:
             await limiter.admit(_HANDSHAKE, is_vital=False, patience_ms=0)
@@ -69,7 +68,7 @@ class ApiSocket:
             streams=(),
             session=session,
             clock=clock,
-            limits=limits,
+            limits=_LIMITS,
             on_message=_too_late,
             on_up=_nothing_to_catch_up,
         )

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from cointrader.domain.clock import SystemClock
-from cointrader.domain.errors import OutcomeUnknown, RateLimited, Rejected
+from cointrader.domain.errors import ConfigError, OutcomeUnknown, RateLimited, Rejected
 from cointrader.exchange.binance.api import BinanceApi
 from cointrader.exchange.binance.api_socket import ApiSocket
 from cointrader.exchange.binance.credentials import Credentials
@@ -111,13 +111,15 @@ async def test_answers_are_those_that_http_gives():
         over_http = BinanceApi(
             RestClient(client.at.rest, SystemClock(), credentials=Credentials(KEY, SECRET))
         )
-        async with contextlib.aclosing(_Closing(over_http)):
+        try:
             asked = [
                 await over_http.account(),
                 await over_http.position_risk(),
                 await over_http.book_ticker(SYMBOL),
             ]
             found = await over_http.order(SYMBOL, client_order_id="a")
+        finally:
+            await over_http.close()
 
     assert over_socket == asked
     assert (placed.order_id, placed.status, placed.executed_qty) == (
@@ -125,11 +127,6 @@ async def test_answers_are_those_that_http_gives():
         found.status,
         Decimal(10),
     )
-
-
-class _Closing:
-    def __init__(self, api):
-        self.aclose = api.close
 
 
 async def test_an_order_that_is_refused_over_the_socket_is_not_sent_again():
@@ -357,10 +354,9 @@ async def test_a_socket_that_is_turned_away_stops_nothing():
 
 async def test_neither_key_nor_signature_is_in_an_error():
     async with served(CALM) as client, calling(client, secret="wrong" * 8) as caller:
-        with pytest.raises(Exception) as refused:
+        with pytest.raises(ConfigError, match="signature is wrong") as refused:
             await caller.api.account()
 
     told = f"{refused.value!r} {refused.value}"
-    assert "not valid" in told or "API" in told
     assert KEY not in told
     assert "signature=" not in told

@@ -21,7 +21,12 @@ from cointrader.exchange.simulated.wire.player import Player, Stepper
 from cointrader.exchange.simulated.wire.protocol import Protocol
 from cointrader.exchange.simulated.wire.public_streams import PublicStreams
 from cointrader.exchange.simulated.wire.rest import RestFront, as_response
-from cointrader.exchange.simulated.wire.sockets import Connection, StreamFront, is_stream_path
+from cointrader.exchange.simulated.wire.sockets import (
+    Connection,
+    StreamFront,
+    cut_off,
+    is_stream_path,
+)
 from cointrader.exchange.simulated.wire.user_streams import UserStreams
 from cointrader.exchange.simulated.wire.venue import Venue, VenueSettings
 from cointrader.exchange.simulated.wire.ws_api import WsApiFront
@@ -188,8 +193,7 @@ class ExchangeServer:
         try:
             return await self._answer(request)
         except Cut:
-            if request.transport is not None:
-                request.transport.abort()
+            cut_off(request)
             return web.Response()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

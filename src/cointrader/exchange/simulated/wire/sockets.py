@@ -162,7 +162,7 @@ class StreamFront:
             family,
             is_combined=is_combined,
             passage=self._passage,
-            cut=lambda: _cut(request),
+            cut=lambda: cut_off(request),
         )
         _subscribe_at_start(connection, request, rest)
         self.connections.append(connection)
@@ -250,7 +250,8 @@ def _control(connection: Connection, text: str) -> Control:
     return {"result": None, "id": number}
 
 
-def _cut(request: web.Request) -> None:
+def cut_off(request: web.Request) -> None:
+    """End a connection without a word."""
     if request.transport is not None:
         request.transport.abort()
 

@@ -17,7 +17,7 @@ from cointrader.exchange.simulated.wire.params import Params
 from cointrader.exchange.simulated.wire.passage import Cut, Request
 from cointrader.exchange.simulated.wire.refusals import Answer, answer_to, refused
 from cointrader.exchange.simulated.wire.routes import ROUTES, Call, Route
-from cointrader.exchange.simulated.wire.sockets import CLOSE_S
+from cointrader.exchange.simulated.wire.sockets import CLOSE_S, cut_off
 from cointrader.exchange.simulated.wire.venue import Venue
 
 PATH = "/ws-fapi/v1"
@@ -128,8 +128,7 @@ class WsApiFront:
             answer = await self._answer(text, session)
             await socket.send_str(msgspec.json.encode(answer).decode())
         except Cut:
-            if request.transport is not None:
-                request.transport.abort()
+            cut_off(request)
         except ConnectionError:
             pass  # whoever asked is gone
 
