@@ -40,7 +40,7 @@ _SPECS = {
     "trigger-rejected": ":0.3",
     "fill-before-triggered": ":0.6",
     "algo-late": ":0.6",
-    "siblings-expire": ":0.6",
+    "siblings-stay": ":0.6",
     "stop-refused": ":0.3",
     "stop-never-there": ":0.3",
     "stop-vanishes": "(0.2..10):0.3",

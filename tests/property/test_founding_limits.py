@@ -179,7 +179,7 @@ def test_every_position_has_its_stop_resting_from_the_bar_of_its_entry_to_its_en
         assert bar_of(rested.updated_ms) == bar_of(entry.at_ms)
         assert ended[stop.client_order_id].updated_ms == left.at_ms
         filled = leg_of(left.client_order_id) is Leg.STOP
-        wanted = OrderStatus.FILLED if filled else OrderStatus.CANCELED
+        wanted = OrderStatus.FILLED if filled else OrderStatus.EXPIRED
         assert ended[stop.client_order_id].status is wanted
     assert set(accepted) == {id_ for id_ in ended if leg_of(id_) in (Leg.STOP, Leg.TARGET)}
 

@@ -120,7 +120,7 @@ def test_interrupted_politely_and_resumed_it_ends_alike(whole, tmp_path, polite)
     process.send_signal(polite)
     process.communicate(timeout=60)
     if process.returncode:  # else it was faster
-        assert process.returncode == 130
+        assert process.returncode in (130, -polite)  # the latter: it had ended, and nobody listened
         paper.finish(paper.go_on())
 
     assert paper.result == expected

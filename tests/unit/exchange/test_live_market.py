@@ -419,7 +419,7 @@ async def test_funding_of_the_time_away_is_booked_before_the_stop_of_its_bar():
 
     assert [p.at_ms for p in await venue.exchange.funding(X, since_ms=0)] == [T0 + M15]
     assert await venue.exits() == [("stop", D(95))]
-    assert [o.client_order_id for o in await venue.exchange.open_orders(X)] == ["target"]
+    assert await venue.exchange.open_orders(X) == []
 
 
 async def test_absence_that_the_market_does_not_tell_of_is_refused():

@@ -149,7 +149,7 @@ async def test_fills_at_the_open_carry_the_open_and_exits_a_time_inside_their_ba
     assert stop.at_ms // M15 * M15 == opens(1)
 
 
-async def test_stop_is_told_as_triggered_then_fill_then_order_and_leaves_the_target_resting():
+async def test_stop_is_told_as_triggered_then_fill_then_order_and_the_target_expires():
     bench = Bench(FLAT, (100, 101, 97, 99))
     bench.open(0)
     await bench.enter(LONG, stop="98", target="105")
@@ -157,19 +157,19 @@ async def test_stop_is_told_as_triggered_then_fill_then_order_and_leaves_the_tar
     await unread(bench.events)
     bench.play(1)
 
-    triggered, fill, update = await unread(bench.events)
+    triggered, fill, update, other = await unread(bench.events)
     assert isinstance(triggered, OrderUpdated)
     assert triggered.report.status is OrderStatus.TRIGGERED
     assert isinstance(fill, OrderFilled)
     assert isinstance(update, OrderUpdated)
     assert (update.report.status, update.report.average_price) == (OrderStatus.FILLED, 98)
-    assert [order.client_order_id for order in await bench.exchange.open_orders("XRPUSDT")] == [
-        "tp"
-    ]
+    assert isinstance(other, OrderUpdated)
+    assert (other.report.client_order_id, other.report.status) == ("tp", OrderStatus.EXPIRED)
+    assert await bench.exchange.open_orders("XRPUSDT") == []
 
 
 async def test_target_triggered_while_flat_expires_and_opens_nothing():
-    bench = Bench(FLAT, (100, 101, 97, 99), (99, 106, 99, 105))
+    bench = Bench(FLAT, (100, 101, 97, 99), (99, 106, 99, 105), siblings="stay")
     bench.open(0)
     await bench.enter(LONG, stop="98", target="105")
     bench.close(0)
@@ -183,7 +183,7 @@ async def test_target_triggered_while_flat_expires_and_opens_nothing():
 
 
 async def test_orphan_stop_on_the_entry_side_of_a_new_position_expires_and_adds_nothing():
-    bench = Bench(FLAT, (100, 101, 97, 99))
+    bench = Bench(FLAT, (100, 101, 97, 99), siblings="stay")
     bench.open(0)
     await bench.enter(LONG, stop="98")
     await bench.market(SHORT.entry, "2")  # flips; the long's stop is left behind

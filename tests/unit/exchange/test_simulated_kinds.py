@@ -227,13 +227,46 @@ async def test_reduce_only_stop_that_triggers_with_nothing_left_is_rejected():
     )
 
 
-async def test_siblings_stay_unless_they_are_told_to_expire():
-    for siblings, status in (("stay", OrderStatus.NEW), ("expire", OrderStatus.EXPIRED)):
-        bench = opened((100, 101, 97, 99), siblings=siblings)
+async def test_siblings_expire_unless_they_are_told_to_stay():
+    for settings, status in (
+        ({}, OrderStatus.EXPIRED),
+        ({"siblings": "expire"}, OrderStatus.EXPIRED),
+        ({"siblings": "stay"}, OrderStatus.NEW),
+    ):
+        bench = opened((100, 101, 97, 99), **settings)
         await bench.enter(Side.LONG, stop="98", target="105")
         bench.close(0)
 
         assert await bench.status("tp") is status
+
+
+async def test_orders_that_close_a_position_expire_when_it_turns_round():
+    bench = opened((100, 101, 99, 100))
+    await bench.enter(Side.LONG, stop="95", target="105")
+    await bench.market(SELL, "2")
+
+    assert await bench.status("sl") is OrderStatus.EXPIRED
+    assert await bench.status("tp") is OrderStatus.EXPIRED
+
+
+async def test_a_reduce_only_limit_order_expires_with_the_position():
+    bench = opened((100, 101, 99, 100))
+    await bench.market(BUY)
+    await bench.limit(SELL, "105", order_id="reduces", reduce_only=True)
+    await bench.limit(SELL, "105", order_id="opens")
+    await bench.market(SELL)
+
+    assert await bench.status("reduces") is OrderStatus.EXPIRED
+    assert await bench.status("opens") is OrderStatus.NEW
+
+
+async def test_a_conditional_order_with_a_quantity_outlives_the_position():
+    bench = opened((100, 101, 99, 100))
+    await bench.market(BUY)
+    await bench.conditional(SELL, STOP, "95", "stop", quantity="1")
+    await bench.market(SELL)
+
+    assert await bench.status("stop") is OrderStatus.NEW
 
 
 # -- trailing stops -------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from cointrader.domain.order import (
     OrderSide,
     OrderStatus,
     PriceSource,
+    Side,
     TimeInForce,
 )
 from cointrader.domain.ports import Settlement
@@ -69,7 +70,7 @@ class SimulatedAccount:
         leverage: int,
         check_margin: bool,
         liquidity: Liquidity | None = None,
-        siblings: Siblings = "stay",
+        siblings: Siblings = "expire",
     ) -> None:
         self.costs = costs
         self.instruments = dict(instruments)
@@ -91,7 +92,7 @@ class SimulatedAccount:
         )
         self.liquidity = liquidity
         self.at_trigger: Callable[[DetailedReport], AtTrigger] = lambda _report: "execute"
-        self._siblings = siblings
+        self.siblings_stay: Callable[[str], bool] = lambda _symbol: siblings == "stay"
 
     # -- orders -------------------------------------------------------------------------------
 
@@ -360,6 +361,8 @@ class SimulatedAccount:
         fee_ratio = self.costs.taker_fee
         if is_maker and self.costs.maker_fee is not None:
             fee_ratio = self.costs.maker_fee
+        before = self.ledger.positions.get(symbol)
+        side_before = before.side if before is not None else None
         parts = [quantity]
         if self.liquidity is not None:
             step = self.instruments[symbol].step_size
@@ -368,8 +371,8 @@ class SimulatedAccount:
             booked = self.ledger.trade(symbol, report.side, part, price, at_ms, fee_ratio=fee_ratio)
             report = executed(report, part, quantity, price, at_ms)
             self._record(report, part, price, booked, at_ms, is_maker=is_maker)
-        if self._siblings == "expire" and symbol not in self.ledger.positions:
-            self.expire_siblings(symbol, at_ms)
+        if side_before is not None:
+            self._position_left(symbol, side_before, at_ms)
         return report
 
     def _record(
@@ -413,11 +416,26 @@ class SimulatedAccount:
         if held is not None:
             self.position_since_ms[symbol] = held.opened_ms
 
-    def expire_siblings(self, symbol: str, at_ms: int) -> None:
-        """Orders that were to close the position of `symbol` end: it is gone."""
+    def _position_left(self, symbol: str, side: Side, at_ms: int) -> None:
+        """What was to close a position of that side expires where there is none any more."""
+        held = self.ledger.positions.get(symbol)
+        if held is not None and held.side is side:
+            return
         for order_id, order in list(self.desks[symbol].resting.items()):
-            if order.report.close_position:
+            if order.report.kind is OrderKind.LIMIT and order.report.reduce_only:
                 self._drop(symbol, order_id, OrderStatus.EXPIRED, at_ms)
+        if self._siblings(symbol) and not self.siblings_stay(symbol):
+            self.expire_siblings(symbol, at_ms)
+
+    def expire_siblings(self, symbol: str, at_ms: int) -> None:
+        """Orders that were to close a position of `symbol` end: it is gone."""
+        for order_id in self._siblings(symbol):
+            self._drop(symbol, order_id, OrderStatus.EXPIRED, at_ms)
+
+    def _siblings(self, symbol: str) -> list[str]:
+        """The resting orders of `symbol` that close whatever position there is."""
+        resting = self.desks[symbol].resting
+        return [order_id for order_id, order in resting.items() if order.report.close_position]
 
     def _drop(self, symbol: str, order_id: str, status: OrderStatus, at_ms: int) -> DetailedReport:
         return self._tell(self.desks[symbol].unfilled(order_id, status, at_ms))

@@ -58,7 +58,7 @@ class SimulatedExchange(AccountPort):
     lateness : (symbol, open time of the candle) -> ms after its close at which it is published
     mark_prices : symbol -> (time in ms, mark price) rows, ascending; the last price where none is
     liquidity : the most that one fill executes; without it every execution is one fill
-    siblings : whether close_position orders "stay" or "expire" when their position is gone
+    siblings : whether close_position orders "expire" or "stay" when their position is gone
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class SimulatedExchange(AccountPort):
         lateness: Lateness | None = None,
         mark_prices: Mapping[str, Sequence[tuple[int, float]]] | None = None,
         liquidity: Liquidity | None = None,
-        siblings: Siblings = "stay",
+        siblings: Siblings = "expire",
     ) -> None:
         _check_symbols(symbols, instruments)
         self.label = source.label

@@ -350,7 +350,7 @@ async def test_running_bar_is_not_told_while_one_before_it_is_missing():
     async with a_setup() as s:
         candles = s.feed.candles(["XRPUSDT"])
         visit = await s.exchange.subscribed(1)
-        s.history.candles = [a_candle("XRPUSDT", 0)]
+        s.history.candles = [a_candle("XRPUSDT", 0, volume=0.0)]  # not traded, so not deaf
         await visit.say(a_kline("XRPUSDT", 1, is_final=False))
         s.clock.jump_to(opens(1) + 200)
         assert await open_times(candles, 1) == [0]

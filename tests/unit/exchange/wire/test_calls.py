@@ -633,3 +633,13 @@ async def test_an_unknown_path_is_not_found_as_at_binance():
         "msg": "Path /fapi/v9/nothing, Method GET is invalid",
     }
     assert wrong.body["msg"] == "Path /fapi/v1/time, Method DELETE is invalid"
+
+
+@pytest.mark.parametrize("leverage", [1, 11, 15, 20, 75])
+async def test_the_largest_position_at_a_leverage_is_told_as_a_whole_number(leverage):
+    async with served(CALM) as client:
+        told = await client.ok("POST", "/fapi/v1/leverage", symbol=SYMBOL, leverage=leverage)
+        (shown,) = await client.ok("GET", "/fapi/v1/symbolConfig", symbol=SYMBOL)
+
+    assert told["leverage"] == leverage
+    assert int(told["maxNotionalValue"]) == int(shown["maxNotionalValue"]) > 0

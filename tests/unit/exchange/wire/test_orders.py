@@ -81,6 +81,20 @@ async def test_an_order_is_refused_with_its_code(params, code):
 
 
 @pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        (without(LIMIT, "timeInForce"), "Mandatory parameter 'timeinforce' was not sent"),
+        (MARKET | {"timeInForce": "GTC"}, "Parameter 'timeinforce' sent when not required."),
+    ],
+)
+async def test_a_refusal_names_the_parameter_in_small_letters_as_binance_does(params, text):
+    async with served(CALM) as client:
+        reply = await client.signed("POST", ORDER, **params)
+
+    assert reply.body["msg"].startswith(text)
+
+
+@pytest.mark.parametrize(
     ("side", "match", "price"),
     [
         ("BUY", "OPPONENT", "2.0001"),

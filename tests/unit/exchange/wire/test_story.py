@@ -81,8 +81,9 @@ async def test_entry_protection_trigger_and_close_are_told_in_this_order():
             ("order", "TRADE", "FILLED", "bot-1-SL"),
             ("account", "ORDER"),
             ("algo", "FINISHED", "bot-1-SL"),
+            ("algo", "EXPIRED", "bot-1-TP"),
         ]
-        triggering, triggered, new, lite, trade, account, finished = chain
+        triggering, triggered, new, lite, trade, account, finished, _ = chain
         assert triggering["o"]["ai"] == ""
         assert triggered["o"]["ai"] == str(new["o"]["i"]) == "9002"
         assert (new["o"]["o"], new["o"]["ot"]) == ("MARKET", "MARKET")
@@ -100,10 +101,22 @@ async def test_entry_protection_trigger_and_close_are_told_in_this_order():
         assert account["a"]["P"][0]["pa"] == "0"
         assert (finished["o"]["aq"], finished["o"]["ap"]) == ("10.0", "1.95")
 
+        assert await client.ok("GET", "/fapi/v3/positionRisk") == []
+        assert await client.ok("GET", "/fapi/v1/openAlgoOrders", symbol=SYMBOL) == []
+
+
+async def test_a_closing_order_that_outlives_its_position_is_cancelled_by_hand():
+    async with served(CALM, FALLS, CALM, siblings="stay") as client:
+        await client.market_order("BUY", "10")
+        await client.algo_order(
+            "SELL", "TAKE_PROFIT_MARKET", "2.2", closePosition="true", clientAlgoId="bot-1-TP"
+        )
+        await client.market_order("SELL", "10")
+
         (flat,) = await client.ok("GET", "/fapi/v3/positionRisk")  # shown for its open order
         assert (flat["symbol"], flat["positionAmt"]) == (SYMBOL, "0")
         left = await client.ok("GET", "/fapi/v1/openAlgoOrders", symbol=SYMBOL)
-        assert [row["clientAlgoId"] for row in left] == ["bot-1-TP"]  # no one cancels the sibling
+        assert [row["clientAlgoId"] for row in left] == ["bot-1-TP"]
         gone = await client.ok("DELETE", "/fapi/v1/algoOrder", clientAlgoId="bot-1-TP")
         assert (gone["code"], gone["msg"]) == ("200", "success")
 
@@ -177,8 +190,8 @@ async def test_a_position_is_shown_with_its_margin_and_liquidation_price():
     assert [row["symbol"] for row in account["positions"]] == [SYMBOL]
 
 
-async def test_with_expiring_siblings_the_other_order_is_told_as_expired():
-    async with served(CALM, FALLS, CALM, siblings="expire") as client:
+async def test_when_one_of_two_closing_orders_fills_the_other_is_told_as_expired():
+    async with served(CALM, FALLS, CALM) as client:
         await client.market_order("BUY", "10")
         await client.algo_order("SELL", "STOP_MARKET", "1.95", closePosition="true")
         await client.algo_order(

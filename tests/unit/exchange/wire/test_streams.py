@@ -368,6 +368,8 @@ def test_streams_belong_to_families(name, family):
     assert topic.family is family
 
 
-@pytest.mark.parametrize("name", ["0", "", "a" * 64, "xrpusdt@nothing", "!nothing@arr"])
+@pytest.mark.parametrize(
+    "name", ["0", "", "a" * 64, "xrpusdt@nothing", "!nothing@arr", "XRPUSDT@kline_1m"]
+)
 def test_what_is_no_stream_has_no_topic(name):
     assert topic_of(name) is None

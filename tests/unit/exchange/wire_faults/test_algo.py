@@ -142,9 +142,14 @@ async def test_the_states_of_a_triggered_order_come_apart():
 
 @pytest.mark.parametrize(
     ("spec", "left", "status"),
-    [("refused:0.0001", ["our-target"], "NEW"), ("siblings-expire(0.05)", [], "EXPIRED")],
+    [
+        ("refused:0.0001", [], "EXPIRED"),
+        ("siblings-stay", ["our-target"], "NEW"),
+        ("siblings-stay(0.05)", [], "EXPIRED"),
+        ("siblings-stay(symbol=TRXUSDT)", [], "EXPIRED"),
+    ],
 )
-async def test_siblings_stay_or_expire(spec, left, status):
+async def test_siblings_expire_unless_they_are_told_to_stay(spec, left, status):
     async with faulty(spec, CALM, DOWN, CALM) as client:
         await entered(client)
         await client.ok("POST", ALGO, **TARGET)

@@ -33,7 +33,7 @@ async def test_the_owner_trades_by_hand(spec, left, did):
             await entered(client)
             await stream.all_now()
             await client.step()
-            orders = [m["o"]["c"] for m in await stream.all_now() if "o" in m]
+            orders = [m["o"]["c"] for m in await stream.all_now() if "c" in m.get("o", {})]
 
         assert float(await amount(client)) == left
         assert all(each.startswith("web_") for each in orders)

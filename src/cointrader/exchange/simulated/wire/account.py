@@ -15,7 +15,7 @@ from cointrader.exchange.simulated.margin import liquidation_level
 from cointrader.exchange.simulated.orders import left_of
 from cointrader.exchange.simulated.wire import events
 from cointrader.exchange.simulated.wire.events import Message
-from cointrader.exchange.simulated.wire.texts import money, plain, rounded
+from cointrader.exchange.simulated.wire.texts import bare, money, plain, rounded
 
 Json = dict[str, Any]
 _ZERO = Decimal(0)
@@ -271,7 +271,7 @@ class AccountView:
         """The largest position at the symbol's leverage."""
         leverage = self._book.ledger.leverage_of(symbol)
         largest = self._book.instruments[symbol].max_notional(leverage)
-        return "1000000000" if largest is None else plain(largest)
+        return "1000000000" if largest is None else bare(largest)
 
 
 def _in_account(view: PositionView) -> Json:

@@ -10,7 +10,6 @@ from cointrader.domain.order import OrderKind, OrderRequest, OrderSide, PriceSou
 from cointrader.exchange.simulated.filters import is_too_precise
 from cointrader.exchange.simulated.wire import shapes
 from cointrader.exchange.simulated.wire.calls_orders import (
-    not_wanted,
     require_no_price_match,
     require_one_way,
     require_week,
@@ -18,7 +17,7 @@ from cointrader.exchange.simulated.wire.calls_orders import (
     unknown_order,
 )
 from cointrader.exchange.simulated.wire.orders import AlgoOrder, Terms
-from cointrader.exchange.simulated.wire.params import Params
+from cointrader.exchange.simulated.wire.params import Params, not_wanted
 from cointrader.exchange.simulated.wire.refusals import refused
 from cointrader.exchange.simulated.wire.venue import Venue
 

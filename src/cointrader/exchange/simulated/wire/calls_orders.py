@@ -14,7 +14,7 @@ from cointrader.exchange.simulated.checks import Moment, check_order
 from cointrader.exchange.simulated.orders import accepted
 from cointrader.exchange.simulated.wire import shapes
 from cointrader.exchange.simulated.wire.orders import PlainOrder, Terms
-from cointrader.exchange.simulated.wire.params import Params, missing
+from cointrader.exchange.simulated.wire.params import Params, missing, not_wanted
 from cointrader.exchange.simulated.wire.refusals import error_body, refused
 from cointrader.exchange.simulated.wire.venue import Venue
 
@@ -152,11 +152,6 @@ _PRICE_MATCHES = (
     "QUEUE_10",
     "QUEUE_20",
 )
-
-
-def not_wanted(name: str) -> Rejected:
-    """What a parameter gets that this kind of order does not have."""
-    return refused(-1106, f"Parameter '{name}' sent when not required.")
 
 
 def _made_up_id() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from cointrader.domain.errors import Rejected
 from cointrader.exchange.simulated.wire.refusals import refused
 
 _ID_PATTERN = re.compile(r"[.A-Za-z0-9:/_-]{1,36}")
@@ -133,12 +134,17 @@ _CHOICE = {
 }
 
 
-def missing(name: str) -> Exception:
+def missing(name: str) -> Rejected:
     """The refusal of a call without a parameter that it needs."""
     return refused(
         -1102,
-        f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.",
+        f"Mandatory parameter '{name.lower()}' was not sent, was empty/null, or malformed.",
     )
+
+
+def not_wanted(name: str) -> Rejected:
+    """The refusal of a parameter that this kind of call does not have."""
+    return refused(-1106, f"Parameter '{name.lower()}' sent when not required.")
 
 
 def _malformed(name: str, value: str, legal: str) -> Exception:

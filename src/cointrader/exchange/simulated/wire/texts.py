@@ -16,6 +16,11 @@ def plain(value: Decimal) -> str:
     return format(value, "f")
 
 
+def bare(value: Decimal) -> str:
+    """A number without zeros at the end of its decimals."""
+    return plain(value.normalize(_WIDE))
+
+
 def given(value: Decimal | None) -> str:
     """A number digit for digit; "0" where there is none."""
     return "0" if value is None else plain(value)
@@ -50,4 +55,4 @@ def of_eight(value: float) -> str:
 
 def percent(ratio: Decimal) -> str:
     """A fraction in percent."""
-    return plain((ratio * 100).normalize())
+    return bare(ratio * 100)

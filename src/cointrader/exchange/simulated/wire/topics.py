@@ -59,6 +59,8 @@ def topic_of(name: str) -> Topic | None:
         return Topic(name, None, kind, argument) if kind in _KINDS else None
     head, _, rest = name.partition("@")
     kind, _, argument = rest.partition("@")
+    if head != head.lower():
+        return None  # names are in small letters
     symbol = head.upper()
     if kind.startswith("kline_"):
         kind, argument = "kline", kind.removeprefix("kline_")

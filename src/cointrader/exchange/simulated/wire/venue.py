@@ -18,7 +18,7 @@ from cointrader.exchange.simulated.wire.limits import Limits, LimitSettings
 from cointrader.exchange.simulated.wire.listen_keys import LIFE_MS, ListenKeys
 from cointrader.exchange.simulated.wire.market import MarketView
 from cointrader.exchange.simulated.wire.orders import AlgoOrder, Terms
-from cointrader.exchange.simulated.wire.params import Params, missing
+from cointrader.exchange.simulated.wire.params import Params, missing, not_wanted
 from cointrader.exchange.simulated.wire.recorder import Recorder
 from cointrader.exchange.simulated.wire.refusals import refused
 
@@ -103,7 +103,7 @@ class Venue:
         until_ms = params.whole("goodTillDate")
         if time_in_force != "GTD":
             if until_ms:
-                raise refused(-1106, "Parameter 'goodTillDate' sent when not required.")
+                raise not_wanted("goodTillDate")
             return 0
         if until_ms is None:
             raise missing("goodTillDate")

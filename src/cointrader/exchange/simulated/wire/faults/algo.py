@@ -170,27 +170,27 @@ class AlgoLate(Fault):
         return ()
 
 
-class SiblingsExpire(Fault):
-    name = "siblings-expire"
-    summary = "orders that close a position expire when it is gone, as testnet does; else they stay"
-    parameters = chosen(seconds=seconds("0.05", "how long after"), symbol=symbol())
+class SiblingsStay(Fault):
+    name = "siblings-stay"
+    summary = "orders that close a position stay open when it is gone, for the next one to meet"
+    parameters = chosen(
+        seconds=seconds("0", "they expire after so long; 0: never"),
+        symbol=symbol(),
+    )
 
-    def event(self, message: Message) -> Sequence[Message]:
-        if message["e"] == "ACCOUNT_UPDATE" and message["a"]["m"] == "ORDER":
-            for position in message["a"]["P"]:
-                if position["pa"] == "0" and self.is_about(position["s"]) and self.bites():
-                    self._expire_soon(position["s"])
-        return (message,)
-
-    def _expire_soon(self, symbol_name: str) -> None:
+    def siblings_stay(self, symbol: str) -> bool:
+        if not self.is_about(symbol) or not self.bites():
+            return False
         wait_s = self.number("seconds")
-        self.note(symbol_name, f"its closing orders expire {wait_s:g} s later")
-        self.scene.after(wait_s, lambda: self._expire(symbol_name))
+        self.note(symbol, f"its closing orders stay for {wait_s:g} s (0: ever)")
+        if wait_s:
+            self.scene.after(wait_s, lambda: self._expire(symbol))
+        return True
 
-    def _expire(self, symbol_name: str) -> None:
+    def _expire(self, symbol: str) -> None:
         exchange = self.scene.venue.exchange
-        if symbol_name not in exchange.book.ledger.positions:
-            exchange.expire_siblings(symbol_name)
+        if symbol not in exchange.book.ledger.positions:
+            exchange.expire_siblings(symbol)
 
 
 KINDS: tuple[type[Fault], ...] = (
@@ -200,5 +200,5 @@ KINDS: tuple[type[Fault], ...] = (
     TriggerRejected,
     FillBeforeTriggered,
     AlgoLate,
-    SiblingsExpire,
+    SiblingsStay,
 )

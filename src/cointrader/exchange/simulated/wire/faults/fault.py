@@ -112,6 +112,11 @@ class Fault(Passage):
         del report
         return "execute"
 
+    def siblings_stay(self, symbol: str) -> bool:
+        """Whether orders that close a position outlive that of `symbol`, which has gone."""
+        del symbol
+        return False
+
     def most_per_fill(self, symbol: str, price: Decimal) -> Decimal | None:
         """The most that one fill executes of an order, in base currency; None for all of it."""
         del symbol, price

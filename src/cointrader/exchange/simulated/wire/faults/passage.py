@@ -39,7 +39,8 @@ class Faults(Passage):
         self._count = 0
         self._scene: Scene | None = None
         self._jobs: set[asyncio.Task[None]] = set()
-        self._deep: Liquidity | None = None  # the exchange's own
+        self._deep: Liquidity | None = None  # the exchange's own, and so the next
+        self._stay: Callable[[str], bool] = lambda _symbol: False
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -62,6 +63,7 @@ class Faults(Passage):
         book = venue.exchange.book
         book.at_trigger = self._at_trigger
         self._deep, book.liquidity = book.liquidity, self._liquidity
+        self._stay, book.siblings_stay = book.siblings_stay, self._siblings_stay
         for rule in self._plan.rules:
             self._put_in_force(rule)
 
@@ -195,6 +197,10 @@ class Faults(Passage):
             if outcome != "execute":
                 return outcome
         return "execute"
+
+    def _siblings_stay(self, symbol: str) -> bool:
+        faults = self._asked("siblings_stay")
+        return self._stay(symbol) or any(fault.siblings_stay(symbol) for fault in faults)
 
     def _liquidity(self, symbol: str, price: Decimal) -> Decimal:
         own = _WHOLE if self._deep is None else self._deep(symbol, price)
