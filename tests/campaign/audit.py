@@ -257,7 +257,7 @@ def closed_windows(injections: Iterable[Injection]) -> dict[str, list[Window]]:
         words = injection.did.split()
         if injection.fault in ("rate-limited", "banned"):
             symbol, length_s = _EVERYWHERE, float(words[-2])
-        elif injection.fault == "symbol-pending":
+        elif injection.fault == "symbol-pending" and words[0] == "PENDING_TRADING":
             symbol, length_s = injection.hit, float(words[-2])
         else:
             continue

@@ -16,6 +16,7 @@ _EACH_BAR = 0.06  # of the openings of a bar, for what happens by itself
 _EACH_BAR_HELD = 0.35  # the same for what happens to a position: most of the time there is none
 _TIMES_A_DAY = 4  # at the least, of what happens by itself
 _OCCASION = "sockets-aborted:0.08"  # what only a new connection can show needs one
+_LEFT_OPEN = "siblings-stay:0.6"  # and what befalls a cancellation, something to cancel
 
 # Others than `NAME:_EACH`.
 _SPECS = {
@@ -41,6 +42,8 @@ _SPECS = {
     "fill-before-triggered": ":0.6",
     "algo-late": ":0.6",
     "siblings-stay": ":0.6",
+    "cancel-refused": f":0.15,{_LEFT_OPEN}",
+    "cancel-ignored": f":0.15,{_LEFT_OPEN}",
     "stop-refused": ":0.3",
     "stop-never-there": ":0.3",
     "stop-vanishes": "(0.2..10):0.3",

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from cointrader.exchange.simulated.wire.faults import FAULTS, FaultPlan
+from cointrader.exchange.simulated.wire.faults.log import Injection
+from tests.campaign.audit import closed_windows
 from tests.campaign.naive import Naive
 from tests.campaign.plans import alone, campaign, in_pairs, spec_of
 from tests.campaign.report import as_markdown
@@ -120,6 +122,16 @@ def test_every_fault_has_a_plan_that_can_be_read(bars):
     for scenario in alone(bars):
         assert FaultPlan.parse(scenario.faults, scenario.seed).rules
     assert len(alone(bars)) == len(FAULTS)
+
+
+def test_only_the_time_in_which_everything_is_refused_counts_as_out_of_reach():
+    injections = [
+        Injection(1_000, "symbol-pending", "XRPUSDT", "PENDING_TRADING for 10 s"),
+        Injection(4_000, "symbol-pending", "POST order XRPUSDT", "refused with -1122"),
+        Injection(9_000, "banned", "GET account", "every call is refused for 2 s"),
+    ]
+
+    assert closed_windows(injections) == {"XRPUSDT": [(1_000, 11_000)], "": [(9_000, 11_000)]}
 
 
 @pytest.mark.skipif(RUNS == 0, reason="COINTRADER_CAMPAIGN_RUNS says how many runs; see Makefile")
