@@ -330,6 +330,7 @@ async def _serve(folder: Path, pace: float, fatal: Fatal | None) -> None:
         instruments=instruments_of(settings, source, [SYMBOL]),
         start_ms=MARKET_MS,
         check_margin=settings.check_margin,
+        siblings="stay",  # more is left to cancel, and to die at
     )
     witness = Witness(exchange, clock.now_ms, {SYMBOL: STOP_DISTANCE})
     reaper = Reaper(folder, fatal)

@@ -167,6 +167,7 @@ def test_a_run_trades_refuses_a_second_one_keeps_its_stops_and_closes_on_demand(
 
 def test_a_guard_puts_a_stop_behind_a_position_that_has_none(world):
     here = world(20)
+    here.control("faults", spec="siblings-stay")
     guard = here.start(
         *("guard", "--exchange", here.at["rest"], "--every", "2s", "--grace", "5s"),
         in_background=True,

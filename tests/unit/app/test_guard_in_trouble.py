@@ -136,6 +136,24 @@ def test_stops_that_vanish_end_in_a_close_though_every_third_look_fails():
     assert exchange.kinds()[:3] == [STOP, STOP, MARKET]
 
 
+def test_a_guard_that_is_ended_before_its_stop_was_seen_has_told_of_it():
+    exchange = Shaky(positions={XRP: a_position()})
+
+    async def main():
+        post = Post(exchange)
+        watching = asyncio.create_task(post.rounds(5))
+        while not exchange.placed:
+            await asyncio.sleep(0.1)
+        watching.cancel()
+        await asyncio.wait([watching])
+        return post.told("critical")
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        (told,) = runner.run(main())
+
+    assert told.endswith("it is NOT seen yet")
+
+
 def test_a_trouble_that_comes_and_goes_is_one_that_lasts():
     exchange = Shaky(
         positions={XRP: a_position()},

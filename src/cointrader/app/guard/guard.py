@@ -198,8 +198,12 @@ class Guard:
                 raise
             await self._close(position, instrument, f"{what}, and the price is past any")
             return
-        seen = "it is there" if await self._is_there(request) else "it is NOT seen yet"
-        self._shout(position.symbol, f"{what}: a stop was put at {trigger:f}, {seen}")
+        seen = "it is NOT seen yet"
+        try:
+            if await self._is_there(request):
+                seen = "it is there"
+        finally:  # who ends the guard meanwhile is told too
+            self._shout(position.symbol, f"{what}: a stop was put at {trigger:f}, {seen}")
 
     async def _is_there(self, request: OrderRequest) -> bool:
         await self._clock.sleep_ms(_SEEN_AFTER_MS)
