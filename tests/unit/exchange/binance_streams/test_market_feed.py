@@ -52,7 +52,7 @@ class Setup:
     ) -> None:
         self.exchange = exchange
         self.bars: list[tuple[int, bool]] = []  # number, whether it had closed
-        self.clock = JumpingClock()
+        self.clock = JumpingClock(T0 + 1_000)  # a line that is up when a bar opens heard all of it
         self.history = StoredCandles()
         self.feed = MultiSymbolStream(
             symbols,
@@ -293,7 +293,7 @@ async def test_age_counts_from_the_newest_event_even_when_it_arrives_late():
     async with a_setup() as s:
         s.feed.candles(["XRPUSDT"])
         visit = await s.exchange.subscribed(1)
-        s.clock.jump_to(opens(1))
+        s.clock.jump_to(opens(1) + 1_000)
         assert s.feed.age_ms("XRPUSDT") >= M15 - 100
         await visit.say(a_kline("XRPUSDT", 1, is_final=False, at_ms=opens(1) - 60_000))
         await until(lambda: s.feed.age_ms("XRPUSDT") < 70_000)
@@ -350,7 +350,7 @@ async def test_running_bar_is_not_told_while_one_before_it_is_missing():
     async with a_setup() as s:
         candles = s.feed.candles(["XRPUSDT"])
         visit = await s.exchange.subscribed(1)
-        s.history.candles = [a_candle("XRPUSDT", 0, volume=0.0)]  # not traded, so not deaf
+        s.history.candles = [a_candle("XRPUSDT", 0)]
         await visit.say(a_kline("XRPUSDT", 1, is_final=False))
         s.clock.jump_to(opens(1) + 200)
         assert await open_times(candles, 1) == [0]
