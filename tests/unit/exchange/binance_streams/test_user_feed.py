@@ -364,9 +364,11 @@ async def test_gap_is_asked_about_until_the_exchange_answers():
         visit = await s.up()
         s.books.fill_rows = [a_fill(7001, ENTRY_ID)]
         s.books.failures = 3
+        s.books.gate.clear()
         await visit.cut()
         await s.exchange.visit(2)
-        assert not s.stream.is_complete
+        await until(lambda: not s.stream.is_complete)
+        s.books.gate.set()
 
         assert trade_ids(await told(s.events, 1)) == [7001]
         await until(lambda: s.stream.is_complete)
