@@ -129,7 +129,6 @@ class Line:
             try:
                 while True:
                     await self._replace(readers)
-                    self._on_up()
                     await self._serve()
             finally:
                 if self._current is not None:
@@ -140,6 +139,7 @@ class Line:
         old = self._current
         fresh = await self._established(readers)
         self._current = fresh
+        self._on_up()  # before anything is waited for: what was missed must be known to be missing
         self._failures.end()
         if old is not None:
             try:

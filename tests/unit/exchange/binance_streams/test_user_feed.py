@@ -367,11 +367,25 @@ async def test_gap_is_asked_about_until_the_exchange_answers():
         s.books.gate.clear()
         await visit.cut()
         await s.exchange.visit(2)
-        await until(lambda: not s.stream.is_complete)
+        assert not s.stream.is_complete
         s.books.gate.set()
 
         assert trade_ids(await told(s.events, 1)) == [7001]
         await until(lambda: s.stream.is_complete)
+
+
+async def test_a_new_connection_never_counts_as_complete_before_its_gap_is_known():
+    async with a_setup() as s:
+        visit = await s.up()
+        s.books.gate.clear()
+        await visit.cut()
+        await until(lambda: not s.stream.is_complete)
+        was_complete, asked = [], len(s.books.asked)
+        while len(s.books.asked) == asked:
+            was_complete.append(s.stream.is_complete)
+            await asyncio.sleep(0)
+
+        assert not any(was_complete)
 
 
 async def test_new_events_wait_no_longer_than_the_patience_for_a_gap():
