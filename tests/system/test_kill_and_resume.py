@@ -115,12 +115,11 @@ def test_interrupted_politely_and_resumed_it_ends_alike(whole, tmp_path, polite)
     paper = Paper(tmp_path / "run")
     process = paper.start(*RUN)
     while not has_begun(tmp_path / "run" / "run.db"):  # before that nobody listens yet
-        time.sleep(0.01)
-    time.sleep(0.2)
+        time.sleep(0.001)  # well before the end, however quick the machine
     process.send_signal(polite)
     process.communicate(timeout=60)
     if process.returncode:  # else it was faster
-        assert process.returncode in (130, -polite)  # the latter: it had ended, and nobody listened
+        assert process.returncode == 130
         paper.finish(paper.go_on())
 
     assert paper.result == expected

@@ -33,9 +33,14 @@ async def test_the_owner_trades_by_hand(spec, left, did):
             await entered(client)
             await stream.all_now()
             await client.step()
-            orders = [m["o"]["c"] for m in await stream.all_now() if "c" in m.get("o", {})]
+            orders = [
+                told["o"]["c"]
+                for told in await stream.all_now()
+                if told["e"] == "ORDER_TRADE_UPDATE"
+            ]
 
         assert float(await amount(client)) == left
+        assert orders
         assert all(each.startswith("web_") for each in orders)
         assert [done for _, done in injected(client)] == [did]
 
